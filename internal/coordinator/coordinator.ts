@@ -1,0 +1,29 @@
+import type { SystemLog } from "../kit/base/system-log.ts";
+import type { Times } from "../protocol/times.ts";
+
+export interface CoordinatorOptions {
+  readonly version: string;
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Database, logs, sources. */
+  readonly dataDir: string;
+  /** One line, the key; made with mode 0600 when missing. Default `<dataDir>/admin.key`. */
+  readonly adminKeyFile: string;
+  /** Where runners reach this coordinator; default: the Host header of their request. */
+  readonly publicUrl: string | null;
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly times: Times;
+  /** false for run-local: several may share one data folder. */
+  readonly exclusive: boolean;
+}
+
+export interface CoordinatorDeps {
+  readonly log: SystemLog;
+}
+
+export interface Coordinator {
+  readonly url: string;
+  readonly adminKey: string;
+  stop(): Promise<void>;
+}

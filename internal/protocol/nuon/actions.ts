@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { anyObject, int, ns, rowFields, str, stringMap } from "./base.ts";
+
+/** Action documents (nuon-runner-api.md 4.5): the run, its config, and their steps. Pair steps by config id, never by index. */
+export const actionStepConfig = z.looseObject({
+  ...rowFields,
+  action_workflow_config_id: str,
+  app_id: str,
+  app_config_id: str,
+  name: str,
+  idx: int,
+  command: str,
+  inline_contents: str,
+  env_vars: stringMap,
+  previous_step_id: str,
+  connected_github_vcs_config: anyObject.nullish(),
+  public_git_vcs_config: anyObject.nullish(),
+  references: z.array(z.unknown()).nullish(),
+});
+
+export const actionWorkflowConfig = z.looseObject({
+  ...rowFields,
+  app_id: str,
+  app_config_id: str,
+  action_workflow_id: str,
+  triggers: z.array(anyObject).nullish(),
+  steps: z.array(actionStepConfig).nullish(),
+  timeout: ns,
+  component_dependency_ids: z.array(z.string()).nullish(),
+  references: z.array(z.unknown()).nullish(),
+  Refs: z.array(z.unknown()).nullish(),
+});
+export type ActionWorkflowConfig = z.infer<typeof actionWorkflowConfig>;
+
+export const actionRunStep = z.looseObject({
+  ...rowFields,
+  install_action_workflow_run_id: str,
+  step_id: str,
+  status: str,
+  execution_duration: ns,
+});
+
+export const actionRun = z.looseObject({
+  ...rowFields,
+  created_by: anyObject.nullish(),
+  runner_job: anyObject.nullish(),
+  log_stream: anyObject.nullish(),
+  install_id: str,
+  install_action_workflow_id: str,
+  install_action_workflow: anyObject.nullish(),
+  status: str,
+  status_description: str,
+  status_v2: anyObject.nullish(),
+  trigger_type: str,
+  triggered_by_id: str,
+  triggered_by_type: str,
+  action_workflow_config_id: str,
+  config: actionWorkflowConfig.nullish(),
+  steps: z.array(actionRunStep).nullish(),
+  run_env_vars: stringMap,
+  install_workflow_id: str,
+  execution_time: ns,
+  outputs: anyObject.nullish(),
+  workflow_id: str,
+  workflow: anyObject.nullish(),
+});
+export type ActionRun = z.infer<typeof actionRun>;
+
+/** PUT …/action-workflow-runs/{x}/steps/{run_step}. */
+export const actionStepUpdate = z.looseObject({ status: str, execution_duration: ns });

@@ -1,0 +1,38 @@
+import { z } from "zod";
+
+/**
+ * Helpers for baseline documents: unknown keys are kept (the server may be newer than these notes), absent zero
+ * fields are normal, explicit nulls are what Go sends for empty pointers, lists and maps.
+ */
+export const str = z.string().nullish();
+export const int = z.number().int().nullish();
+export const bool = z.boolean().nullish();
+/** Integer nanoseconds. Timeouts stay below 2^53; timestamps never travel this way. */
+export const ns = z.number().int().nullish();
+/** RFC 3339 with nanoseconds, kept as text. */
+export const time = z.string().nullish();
+export const stringMap = z.record(z.string(), z.string().nullable()).nullish();
+export const anyObject = z.record(z.string(), z.unknown());
+
+export const NS_PER_MS = 1_000_000;
+export const nsToMs = (value: number | null | undefined): number => Math.floor((value ?? 0) / NS_PER_MS);
+export const msToNs = (value: number): number => Math.round(value) * NS_PER_MS;
+
+/** Fields nearly every stored row carries. */
+export const rowFields = { id: z.string(), created_by_id: str, created_at: time, updated_at: time };
+
+/** Error body of the baseline (nuon-runner-api.md 1.6). */
+export const errorBody = z.looseObject({ error: str, user_error: bool, description: str });
+
+/**
+ * An object whose keys are read case-insensitively, as Go does: plan documents mix `RegistryType`, `registryType`
+ * and `registry_type`-less forms (nuon-handlers.md section 2). Keys of the shape win over what came.
+ */
+export function foldedObject<S extends z.ZodRawShape>(shape: S) {
+  const byFolded = new Map(Object.keys(shape).map((key) => [key.toLowerCase(), key]));
+  const fold = (value: unknown): unknown => {
+    if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, v]) => [byFolded.get(key.toLowerCase()) ?? key, v]));
+  };
+  return z.preprocess(fold, z.looseObject(shape));
+}

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { anyObject, bool, int, ns, rowFields, str, stringMap, time } from "./base.ts";
+
+/** Execution (nuon-runner-api.md 4.4). `result` and `outputs` never come with a GET on the real server. */
+export const jobExecution = z.looseObject({
+  ...rowFields,
+  id: z.string().optional(),
+  org_id: str,
+  runner_job_id: str,
+  status: str,
+  result: anyObject.nullish(),
+  outputs: anyObject.nullish(),
+  metadata: stringMap,
+});
+export type JobExecution = z.infer<typeof jobExecution>;
+
+/** Runner job (nuon-runner-api.md 4.3). Status, type, group and operation stay text here: a newer server may send others. */
+export const runnerJob = z.looseObject({
+  ...rowFields,
+  org_id: str,
+  runner_id: str,
+  owner_id: str,
+  owner_type: str,
+  log_stream_id: str,
+  queue_timeout: ns,
+  available_timeout: ns,
+  execution_timeout: ns,
+  overall_timeout: ns,
+  max_executions: int,
+  status: str,
+  status_description: str,
+  type: z.string(),
+  group: str,
+  operation: str,
+  executions: z.array(jobExecution).nullish(),
+  started_at: time,
+  finished_at: time,
+  metadata: stringMap,
+  execution_count: int,
+  final_runner_job_execution_id: str,
+  outputs_json: str,
+  outputs: anyObject.nullish(),
+  execution_time: ns,
+});
+export type RunnerJob = z.infer<typeof runnerJob>;
+
+export const jobPatch = z.looseObject({ status: str });
+export const executionPatch = z.looseObject({ status: str });
+
+/** POST …/result (nuon-runner-api.md 2.9): base64 is URL-safe with padding. */
+export const executionResultRequest = z.looseObject({
+  success: bool,
+  error_code: int,
+  error_metadata: stringMap,
+  contents_compressed: str,
+  contents_display_compressed: str,
+  contents: str,
+  contents_display: anyObject.nullish(),
+});
+export type ExecutionResultRequest = z.infer<typeof executionResultRequest>;
+
+export const executionOutputsRequest = z.looseObject({ outputs: anyObject.nullish() });
+
+/** POST /v1/runners/{id}/heart-beats. */
+export const heartBeatRequest = z.looseObject({ alive_time: ns, version: str, process: str });
+export const heartBeat = z.looseObject({
+  ...rowFields,
+  runner_id: str,
+  alive_time: ns,
+  version: str,
+  started_at: time,
+  process: str,
+});

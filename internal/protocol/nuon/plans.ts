@@ -1,0 +1,128 @@
+import { z } from "zod";
+import { anyObject, bool, foldedObject, int, str, stringMap } from "./base.ts";
+
+/**
+ * Plan documents (nuon-handlers.md section 2): the text of GET plan is exactly one of these. Registry, backend and hook
+ * blocks have Go's capitalised keys; byte fields are standard base64.
+ */
+export const gitSource = foldedObject({ url: str, ref: str, path: str, recurse_submodules: bool });
+
+export const awsStatic = foldedObject({ access_key_id: str, secret_access_key: str, session_token: str });
+export const awsAuth = foldedObject({
+  profile: str,
+  use_default: bool,
+  region: str,
+  cache_id: str,
+  static: awsStatic.nullish(),
+  assume_role: foldedObject({
+    role_arn: str,
+    session_name: str,
+    session_duration_seconds: int,
+    use_github_oidc: bool,
+    two_step_config: foldedObject({
+      iam_role_arn: str,
+      src_iam_role_arn: str,
+      src_static_credentials: awsStatic.nullish(),
+    }).nullish(),
+  }).nullish(),
+});
+export const azureAuth = foldedObject({
+  use_default: bool,
+  service_principal: foldedObject({ subscription_id: str, subscription_tenant_id: str }).nullish(),
+});
+
+export const ociRegistry = foldedObject({
+  Plugin: str,
+  RegistryType: str,
+  Region: str,
+  ECRAuth: awsAuth.nullish(),
+  ACRAuth: azureAuth.nullish(),
+  OCIAuth: foldedObject({ Username: str, Password: str }).nullish(),
+  Repository: str,
+  LoginServer: str,
+});
+export type OciRegistry = z.infer<typeof ociRegistry>;
+
+export const clusterInfo = foldedObject({
+  id: str,
+  endpoint: str,
+  ca_data: str,
+  env_vars: stringMap,
+  kube_config: str,
+  aws_auth: awsAuth.nullish(),
+  azure_auth: azureAuth.nullish(),
+  inline: bool,
+  trusted_role_arn: str,
+});
+
+export const sandboxMode = foldedObject({
+  enabled: bool,
+  outputs: anyObject.nullish(),
+  terraform: foldedObject({
+    state_json: str,
+    workspace_id: str,
+    plan_contents: str,
+    plan_display_contents: str,
+  }).nullish(),
+  helm: foldedObject({ plan_contents: str, plan_display_contents: str }).nullish(),
+  kubernetes_manifest: foldedObject({ plan_contents: str, plan_display_contents: str }).nullish(),
+});
+
+export const terraformDeployBlock = foldedObject({
+  vars: anyObject.nullish(),
+  env_vars: stringMap,
+  /** File contents, JSON or tfvars text; they override `vars`. */
+  vars_files: z.array(z.string()).nullish(),
+  terraform_backend: foldedObject({ WorkspaceID: str }).nullish(),
+  azure_auth: azureAuth.nullish(),
+  aws_auth: awsAuth.nullish(),
+  hooks: foldedObject({ Enabled: bool, EnvVars: stringMap, RunAuth: awsAuth.nullish() }).nullish(),
+  cluster_info: clusterInfo.nullish(),
+  policies: stringMap,
+  state: anyObject.nullish(),
+  plan_json: str,
+});
+
+export const deployPlan = foldedObject({
+  install_id: str,
+  app_id: str,
+  app_config_id: str,
+  component_id: str,
+  component_name: str,
+  src_registry: ociRegistry.nullish(),
+  src_tag: str,
+  /** What the plan job's result stored, standard base64 (readers also take URL-safe and unpadded). */
+  apply_plan_contents: str,
+  apply_plan_display: str,
+  helm: anyObject.nullish(),
+  terraform: terraformDeployBlock.nullish(),
+  kubernetes_manifest: anyObject.nullish(),
+  noop: anyObject.nullish(),
+  sandbox_mode: sandboxMode.nullish(),
+});
+export type DeployPlan = z.infer<typeof deployPlan>;
+
+export const actionPlanStep = foldedObject({
+  /** The run step's id (PUT …/steps/{run_id}). */
+  run_id: str,
+  attrs: stringMap,
+  interpolated_env_vars: stringMap,
+  git_source: gitSource.nullish(),
+  interpolated_inline_contents: str,
+  interpolated_command: str,
+  /** Ours: a packed folder in the coordinator's `/v2/`, instead of a git source. */
+  source: foldedObject({ registry: ociRegistry, tag: z.string() }).nullish(),
+});
+
+export const actionWorkflowRunPlan = foldedObject({
+  id: str,
+  install_id: str,
+  attrs: stringMap,
+  steps: z.array(actionPlanStep).nullish(),
+  builtin_env_vars: stringMap,
+  override_env_vars: stringMap,
+  cluster_info: clusterInfo.nullish(),
+  aws_auth: awsAuth.nullish(),
+  sandbox_mode: sandboxMode.nullish(),
+});
+export type ActionWorkflowRunPlan = z.infer<typeof actionWorkflowRunPlan>;

@@ -1,0 +1,207 @@
+import { z } from "zod";
+import { changeStatus, jobStatus } from "./enums.ts";
+import { inventory, stepReport } from "./native.ts";
+
+/**
+ * Operator API under /api/v1 (bearer: admin key). Unknown keys are refused. Errors are problemBody.
+ *
+ * | route | |
+ * |---|---|
+ * | POST /runners · GET /runners · GET/DELETE /runners/{id} · POST /runners/{id}/rotate · POST /runners/{id}/drain | |
+ * | POST /jobs · GET /jobs · GET /jobs/{id} · POST /jobs/{id}/cancel · /retry · /approve · /reject | id of a job or of a change |
+ * | GET /jobs/{id}/logs (NDJSON logLine, or ?format=text) · GET /jobs/{id}/logs/stream (SSE, id = offset, data = logLine) | |
+ * | GET /events?after= · GET /events/stream (SSE, id = seq, data = eventDoc; Last-Event-ID resumes) | |
+ * | GET /workspaces · GET /workspaces/{name} · POST /workspaces/{name}/unlock · GET /workspaces/{name}/states[/{serial}] | |
+ * | GET /sources/{digest} · PUT /sources/blobs/{digest} · PUT /sources/{digest} | digest = sha256:… of the manifest |
+ * | GET /openapi.json (no key) | |
+ */
+
+export const problemBody = z.looseObject({ error: z.string(), kind: z.string(), remedy: z.string().nullish() });
+
+export const runnerCreate = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "letters, digits, dot, dash and underscore"),
+  labels: z.record(z.string(), z.string()).optional(),
+});
+export const runnerCreated = z.strictObject({ id: z.string(), token: z.string() });
+
+export const runnerDoc = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  labels: z.record(z.string(), z.string()),
+  created_at: z.string(),
+  /** online | suspect | offline | never */
+  contact: z.enum(["online", "suspect", "offline", "never"]),
+  last_contact_at: z.string().nullable(),
+  draining: z.boolean(),
+  session: z
+    .strictObject({
+      instance_id: z.string(),
+      dialect: z.enum(["native", "nuon"]),
+      mode: z.string(),
+      version: z.string(),
+      started_at: z.string(),
+      inventory: inventory.nullable(),
+      slots: z.record(z.string(), z.number()),
+      busy: z.number(),
+    })
+    .nullable(),
+});
+export type RunnerDoc = z.infer<typeof runnerDoc>;
+
+export const submission = z.strictObject({
+  /** The job file after the submitter resolved secrets; validated again here. */
+  job: z.record(z.string(), z.unknown()),
+  /** Packed folders by the place of their source in the file, e.g. `spec.source`, `spec.steps.0.source`. */
+  sources: z.record(z.string(), z.strictObject({ digest: z.string(), path: z.string() })).optional(),
+  /** Contents of spec.vars_files, same order. */
+  vars_files: z.array(z.string()).optional(),
+  /** Names of env or vars entries that came from secret references. */
+  sensitive: z.array(z.string()).optional(),
+  /** Only this runner may take it. */
+  runner: z.string().optional(),
+});
+export type Submission = z.infer<typeof submission>;
+export const submitted = z.strictObject({ job: z.string() });
+
+export const eventDoc = z.strictObject({
+  seq: z.number().int(),
+  at: z.string(),
+  what: z.string(),
+  by: z.string(),
+  why: z.string(),
+  job_id: z.string().nullable(),
+  change_id: z.string().nullable(),
+  runner_id: z.string().nullable(),
+  execution_id: z.string().nullable(),
+  epoch: z.number().int().nullable(),
+});
+export type EventDoc = z.infer<typeof eventDoc>;
+
+export const executionDoc = z.strictObject({
+  id: z.string(),
+  job_id: z.string(),
+  status: z.string(),
+  reason: z.string(),
+  epoch: z.number().int(),
+  runner_id: z.string(),
+  phase: z.string(),
+  created_at: z.string(),
+  started_at: z.string().nullable(),
+  finished_at: z.string().nullable(),
+  steps: z.array(stepReport),
+  result: z.looseObject({}).nullable(),
+});
+
+export const jobDoc = z.strictObject({
+  id: z.string(),
+  kind: z.enum(["job", "change"]),
+  change_id: z.string().nullable(),
+  name: z.string(),
+  type: z.string(),
+  operation: z.string(),
+  group: z.string(),
+  status: z.union([jobStatus, changeStatus]),
+  /** Reason for waiting, or for the end; empty when there is nothing to say. */
+  reason: z.string(),
+  runner_id: z.string().nullable(),
+  created_at: z.string(),
+  started_at: z.string().nullable(),
+  finished_at: z.string().nullable(),
+  execution_timeout_ms: z.number(),
+  /** Sensitive ones are `[redacted]`. */
+  outputs: z.record(z.string(), z.unknown()).nullable(),
+  workspace: z.string().nullable(),
+});
+export type JobDoc = z.infer<typeof jobDoc>;
+
+export const jobShow = jobDoc.extend({
+  /** Jobs of a change, oldest first; the job itself otherwise. */
+  jobs: z.array(jobDoc),
+  executions: z.array(executionDoc),
+  events: z.array(eventDoc),
+  steps: z.array(stepReport),
+  /** Readable diff of the plan, when there is one. */
+  diff: z.string().nullable(),
+  approval: z
+    .strictObject({
+      state: z.enum(["awaiting", "approved", "denied", "expired", "automatic"]),
+      by: z.string(),
+      why: z.string(),
+      at: z.string(),
+    })
+    .nullable(),
+  /** Log streams in order of their executions. */
+  log_streams: z.array(z.string()),
+});
+export type JobShow = z.infer<typeof jobShow>;
+
+export const logLine = z.strictObject({
+  /** Opaque, grows; pass it as `after` to go on behind this line. */
+  cursor: z.string(),
+  time: z.string(),
+  severity: z.string(),
+  source: z.string(),
+  execution_id: z.string(),
+  phase: z.string(),
+  step: z.string(),
+  /** One or more whole lines without the last newline. */
+  text: z.string(),
+  partial: z.boolean(),
+});
+export type LogLine = z.infer<typeof logLine>;
+
+/** The lock document as Terraform sent it, and what we know about the holder. */
+export const lockDoc = z.looseObject({
+  ID: z.string(),
+  Operation: z.string(),
+  Info: z.string(),
+  Who: z.string(),
+  Version: z.string(),
+  Created: z.string(),
+  Path: z.string(),
+  job_id: z.string().nullable(),
+  execution_id: z.string().nullable(),
+  runner_id: z.string().nullable(),
+  locked_at: z.string(),
+});
+export type LockDoc = z.infer<typeof lockDoc>;
+
+export const workspaceDoc = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  created_at: z.string(),
+  serial: z.number().int().nullable(),
+  lineage: z.string().nullable(),
+  updated_at: z.string().nullable(),
+  states: z.number().int(),
+  lock: lockDoc.nullable(),
+});
+export type WorkspaceDoc = z.infer<typeof workspaceDoc>;
+
+export const stateDoc = z.strictObject({
+  id: z.string(),
+  serial: z.number().int(),
+  lineage: z.string(),
+  created_at: z.string(),
+  job_id: z.string().nullable(),
+  bytes: z.number().int(),
+  sha256: z.string(),
+});
+
+/** Exit line of `run-local --json` and `job submit --wait --json`. */
+export const runSummary = z.strictObject({
+  job: z.string(),
+  status: z.string(),
+  reason: z.string(),
+  outputs: z.record(z.string(), z.unknown()),
+  steps: z.array(
+    z.strictObject({
+      name: z.string(),
+      status: z.string(),
+      duration_ms: z.number(),
+      exit_code: z.number().int().nullable(),
+    }),
+  ),
+  exit_code: z.number().int(),
+});
+export type RunSummary = z.infer<typeof runSummary>;

@@ -1,0 +1,159 @@
+import type { z } from "zod";
+import type { JobOperation, JobType } from "../protocol/enums.ts";
+import type { ActionRun, ActionWorkflowConfig } from "../protocol/nuon/actions.ts";
+import type { AppConfig } from "../protocol/nuon/app-config.ts";
+import type { ExecutionResultRequest, RunnerJob } from "../protocol/nuon/jobs.ts";
+import type { OciRegistry } from "../protocol/nuon/plans.ts";
+
+/**
+ * The contract between the lifecycle engine and the handlers (DESIGN section 5).
+ *
+ * Handlers are re-entrant: after a crash of the runner the engine calls the interrupted step again from its start.
+ * `exec` remembers by `key` what already ran in this execution: a finished tool is not run twice, a living one is
+ * re-attached. So a step keeps nothing in memory that a later step needs; it derives it from ctx or reads it from the
+ * workspace, and everything it writes itself may be written again.
+ */
+export interface Handler<Plan = unknown, Outputs extends object = Record<string, unknown>> {
+  readonly types: readonly JobType[];
+  /** null: this type has no plan document. */
+  readonly plan: z.ZodType<Plan> | null;
+  /** Default: TERM to the group, 10 s, KILL to the group. */
+  readonly cancel?: CancelLadder;
+  /** A lost lease parks the job instead of requeueing it: its side effects cannot be fenced. */
+  fetch?(ctx: JobContext<Plan>): Promise<void>;
+  validate?(ctx: JobContext<Plan>): Promise<void>;
+  initialize?(ctx: JobContext<Plan>): Promise<void>;
+  /** null: no result document (GET plan jobs and builds have one). */
+  execute(ctx: JobContext<Plan>): Promise<ExecutionResultRequest | null>;
+  /** Called only after execute succeeded. */
+  outputs?(ctx: JobContext<Plan>): Promise<HandlerOutputs<Outputs>>;
+  /** Runs whatever happened, after every tool of the execution has ended. Never changes the outcome. */
+  cleanup?(ctx: JobContext<Plan>): Promise<void>;
+}
+
+export interface HandlerOutputs<Outputs extends object> {
+  readonly values: Outputs;
+  /** Names in `values` that are never shown in clear. */
+  readonly sensitive: readonly string[];
+}
+
+/** Signals go to the process group of the tool. */
+export interface CancelLadder {
+  readonly first: "SIGINT" | "SIGTERM";
+  readonly grace_ms: number;
+  /** Sent just before KILL. */
+  readonly last?: "SIGTERM";
+}
+export const DEFAULT_LADDER: CancelLadder = { first: "SIGTERM", grace_ms: 10_000 };
+export const TERRAFORM_LADDER: CancelLadder = { first: "SIGINT", grace_ms: 600_000, last: "SIGTERM" };
+
+export interface JobContext<Plan> {
+  readonly job: RunnerJob & { readonly type: string; readonly operation: JobOperation };
+  readonly execution: { readonly id: string; readonly epoch: number };
+  readonly plan: Plan;
+  readonly options: JobOptions;
+  /** Private folder of this execution; every path a handler writes lies in it. Made on first use. */
+  readonly workspace: { readonly root: string; path(...parts: string[]): string };
+  /** Aborted on cancel, timeout, lost lease and shutdown, with a StopReason. */
+  readonly signal: AbortSignal;
+  readonly log: JobLog;
+  /** Step of the work, shown live and in `steps`. Its exit code is that of its last exec. Throws what `work` throws. */
+  step<T>(step: WorkStep, work: () => Promise<T>): Promise<T>;
+  exec(tool: ToolRun): Promise<ToolEnd>;
+  readonly tools: ToolFinder;
+  readonly sources: SourceFetcher;
+  readonly state: StateBackend;
+  readonly documents: Documents;
+  readonly secrets: { register(...values: readonly (string | null | undefined)[]): void };
+  /** Facts and wishes of the process itself, for operations handlers. */
+  readonly runner: RunnerControl;
+}
+
+export interface JobOptions {
+  readonly verify: boolean;
+  readonly sensitive_vars: readonly string[];
+}
+
+export interface WorkStep {
+  readonly name: string;
+  /** Id of the run step on the control plane (actions), for PUT …/steps/{id}. */
+  readonly id?: string;
+}
+
+export interface JobLog {
+  debug(text: string, fields?: LogFields): void;
+  info(text: string, fields?: LogFields): void;
+  warn(text: string, fields?: LogFields): void;
+  error(text: string, fields?: LogFields): void;
+}
+export type LogFields = Readonly<Record<string, string | number | boolean>>;
+
+export interface ToolRun {
+  /** Unique within the execution and stable over restarts, e.g. `init`, `step-0`. */
+  readonly key: string;
+  /** Program (absolute, or found on the PATH of `env`) and arguments. Never a secret. */
+  readonly argv: readonly [string, ...string[]];
+  /** Complete environment of the tool. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** File to read stdin from; /dev/null when left out. */
+  readonly stdin?: string;
+  /** stdout into this file instead of the log (for machine output); stderr still goes to the log. */
+  readonly capture?: string;
+  /** Exit codes that are not a failure; default [0]. */
+  readonly expect?: readonly number[];
+}
+
+export interface ToolEnd {
+  /** Exit code; 128 + n when a signal ended it; null when it was lost (see `reason`). */
+  readonly code: number | null;
+  readonly duration_ms: number;
+}
+
+export interface ToolFinder {
+  /** Absolute path of the tool in exactly this version (any when null). Throws RunnerError kind environment with the remedy. */
+  find(name: "terraform" | "tofu" | "git" | "oras", version: string | null): Promise<string>;
+  /** Environment every tool gets: PATH, HOME inside the workspace, LANG, proxy and CA variables, the marker. */
+  env(extra: Readonly<Record<string, string>>): Record<string, string>;
+}
+
+export interface SourceFetcher {
+  /** Unpack an OCI artifact (one file per layer) into `into`. */
+  oci(source: { registry: OciRegistry; tag: string }, into: string): Promise<void>;
+  /** Check out a git source into `into`; credentials never in argv or on disk. Returns the commit. */
+  git(source: { url: string; ref: string; path: string }, into: string): Promise<string>;
+}
+
+export interface StateBackend {
+  /** TF_HTTP_* variables of this workspace for this execution; secrets among them are registered already. */
+  terraformEnv(workspaceId: string): Record<string, string>;
+  /** `terraform show -json` for display (state-json). */
+  putStateJson(workspaceId: string, json: Uint8Array): Promise<void>;
+  /** Push a state file that terraform could not save (`errored.tfstate`). false: refused or unreachable. */
+  pushErrored(workspaceId: string, state: Uint8Array): Promise<boolean>;
+  /** Free the lock with exactly this id if this execution holds it; null: whatever lock this execution holds. */
+  unlockOwn(workspaceId: string): Promise<void>;
+}
+
+export interface Documents {
+  actionRun(installId: string, runId: string): Promise<ActionRun>;
+  actionConfig(configId: string): Promise<ActionWorkflowConfig>;
+  appConfig(appId: string, configId: string): Promise<AppConfig>;
+}
+
+export interface RunnerControl {
+  readonly version: string;
+  /** Nanoseconds since each group's loop was last checked, 0 the first time (health-check job). */
+  checkLoops(): Record<string, number>;
+  /** Drain and stop the process once this job has been reported. */
+  shutdown(how: "graceful" | "force"): void;
+}
+
+/** Why work is being stopped; `signal.reason` of a JobContext. */
+export type StopReason =
+  | { readonly kind: "cancelled"; readonly why: string }
+  | { readonly kind: "timed-out"; readonly why: string }
+  /** The lease is lost: stop the tool, write and report nothing of this epoch. */
+  | { readonly kind: "fenced"; readonly why: string }
+  /** Third SIGTERM or defect: leave the tool alive for re-attach. */
+  | { readonly kind: "abandoned"; readonly why: string };

@@ -1,0 +1,45 @@
+import type { SystemLog } from "../kit/base/system-log.ts";
+import type { JobType, RunnerMode } from "../protocol/enums.ts";
+import type { ExitCode } from "../protocol/errors.ts";
+import type { Slots } from "../protocol/native.ts";
+import type { ControlPlane } from "./controlplane/control-plane.ts";
+import type { Handler, ToolFinder } from "./handler.ts";
+
+/** Everything the runner half needs; parsed once in cmd/, frozen, passed down. */
+export interface RunnerOptions {
+  readonly mode: RunnerMode;
+  readonly version: string;
+  /** Holds journal, instance id and the folders of executions. One instance per folder. */
+  readonly stateDir: string;
+  /** Capacity per group. */
+  readonly slots: Slots;
+  readonly labels: Readonly<Record<string, string>>;
+  /** How long a drain may take before running jobs are cancelled; null = as long as they need. */
+  readonly drainTimeoutMs: number | null;
+  /** Below this much free space in stateDir nothing is claimed. */
+  readonly minFreeBytes: number;
+  /** Unshipped output kept per job before bytes are dropped with a notice. */
+  readonly logCapBytes: number;
+  /** Longest wait between the first pending byte of output and its shipping. */
+  readonly logIntervalMs: number;
+}
+
+export interface RunnerDeps {
+  readonly controlPlane: ControlPlane;
+  readonly handlers: Readonly<Record<JobType, Handler>>;
+  readonly tools: ToolFinder;
+  readonly log: SystemLog;
+}
+
+export interface RunnerProcess {
+  /** The first session is open and recovery is done. */
+  readonly ready: Promise<void>;
+  /** Exit code; resolves once everything is stopped and flushed. Never rejects. */
+  readonly ended: Promise<ExitCode>;
+  /** First SIGTERM: no new work, finish what runs. */
+  drain(why: string): void;
+  /** Second: stop running jobs by their ladders, report, end. */
+  cancel(why: string): void;
+  /** Third: end now, leave tools alive for re-attach at the next start. */
+  abandon(why: string): void;
+}
