@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { JobOperation, JobType } from "../protocol/enums.ts";
+import { RunnerError } from "../protocol/errors.ts";
 import type { ActionRun, ActionWorkflowConfig } from "../protocol/nuon/actions.ts";
 import type { AppConfig } from "../protocol/nuon/app-config.ts";
 import type { ExecutionResultRequest, RunnerJob } from "../protocol/nuon/jobs.ts";
@@ -59,6 +60,10 @@ export interface JobContext<Plan> {
   readonly log: JobLog;
   /** Step of the work, shown live and in `steps`. Its exit code is that of its last exec. Throws what `work` throws. */
   step<T>(step: WorkStep, work: () => Promise<T>): Promise<T>;
+  /**
+   * Run a tool to its end. Throws ToolError when its exit code is not in `expect` (or was lost), StopError when the job
+   * is being stopped (after the cancel ladder: the tool is dead then).
+   */
   exec(tool: ToolRun): Promise<ToolEnd>;
   readonly tools: ToolFinder;
   readonly sources: SourceFetcher;
@@ -105,10 +110,39 @@ export interface ToolRun {
 }
 
 export interface ToolEnd {
-  /** Exit code; 128 + n when a signal ended it; null when it was lost (see `reason`). */
+  /** Exit code; 128 + n when a signal ended it; null when it was lost with the machine. */
   readonly code: number | null;
   readonly duration_ms: number;
+  /** Last 4 KiB of what the execution's log got while this tool ran, redacted. Empty for a tool that ended before a restart. */
+  readonly tail: string;
 }
+
+/** A tool ended with a code that was not expected. Catch it to give the job a better one-line reason. */
+export class ToolError extends RunnerError {
+  readonly key: string;
+  readonly end: ToolEnd;
+
+  constructor(key: string, end: ToolEnd, message?: string) {
+    super("job", message ?? (end.code === null ? `${key}: exit code lost` : `${key} exited with ${end.code}`));
+    this.name = "ToolError";
+    this.key = key;
+    this.end = end;
+  }
+}
+
+/** The job is being stopped: let it pass, the engine knows the outcome from `stop`. */
+export class StopError extends Error {
+  readonly stop: StopReason;
+
+  constructor(stop: StopReason) {
+    super(stop.why);
+    this.name = "StopError";
+    this.stop = stop;
+  }
+}
+
+/** Thrown by cleanup: the workspace holds something that is nowhere else (an unsaved state); it is kept, the message says where. */
+export class KeepWorkspaceError extends Error {}
 
 export interface ToolFinder {
   /** Absolute path of the tool in exactly this version (any when null). Throws RunnerError kind environment with the remedy. */
