@@ -91,6 +91,8 @@ export const deployPlan = foldedObject({
   component_name: str,
   src_registry: ociRegistry.nullish(),
   src_tag: str,
+  /** Ours: folder of the module inside the artifact (job file `root` and `path`); absent: its top. */
+  src_path: str,
   /** What the plan job's result stored, standard base64 (readers also take URL-safe and unpadded). */
   apply_plan_contents: str,
   apply_plan_display: str,
@@ -111,7 +113,12 @@ export const actionPlanStep = foldedObject({
   interpolated_inline_contents: str,
   interpolated_command: str,
   /** Ours: a packed folder in the coordinator's `/v2/`, instead of a git source. */
-  source: foldedObject({ registry: ociRegistry, tag: z.string() }).nullish(),
+  source: foldedObject({
+    registry: ociRegistry,
+    tag: z.string(),
+    /** Folder inside the artifact to work in (job file `root` and `path`); absent: its top. */
+    path: str,
+  }).nullish(),
 });
 
 export const actionWorkflowRunPlan = foldedObject({
