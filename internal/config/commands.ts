@@ -1,0 +1,193 @@
+/** Every command as data: the dispatch table, `--help` and the docs are made from this list. */
+export interface CommandInfo {
+  readonly summary: string;
+  /** What follows the command's name besides options, e.g. `[FILE…]`. */
+  readonly operands: string;
+  /** Least and most operands. */
+  readonly count: readonly [number, number];
+  readonly details?: string;
+  readonly examples: readonly string[];
+}
+
+const NONE = [0, 0] as const;
+const ONE = [1, 1] as const;
+const MANY = Number.POSITIVE_INFINITY;
+
+export const COMMANDS = {
+  up: {
+    summary: "coordinator, runner and page in one process; runs the quickstart",
+    operands: "",
+    count: NONE,
+    details:
+      "State lies in ./.runner. Listens on the next free port. With --once it ends after the quickstart with its exit code.",
+    examples: ["runner up", "runner up --once", "runner up --listen 127.0.0.1:9000"],
+  },
+  run: {
+    summary: "the runner: takes jobs from a control plane and works them",
+    operands: "",
+    count: NONE,
+    details:
+      "`runner install|build|org|mng` equal `runner run --mode …` (build: org, management: mng). SIGTERM drains, a second one cancels, a third one leaves tools alive for the next start.",
+    examples: [
+      "runner run --api-url https://control.example.com --runner-id run… --token-file /etc/runner/token",
+      "runner run --mode install --concurrency deploy=2,actions=8 --label site=eu-1",
+      "RUNNER_API_URL=http://127.0.0.1:8080 RUNNER_ID=run… RUNNER_API_TOKEN=… runner run",
+    ],
+  },
+  "run-local": {
+    summary: "run job files through the whole loop without a control plane",
+    operands: "[FILE…]",
+    count: [0, MANY],
+    details:
+      "Without FILE it takes ./job.yaml, else the quickstart. Terraform state lies in .runner/ beside the job file. Several files run one after another; the exit code is the worst. `run-local install|build|org` starts that mode of the runner against RUNNER_API_URL with a state directory of its own, for development.",
+    examples: [
+      "runner run-local job.yaml",
+      "runner run-local --json job.yaml | tail -n 1",
+      "runner run-local deploy.yaml --outputs out.env --outputs-format env",
+      "runner run-local --watch job.yaml",
+    ],
+  },
+  coordinator: {
+    summary: "the control plane: queue, leases, logs, state and the page",
+    operands: "",
+    count: NONE,
+    details: "Makes the admin key on first start. Plain HTTP on an address that is not loopback needs --insecure.",
+    examples: [
+      "runner coordinator --data-dir /var/lib/runner-coordinator",
+      "runner coordinator --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem",
+    ],
+  },
+  "job submit": {
+    summary: "hand a job file to the coordinator",
+    operands: "",
+    count: NONE,
+    details: "With --wait it streams the log, returns after cleanup, and its exit code is the job's.",
+    examples: ["runner job submit -f deploy.yaml", "runner job submit -f deploy.yaml --wait --json"],
+  },
+  "job list": {
+    summary: "jobs and changes, newest first",
+    operands: "",
+    count: NONE,
+    examples: ["runner job list", "runner job list --json"],
+  },
+  "job show": {
+    summary: "one job: status, reason, steps, outputs, executions, events",
+    operands: "JOB",
+    count: ONE,
+    examples: ["runner job show job…", "runner job show job… --json"],
+  },
+  "job logs": {
+    summary: "the log of a job",
+    operands: "JOB",
+    count: ONE,
+    examples: ["runner job logs job…", "runner job logs job… --follow"],
+  },
+  "job cancel": {
+    summary: "stop a job; final",
+    operands: "JOB",
+    count: ONE,
+    examples: ['runner job cancel job… --reason "wrong region"'],
+  },
+  "job retry": {
+    summary: "queue a job that has ended, or is parked, again",
+    operands: "JOB",
+    count: ONE,
+    examples: ["runner job retry job…"],
+  },
+  "job approve": {
+    summary: "let a planned change be applied",
+    operands: "CHANGE",
+    count: ONE,
+    examples: ['runner job approve chg… --reason "reviewed"'],
+  },
+  "job reject": {
+    summary: "end a planned change without applying it",
+    operands: "CHANGE",
+    count: ONE,
+    examples: ['runner job reject chg… --reason "would replace the database"'],
+  },
+  "runners list": {
+    summary: "runners and their last contact",
+    operands: "",
+    count: NONE,
+    examples: ["runner runners list", "runner runners list --json"],
+  },
+  "runners show": { summary: "one runner", operands: "RUNNER", count: ONE, examples: ["runner runners show run…"] },
+  "runners create": {
+    summary: "a new runner; prints its id and its token, once",
+    operands: "NAME",
+    count: ONE,
+    examples: ["runner runners create eu-1", "runner runners create eu-1 --label site=eu-1 --json"],
+  },
+  "runners delete": {
+    summary: "remove a runner; its token ends at once",
+    operands: "RUNNER",
+    count: ONE,
+    examples: ["runner runners delete run…"],
+  },
+  "runners rotate": {
+    summary: "a new token for a runner; prints it, once",
+    operands: "RUNNER",
+    count: ONE,
+    examples: ["runner runners rotate run… --json"],
+  },
+  "runners drain": {
+    summary: "a runner takes no new work and finishes what it has",
+    operands: "RUNNER",
+    count: ONE,
+    examples: ['runner runners drain run… --reason "maintenance"'],
+  },
+  "workspaces list": {
+    summary: "Terraform workspaces with their serial and lock",
+    operands: "",
+    count: NONE,
+    examples: ["runner workspaces list", "runner workspaces list --json"],
+  },
+  "workspaces show": {
+    summary: "one workspace and its state versions",
+    operands: "WORKSPACE",
+    count: ONE,
+    examples: ["runner workspaces show network"],
+  },
+  "workspaces unlock": {
+    summary: "free a lock whose holder is gone",
+    operands: "WORKSPACE",
+    count: ONE,
+    details: "Look at `workspaces show` first: never unlock while the tool that holds it is alive.",
+    examples: ["runner workspaces unlock network --lock-id 3f6c…"],
+  },
+  version: {
+    summary: "print the version",
+    operands: "",
+    count: NONE,
+    examples: ["runner version", "runner version --json"],
+  },
+} as const satisfies Record<string, CommandInfo>;
+
+export type CommandName = keyof typeof COMMANDS;
+export const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[];
+
+/** Nuon's words for modes of `run`. */
+export const MODE_ALIASES = {
+  install: "install",
+  build: "org",
+  org: "org",
+  mng: "mng",
+  management: "mng",
+} as const;
+
+/** Commands of later versions: answered plainly, never listed. */
+export const LATER_COMMANDS = [
+  "serve",
+  "mcp",
+  "service",
+  "policy",
+  "doctor",
+  "config",
+  "explain",
+  "completion",
+  "machines",
+  "classes",
+  "keys",
+  "audit",
+] as const;
