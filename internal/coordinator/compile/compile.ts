@@ -1,0 +1,130 @@
+import { JOB_TYPE_GROUP, type JobOperation } from "../../protocol/enums.ts";
+import { ok, type Result } from "../../protocol/errors.ts";
+import { newId } from "../../protocol/ids.ts";
+import { type ParsedJob, parseJobDocument } from "../../protocol/job-file-parse.ts";
+import type { Submission } from "../../protocol/operator.ts";
+import { compileAction } from "./action.ts";
+import { type CompiledJob, type CompiledSubmission, NO_DOCUMENTS } from "./compiled.ts";
+import { usage } from "./sources.ts";
+import { compileTerraform } from "./terraform.ts";
+import { ACTION_TIMEOUT_MS, timeoutsOf } from "./timeouts.ts";
+
+export interface CompileContext {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Id of the workspace of this name, found or made. Only asked for types that have one. */
+  readonly workspaceId: (name: string) => string;
+}
+
+/** Longest execution that is taken: a day more than anything sensible, far below what nanoseconds in a double hold. */
+const LONGEST_MS = 7 * 24 * 3_600_000;
+
+/** Name of the Terraform workspace a job file works on, null when it has none. */
+export function workspaceOf(parsed: ParsedJob): string | null {
+  return parsed.work.kind === "terraform" ? parsed.work.spec.workspace : null;
+}
+
+/** The job file of a submission, checked; the first half of `compileSubmission`. */
+export function parseSubmission(submission: Submission): Result<ParsedJob> {
+  const parsed = parseJobDocument(submission.job, "job");
+  if (!parsed.ok) return parsed;
+  const { timeout } = parsed.value.file;
+  if (timeout !== undefined && (timeout < 1_000 || timeout > LONGEST_MS)) {
+    return usage(`job: timeout: found ${timeout} ms; expected between 1s and 7d`);
+  }
+  return parsed;
+}
+
+/** Wire job, plan and documents of a job file. Errors are of kind `usage` and name the key. */
+export function compileSubmission(
+  parsed: ParsedJob,
+  submission: Submission,
+  context: CompileContext,
+): Result<CompiledSubmission> {
+  const { file, work } = parsed;
+  const name = file.name ?? workspaceOf(parsed) ?? file.type;
+  const now = new Date(context.now).toISOString();
+  const base = commonOf(parsed, submission, name);
+  switch (work.kind) {
+    case "action": {
+      const timeoutMs = file.timeout ?? ACTION_TIMEOUT_MS;
+      const action = compileAction(work.spec, submission, { name, timeoutMs, now });
+      if (!action.ok) return action;
+      const { plan, run, config, metadata, runId, sources } = action.value;
+      return single({
+        ...base,
+        ownerId: runId,
+        ownerType: "install_action_workflow_runs",
+        metadata,
+        plan: JSON.stringify(plan),
+        documents: { ...NO_DOCUMENTS, action_run: run, action_config: config },
+        sources,
+      });
+    }
+    case "terraform": {
+      const { spec, operation } = work;
+      const workspace = { id: context.workspaceId(spec.workspace), name: spec.workspace };
+      const deploy = compileTerraform(spec, submission, { name, now, workspaceId: workspace.id, operation });
+      if (!deploy.ok) return deploy;
+      const job: CompiledJob = {
+        ...base,
+        ...deployOwner(deploy.value.deployId),
+        operation: deploy.value.operation,
+        metadata: deploy.value.metadata,
+        plan: JSON.stringify(deploy.value.plan),
+        documents: { ...NO_DOCUMENTS, app_config: deploy.value.appConfig },
+        options: {
+          ...base.options,
+          verify: spec.verify ?? false,
+          sensitive_vars: unique([...base.options.sensitive_vars, ...(spec.sensitive ?? [])]),
+        },
+        sources: deploy.value.sources,
+        workspace,
+      };
+      const approval = file.approval === "required" ? "required" : "automatic";
+      return ok({ job, change: operation === "plan" ? null : { approval, operation } });
+    }
+    case "shutdown":
+      return single({ ...base, metadata: { shutdown_type: work.how } });
+    case "plan":
+      return single({ ...base, plan: work.plan === null ? null : JSON.stringify(work.plan) });
+  }
+}
+
+const single = (job: CompiledJob): Result<CompiledSubmission> => ok({ job, change: null });
+const deployOwner = (id: string) => ({ ownerId: id, ownerType: "install_deploys" });
+const unique = (names: readonly string[]) => [...new Set(names)];
+
+/** What Nuon's server writes as `operation` when a type has no plan of its own to make. */
+function plainOperation(parsed: ParsedJob): JobOperation {
+  const group = JOB_TYPE_GROUP[parsed.file.type];
+  if (parsed.file.type === "noop-deploy") return "apply-plan";
+  return group === "build" ? "build" : "exec";
+}
+
+function commonOf(parsed: ParsedJob, submission: Submission, name: string): CompiledJob {
+  const { file } = parsed;
+  const deploy = JOB_TYPE_GROUP[file.type] === "deploy";
+  return {
+    name,
+    type: file.type,
+    group: JOB_TYPE_GROUP[file.type],
+    operation: plainOperation(parsed),
+    ...(deploy ? deployOwner(newId("deploy")) : { ownerId: submission.runner ?? "", ownerType: "runners" }),
+    metadata: {},
+    timeouts: timeoutsOf(file.type, file.timeout),
+    maxExecutions: file.retry?.attempts ?? 1,
+    plan: null,
+    documents: NO_DOCUMENTS,
+    options: {
+      verify: false,
+      cancel_grace_ms: file.cancel_grace ?? null,
+      sensitive_vars: unique(submission.sensitive ?? []),
+    },
+    requires: file.requires ?? {},
+    resources: file.resources ?? {},
+    runnerId: submission.runner ?? null,
+    sources: [],
+    workspace: null,
+  };
+}

@@ -1,0 +1,37 @@
+import type { JobGroup, JobOperation, JobType } from "../../protocol/enums.ts";
+import type { JobFile } from "../../protocol/job-file.ts";
+import type { Claim } from "../../protocol/native.ts";
+import type { JobTimeouts } from "./timeouts.ts";
+
+/** A wire job with everything a runner will ask for, before it has an id: what the store keeps. */
+export interface CompiledJob {
+  readonly name: string;
+  readonly type: JobType;
+  readonly group: JobGroup;
+  readonly operation: JobOperation;
+  readonly ownerId: string;
+  readonly ownerType: string;
+  /** nuon-runner-api.md 4.3. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly timeouts: JobTimeouts;
+  readonly maxExecutions: number;
+  /** Plan text with placeholders (see render-plan.ts), null for a type without a plan. */
+  readonly plan: string | null;
+  readonly documents: Claim["documents"];
+  readonly options: Claim["options"];
+  readonly requires: NonNullable<JobFile["requires"]>;
+  readonly resources: NonNullable<JobFile["resources"]>;
+  /** Only this runner may take it. */
+  readonly runnerId: string | null;
+  /** Digests of the manifests its execution may read from `/v2/`. */
+  readonly sources: readonly string[];
+  readonly workspace: { readonly id: string; readonly name: string } | null;
+}
+
+export interface CompiledSubmission {
+  readonly job: CompiledJob;
+  /** Set when `job` is the plan job of a change. */
+  readonly change: { readonly approval: "automatic" | "required"; readonly operation: "apply" | "destroy" } | null;
+}
+
+export const NO_DOCUMENTS: Claim["documents"] = { action_run: null, action_config: null, app_config: null };

@@ -1,0 +1,43 @@
+import type { JobType } from "../../protocol/enums.ts";
+
+/** Limits of a job in milliseconds (nuon-runner-api.md 9.1). */
+export interface JobTimeouts {
+  /** Waiting in the queue, from creation. */
+  readonly queueMs: number;
+  /** Offered to a runner and not taken (baseline dialect). */
+  readonly availableMs: number;
+  /** One execution, by the coordinator's clock. */
+  readonly executionMs: number;
+}
+
+const MINUTE = 60_000;
+export const DEFAULT_QUEUE_MS = 24 * 60 * MINUTE;
+export const DEFAULT_AVAILABLE_MS = 30_000;
+const DEFAULT_EXECUTION_MS = 5 * MINUTE;
+
+/** Types whose execution limit differs from the default of five minutes. */
+const EXECUTION_MS: Partial<Record<JobType, number>> = {
+  "docker-build": 60 * MINUTE,
+  "terraform-deploy": 60 * MINUTE,
+  "sandbox-terraform": 60 * MINUTE,
+  "container-image-build": 15 * MINUTE,
+  "oci-sync": 15 * MINUTE,
+  "helm-chart-deploy": 15 * MINUTE,
+  "kubernetes-manifest-deploy": 15 * MINUTE,
+  "job-deploy": 15 * MINUTE,
+  "runner-terraform": 15 * MINUTE,
+};
+
+/** All steps of an action together, when the job file names no timeout; ours, Nuon's server has no default. */
+export const ACTION_TIMEOUT_MS = 10 * MINUTE;
+/** What an action job gets beyond its steps: fetching, outputs, reports. */
+export const ACTION_MARGIN_MS = MINUTE;
+
+/** `wanted` is the job file's `timeout`: of an action the time of its steps, otherwise the execution limit itself. */
+export function timeoutsOf(type: JobType, wanted: number | undefined): JobTimeouts {
+  const executionMs =
+    type === "actions-workflow"
+      ? (wanted ?? ACTION_TIMEOUT_MS) + ACTION_MARGIN_MS
+      : (wanted ?? EXECUTION_MS[type] ?? DEFAULT_EXECUTION_MS);
+  return { queueMs: DEFAULT_QUEUE_MS, availableMs: DEFAULT_AVAILABLE_MS, executionMs };
+}
