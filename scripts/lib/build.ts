@@ -1,0 +1,51 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { BUN, ROOT, run, textOf } from "./spawn.ts";
+
+export const BINARY = `${ROOT}dist/runner`;
+const STAMP = `${ROOT}dist/.built-from`;
+const SOURCES = ["cmd", "internal", "examples", "package.json", "bun.lock", "tsconfig.json"];
+
+/** dist/runner, one file with everything in it; skipped when no source changed. Ends the process when it fails. */
+export async function ensureBuilt(): Promise<void> {
+  const version = buildVersion();
+  const fingerprint = fingerprintOf(version);
+  if (existsSync(BINARY) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === fingerprint) return;
+  mkdirSync(`${ROOT}dist`, { recursive: true });
+  const code = await run([
+    BUN,
+    "build",
+    "--compile",
+    "--minify",
+    `--define=RUNNER_BUILD_VERSION=${JSON.stringify(version)}`,
+    `--outfile=${BINARY}`,
+    "cmd/main.ts",
+  ]);
+  if (code !== 0) {
+    console.error("runner: the build failed; the reason stands above");
+    process.exit(code);
+  }
+  writeFileSync(STAMP, fingerprint);
+}
+
+/** The version of package.json and the commit, `0.1.0+1a2b3c4`; without git only the version. */
+function buildVersion(): string {
+  const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
+  const commit = textOf(["git", "rev-parse", "--short=7", "HEAD"]);
+  return commit ? `${version}+${commit}` : version;
+}
+
+/** Names, sizes and times: reading every file would take longer than the build it saves. */
+function fingerprintOf(version: string): string {
+  const files = SOURCES.flatMap((name) => walk(`${ROOT}${name}`)).sort();
+  const facts = files.map((path) => {
+    const { mtimeMs, size } = statSync(path);
+    return `${path} ${size} ${mtimeMs}`;
+  });
+  return `${Bun.version} ${version} ${Bun.hash(facts.join("\n")).toString(16)}`;
+}
+
+function walk(path: string): string[] {
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path).flatMap((name) => (name === ".runner" ? [] : walk(`${path}/${name}`)));
+}

@@ -1,0 +1,26 @@
+/** Names of tests by outcome, from the JUnit file that `bun test` writes. */
+export interface Report {
+  readonly passed: number;
+  readonly failed: readonly string[];
+  readonly skipped: readonly string[];
+}
+
+export function readReport(xml: string): Report {
+  const failed: string[] = [];
+  const skipped: string[] = [];
+  let passed = 0;
+  for (const [, attributes = "", , body = ""] of xml.matchAll(/<testcase\b([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g)) {
+    const name = [attribute(attributes, "file"), attribute(attributes, "name")].filter(Boolean).join(": ");
+    if (/<(failure|error)\b/.test(body)) failed.push(name);
+    else if (/<skipped\b/.test(body)) skipped.push(name);
+    else passed += 1;
+  }
+  return { passed, failed, skipped };
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { quot: '"', apos: "'", lt: "<", gt: ">", amp: "&" };
+
+function attribute(attributes: string, name: string): string {
+  const found = new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
+  return found.replace(/&(quot|apos|lt|gt|amp);/g, (_, entity: string) => ENTITIES[entity] ?? "");
+}

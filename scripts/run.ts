@@ -1,0 +1,46 @@
+import { BINARY, ensureBuilt } from "./lib/build.ts";
+import { check } from "./lib/check.ts";
+import { ensureInstalled } from "./lib/install.ts";
+import { BUN, run } from "./lib/spawn.ts";
+import { runTests } from "./lib/tests.ts";
+
+/** What `npm start`, `npm test` and the others run. Each task does the set-up that it needs, in a fresh clone too. */
+const TASKS: Record<string, (args: readonly string[]) => Promise<number>> = {
+  async start(args) {
+    await ensureBuilt();
+    return run([BINARY, "up", ...args]);
+  },
+  async build() {
+    await ensureBuilt();
+    console.log("dist/runner");
+    return 0;
+  },
+  async test(args) {
+    await ensureBuilt();
+    return runTests(args);
+  },
+  async faults(args) {
+    await ensureBuilt();
+    const repeat = args.indexOf("--repeat");
+    const rest = repeat < 0 ? args : args.toSpliced(repeat, 2);
+    const times = repeat < 0 ? [] : [`--rerun-each=${Number(args[repeat + 1])}`];
+    return run([BUN, "test", "--timeout=120000", ...times, "./test/faults", ...rest]);
+  },
+  async bench(args) {
+    await ensureBuilt();
+    return run([BUN, "test/bench/main.ts", ...args]);
+  },
+  check,
+  async generate(args) {
+    return run([BUN, "scripts/generate.ts", ...args]);
+  },
+};
+
+const [name = "", ...args] = process.argv.slice(2);
+const task = TASKS[name];
+if (!task) {
+  console.error(`runner: unknown task ${JSON.stringify(name)}\n  → One of ${Object.keys(TASKS).join(", ")}.`);
+  process.exit(2);
+}
+await ensureInstalled();
+process.exit(await task(args));
