@@ -1,0 +1,15 @@
+import { arch, cpus, hostname, platform, totalmem } from "node:os";
+import type { Inventory } from "../../protocol/native.ts";
+
+/** What this machine is, in the words of container platforms (amd64, arm64). GPUs are found by a later issue. */
+export function inventoryOf(labels: Readonly<Record<string, string>>): Inventory {
+  return {
+    hostname: hostname(),
+    os: platform(),
+    arch: arch() === "x64" ? "amd64" : arch(),
+    cpus: cpus().length,
+    memory_bytes: totalmem(),
+    gpus: [],
+    labels: { ...labels },
+  };
+}

@@ -1,0 +1,118 @@
+import { failpoint } from "../../kit/base/failpoint.ts";
+import type { ExecutionStatus } from "../../protocol/enums.ts";
+import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import type { Completion } from "../../protocol/native.ts";
+import type { ExecutionResultRequest } from "../../protocol/nuon/jobs.ts";
+import {
+  type Handler,
+  type HandlerOutputs,
+  type JobContext,
+  StopError,
+  type StopReason,
+  ToolError,
+} from "../handler.ts";
+
+/** The lifecycle of DESIGN section 4 up to the outcome; report and cleanup are the reporter's. */
+export const PHASES = ["fetch", "validate", "initialize", "execute", "outputs"] as const;
+export type Phase = (typeof PHASES)[number];
+
+const STATUS_BEFORE: Record<Phase, ExecutionStatus> = {
+  fetch: "initializing",
+  validate: "initializing",
+  initialize: "initializing",
+  execute: "in-progress",
+  outputs: "in-progress",
+};
+
+/** A step that ignores its stop signal (it hangs in something that is no tool) is left behind after this long. */
+const DEAF_STEP_MS = 30_000;
+
+export interface LifecycleDeps {
+  readonly handler: Handler;
+  readonly signal: AbortSignal;
+  /** Steps that were over before a restart are not run again. */
+  readonly done: readonly string[];
+  /** Before the handler's fetch: the plan, parsed. Throws RunnerError. */
+  readonly context: () => Promise<JobContext<unknown>>;
+  readonly savedResult: () => ExecutionResultRequest | null;
+  readonly saveResult: (result: ExecutionResultRequest | null) => void;
+  readonly entering: (phase: Phase, status: ExecutionStatus, done: readonly string[]) => Promise<void>;
+  /** A tool is on its cancel ladder right now: `execute` is not deaf, it waits for that. */
+  readonly toolStopping: () => boolean;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+export type Ended = Pick<Completion, "status" | "reason" | "code" | "result" | "outputs" | "sensitive_outputs">;
+
+/** Never throws. null: the lease is lost or the process goes, so nothing is reported. */
+export async function runLifecycle(deps: LifecycleDeps): Promise<Ended | null> {
+  const done = [...deps.done];
+  let result: ExecutionResultRequest | null = null;
+  let outputs: HandlerOutputs<object> | null = null;
+  try {
+    const ctx = await unlessDeaf(deps, deps.context());
+    for (const phase of PHASES) {
+      if (done.includes(phase)) {
+        if (phase === "execute") result = deps.savedResult();
+        continue;
+      }
+      if (deps.signal.aborted) throw new StopError(deps.signal.reason as StopReason);
+      await deps.entering(phase, STATUS_BEFORE[phase], done);
+      failpoint(`runner.${phase}`);
+      if (phase === "execute") {
+        result = await unlessDeaf(deps, deps.handler.execute(ctx));
+        deps.saveResult(result);
+      } else if (phase === "outputs") {
+        outputs = deps.handler.outputs
+          ? await unlessDeaf(deps, deps.handler.outputs(ctx))
+          : { values: {}, sensitive: [] };
+      } else if (deps.handler[phase]) {
+        await unlessDeaf(deps, deps.handler[phase](ctx));
+      }
+      done.push(phase);
+    }
+    return {
+      status: "finished",
+      reason: "",
+      code: "",
+      result,
+      outputs: outputs ? { ...outputs.values } : null,
+      sensitive_outputs: outputs ? [...outputs.sensitive] : [],
+    };
+  } catch (error) {
+    return outcomeOf(error, deps.signal);
+  }
+}
+
+function outcomeOf(error: unknown, signal: AbortSignal): Ended | null {
+  const nothing = { result: null, outputs: null, sensitive_outputs: [] };
+  const stop = error instanceof StopError ? error.stop : signal.aborted ? (signal.reason as StopReason) : null;
+  if (stop) {
+    if (stop.kind === "fenced" || stop.kind === "abandoned") return null;
+    return { status: stop.kind, reason: stop.why, code: stop.kind, ...nothing };
+  }
+  const reason = error instanceof RunnerError && error.remedy ? `${reasonOf(error)}; ${error.remedy}` : reasonOf(error);
+  const lost = error instanceof ToolError && error.end.code === null;
+  const code = lost ? "exit_code_lost" : error instanceof RunnerError ? error.kind : "defect";
+  return { status: "failed", reason, code, ...nothing };
+}
+
+/** `work`, or a StopError when the job is stopped and `work` does not react. */
+async function unlessDeaf<T>({ signal, sleep, toolStopping }: LifecycleDeps, work: Promise<T>): Promise<T> {
+  let finished = false;
+  const settled = work.finally(() => {
+    finished = true;
+  });
+  settled.catch(() => {}); // when it loses the race its error has no reader
+  const deaf = new Promise<never>((_resolve, reject) => {
+    const stop = async () => {
+      const reason = signal.reason as StopReason;
+      do await sleep(DEAF_STEP_MS);
+      while (!finished && toolStopping());
+      if (!finished) reject(new StopError(reason));
+    };
+    if (signal.aborted) void stop();
+    else signal.addEventListener("abort", () => void stop(), { once: true });
+  });
+  return Promise.race([settled, deaf]);
+}

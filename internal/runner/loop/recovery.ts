@@ -1,0 +1,117 @@
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../../kit/base/clock.ts";
+import type { SystemLog } from "../../kit/base/system-log.ts";
+import { attachTool, findTool, readCode, stopTool, sweep } from "../../kit/exec/index.ts";
+import type { JobType } from "../../protocol/enums.ts";
+import type { Completion } from "../../protocol/native.ts";
+import type { Work } from "../controlplane/control-plane.ts";
+import { DEFAULT_LADDER, type Handler } from "../handler.ts";
+import type { Begin } from "./execution.ts";
+import { executionFolder } from "./execution-folder.ts";
+import type { ExecutionRow, Journal } from "./journal.ts";
+
+/** What a start finds of the executions that were running, or were over but not yet reported, when the last one ended. */
+export interface Found {
+  readonly row: ExecutionRow;
+  readonly begin: Begin;
+  /** Decided before the restart; only reporting and cleanup are left. */
+  readonly completion: Completion | null;
+  /** Start of a tool that still lives, ms since the epoch. */
+  readonly toolSince: number | null;
+}
+
+export async function findExecutions(
+  stateDir: string,
+  journal: Journal,
+  handlers: Readonly<Record<JobType, Handler>>,
+): Promise<Found[]> {
+  const rows = journal.executions();
+  dropStrangers(stateDir, rows);
+  return Promise.all(rows.map((row) => remember(stateDir, journal, row, handlers)));
+}
+
+async function remember(
+  stateDir: string,
+  journal: Journal,
+  row: ExecutionRow,
+  handlers: Readonly<Record<JobType, Handler>>,
+): Promise<Found> {
+  const folder = executionFolder(stateDir, row);
+  const sealed = folder.unseal();
+  const facts = sealed?.facts ?? {};
+  const work: Work = {
+    job: row.job,
+    execution: {
+      id: row.id,
+      jobId: row.job.id,
+      epoch: row.epoch,
+      logStreamId: row.logStreamId,
+      group: row.group,
+      jobType: row.jobType,
+      sealed: facts,
+    },
+    leaseTtlMs: 0,
+    plan: sealed?.plan ?? null,
+    loadPlan: null,
+    options: sealed?.options ?? { verify: false, cancelGraceMs: null, sensitiveVars: [] },
+    sealed: facts,
+  };
+  const handler = handlers[row.jobType as JobType];
+  const begin: Begin = {
+    work,
+    group: row.group,
+    handler,
+    deadlineMs: row.deadlineMs,
+    done: row.done,
+    nonce: sealed?.nonce ?? null,
+    redactable: sealed !== null || handler.plan === null,
+    secrets: sealed?.secrets ?? [],
+  };
+  return {
+    row,
+    begin,
+    completion: row.ended ? folder.loadReport() : null,
+    toolSince: await livingSince(stateDir, journal, row),
+  };
+}
+
+async function livingSince(stateDir: string, journal: Journal, row: ExecutionRow): Promise<number | null> {
+  const folder = executionFolder(stateDir, row);
+  for (const tool of journal.tools(row)) {
+    if (tool.state === "ended" || readCode(folder.codeFile(tool.name)) !== null) continue;
+    if (await findTool(row.id, folder.codeFile(tool.name))) return tool.startedMs;
+  }
+  return null;
+}
+
+/** The epoch has moved on while we were away: stop what still runs by its ladder, remove what is ours, say nothing. */
+export async function stopStranded(
+  found: Found,
+  { stateDir, journal, clock, log }: { stateDir: string; journal: Journal; clock: Clock; log: SystemLog },
+): Promise<void> {
+  const { row, begin } = found;
+  const folder = executionFolder(stateDir, row);
+  for (const tool of journal.tools(row)) {
+    const codeFile = folder.codeFile(tool.name);
+    if (tool.state === "ended" || readCode(codeFile) !== null) continue;
+    const identity = await findTool(row.id, codeFile);
+    if (!identity) continue;
+    const running = attachTool({ identity, codeFile, executionId: row.id });
+    log.warn("stopping a tool whose lease is lost", { execution: row.id, tool: tool.name });
+    await stopTool(running, begin.handler.cancel ?? DEFAULT_LADDER, { clock });
+  }
+  await sweep(row.id);
+}
+
+/** Folders of executions that no row knows: made by a version or a crash that did not get to write the row; never used again. */
+function dropStrangers(stateDir: string, rows: readonly ExecutionRow[]): void {
+  const root = join(stateDir, "executions");
+  if (!existsSync(root)) return;
+  const known = new Set(rows.map((row) => `${row.id}.${row.epoch}`));
+  for (const name of readdirSync(root)) {
+    // A kept workspace (an unsaved state) has no secrets left, but its work: it stays until a person removes it.
+    if (!known.has(name) && existsSync(join(root, name, "sealed.json")))
+      rmSync(join(root, name), { recursive: true, force: true });
+  }
+}

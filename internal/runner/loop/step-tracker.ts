@@ -1,0 +1,65 @@
+import type { Clock } from "../../kit/base/clock.ts";
+import type { StepStatus } from "../../protocol/enums.ts";
+import type { StepReport } from "../../protocol/native.ts";
+import { StopError, ToolError, type WorkStep } from "../handler.ts";
+import type { ExecutionKey, Journal, StepRow } from "./journal.ts";
+
+/** Steps of the work with their times; journalled, so that a restart shows the same ones. */
+export type StepTracker = ReturnType<typeof createStepTracker>;
+
+interface StepTrackerDeps {
+  readonly key: ExecutionKey;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly changed: (step: StepReport, id: string | undefined) => void;
+}
+
+export function createStepTracker({ key, journal, clock, changed }: StepTrackerDeps) {
+  const rows = new Map<string, StepRow>(journal.steps(key).map((row) => [row.name, row]));
+  /** Exit code of the last tool inside the step that runs now. */
+  let lastCode: number | null = null;
+
+  const put = (row: StepRow, step: WorkStep) => {
+    rows.set(row.name, row);
+    const seq = [...rows.keys()].indexOf(row.name);
+    void journal.write(() => journal.setStep(key, seq, row));
+    changed(toReport(row), step.id);
+  };
+
+  return {
+    toolEnded(code: number | null): void {
+      lastCode = code;
+    },
+    reports: (): StepReport[] => [...rows.values()].map(toReport),
+    async run<T>(step: WorkStep, work: () => Promise<T>): Promise<T> {
+      const before = rows.get(step.name);
+      const startedMs = before?.startedMs ?? clock.now();
+      // A step that was over before a restart keeps its times; its tools answer from the journal.
+      const over = before !== undefined && before.status !== "in-progress";
+      if (!before) put({ name: step.name, status: "in-progress", startedMs, durationMs: null, code: null }, step);
+      lastCode = null;
+      const end = (status: StepStatus) => {
+        if (!over)
+          put({ name: step.name, status, startedMs, durationMs: clock.now() - startedMs, code: lastCode }, step);
+      };
+      try {
+        const value = await work();
+        end("finished");
+        return value;
+      } catch (error) {
+        if (error instanceof StopError && error.stop.kind === "abandoned") throw error;
+        if (error instanceof ToolError) lastCode = error.end.code;
+        end(error instanceof StopError && error.stop.kind === "timed-out" ? "timed-out" : "error");
+        throw error;
+      }
+    },
+  };
+}
+
+const toReport = (row: StepRow): StepReport => ({
+  name: row.name,
+  status: row.status,
+  started_at: new Date(row.startedMs).toISOString(),
+  duration_ms: row.durationMs ?? 0,
+  exit_code: row.code,
+});

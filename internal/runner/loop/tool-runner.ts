@@ -1,0 +1,116 @@
+import { closeSync } from "node:fs";
+import type { Clock } from "../../kit/base/clock.ts";
+import { failpoint } from "../../kit/base/failpoint.ts";
+import { attachTool, bootId, findTool, type RunningTool, readCode, spawnTool, stopTool } from "../../kit/exec/index.ts";
+import { type CancelLadder, StopError, type StopReason, type ToolEnd, ToolError, type ToolRun } from "../handler.ts";
+import type { ExecutionFolder } from "./execution-folder.ts";
+import type { ExecutionKey, Journal } from "./journal.ts";
+
+/**
+ * Runs the tools of one execution so that each `key` runs once, whatever dies: an intent row before the spawn, the
+ * identity after it, the end from the wrapper's code file. After a restart the same call finds the tool again.
+ */
+export interface ToolRunnerDeps {
+  readonly key: ExecutionKey;
+  readonly folder: ExecutionFolder;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly ladder: CancelLadder;
+  readonly signal: AbortSignal;
+  /** Opens the execution's output file for appending. */
+  readonly openOutput: () => number;
+  /** What the log got since this mark, redacted (ToolEnd.tail). */
+  readonly mark: () => () => string;
+  /** Told when a tool goes on its cancel ladder (1) and when it is dead (-1). */
+  readonly stopping: (change: 1 | -1) => void;
+  readonly ended: (code: number | null) => void;
+  readonly note: (text: string) => void;
+}
+
+export function createToolRunner(deps: ToolRunnerDeps) {
+  const { key, folder, journal, clock, signal } = deps;
+
+  /** Already running or over since before a restart; null: to be started now. */
+  const recall = async (tool: ToolRun): Promise<RunningTool | { code: number | null; durationMs: number } | null> => {
+    const row = journal.tool(key, tool.key);
+    if (!row) return null;
+    if (row.state === "ended") return { code: row.code, durationMs: row.durationMs ?? 0 };
+    const codeFile = folder.codeFile(tool.key);
+    if (row.bootId !== bootId()) return { code: readCode(codeFile), durationMs: 0 };
+    const identity =
+      row.pid !== null && row.startTime !== null
+        ? { pid: row.pid, startTime: row.startTime, bootId: row.bootId }
+        : await findTool(key.id, codeFile);
+    // An intent without process and without code: the runner died before the spawn, so nothing ran.
+    if (!identity && readCode(codeFile) === null) return null;
+    return attachTool({ identity, codeFile, executionId: key.id });
+  };
+
+  const start = (tool: ToolRun): RunningTool => {
+    journal.writeNow(() => journal.toolIntent(key, tool.key, bootId(), clock.now()));
+    failpoint("runner.exec.intent");
+    const fd = deps.openOutput();
+    try {
+      const running = spawnTool({
+        argv: tool.argv,
+        env: tool.env,
+        cwd: tool.cwd,
+        outputFd: fd,
+        codeFile: folder.codeFile(tool.key),
+        executionId: key.id,
+        ...(tool.stdin === undefined ? {} : { stdin: tool.stdin }),
+        ...(tool.capture === undefined ? {} : { captureFile: tool.capture }),
+      });
+      failpoint("runner.exec.spawned");
+      const { identity } = running;
+      if (identity)
+        journal.writeNow(() => journal.toolRunning(key, tool.key, identity.pid, identity.startTime, identity.bootId));
+      return running;
+    } finally {
+      closeSync(fd);
+    }
+  };
+
+  return async (tool: ToolRun): Promise<ToolEnd> => {
+    if (signal.aborted) throw new StopError(signal.reason as StopReason);
+    const tail = deps.mark();
+    const recalled = await recall(tool);
+    let end: { code: number | null; durationMs: number };
+    if (recalled && "durationMs" in recalled) {
+      end = recalled;
+    } else {
+      if (recalled) deps.note(`${tool.key}: re-attached after a restart of the runner`);
+      const startedMs = journal.tool(key, tool.key)?.startedMs ?? clock.now();
+      const running = recalled ?? start(tool);
+      const code = await untilEnd(running, deps);
+      end = { code, durationMs: clock.now() - startedMs };
+      journal.writeNow(() => journal.toolEnded(key, tool.key, end.code, end.durationMs));
+    }
+    failpoint("runner.exec.ended");
+    deps.ended(end.code);
+    const result: ToolEnd = { code: end.code, duration_ms: end.durationMs, tail: tail() };
+    if (end.code === null || !(tool.expect ?? [0]).includes(end.code)) throw new ToolError(tool.key, result);
+    return result;
+  };
+}
+
+/** The tool's own end, or its end by the cancel ladder when the job is stopped first. */
+async function untilEnd(running: RunningTool, deps: ToolRunnerDeps): Promise<number | null> {
+  const { signal, ladder, clock, note } = deps;
+  const stopped = new Promise<StopReason>((resolve) => {
+    if (signal.aborted) resolve(signal.reason as StopReason);
+    else signal.addEventListener("abort", () => resolve(signal.reason as StopReason), { once: true });
+  });
+  const first = await Promise.race([running.ended.then((end) => ({ end })), stopped.then((stop) => ({ stop }))]);
+  if ("end" in first) return first.end.code;
+  if (first.stop.kind === "abandoned") return new Promise(() => {}); // the process ends now; the tool goes on
+  note(`stopping: ${first.stop.why}`);
+  deps.stopping(1);
+  try {
+    await stopTool(running, ladder, { clock, onSignal: (name) => note(`sent ${name}`) });
+    await running.ended;
+  } finally {
+    deps.stopping(-1);
+  }
+  throw new StopError(first.stop);
+}

@@ -1,0 +1,273 @@
+import { statfsSync } from "node:fs";
+import { type Clock, systemClock } from "../kit/base/clock.ts";
+import { inventoryOf } from "../kit/base/inventory.ts";
+import { JOB_TYPE_GROUP, type JobGroup, type JobType, MODE_GROUPS } from "../protocol/enums.ts";
+import { EXIT, type ExitCode, KIND_EXIT, RunnerError } from "../protocol/errors.ts";
+import { DEFAULT_TIMES, type Times } from "../protocol/times.ts";
+import type { Wish, Work } from "./controlplane/control-plane.ts";
+import type { RunnerControl, SourceFetcher, StopReason } from "./handler.ts";
+import { createClaimLoop } from "./loop/claim-loop.ts";
+import { type Begin, beginExecution, deadlineOf, type ExecutionDeps, type LiveExecution } from "./loop/execution.ts";
+import { openJournal } from "./loop/journal.ts";
+import { createLeaseKeeper } from "./loop/lease-keeper.ts";
+import { type Found, findExecutions, stopStranded } from "./loop/recovery.ts";
+import { createSlots } from "./loop/slots.ts";
+import type { RunnerDeps, RunnerOptions, RunnerProcess } from "./runner.ts";
+
+/**
+ * The instance: starting → recovering → idle ⇄ busy → draining → stopped | failed (DESIGN section 4).
+ * Throws RunnerError (environment) before anything is touched when the state directory cannot be used.
+ */
+/** Reports of what had ended go out before the first sign of life, but never hold it up longer than this. */
+const RECOVERY_REPORT_MS = 5_000;
+
+export interface StartDeps extends RunnerDeps {
+  readonly sources: (signal: AbortSignal, note: (text: string) => void) => SourceFetcher;
+  readonly clock?: Clock;
+}
+
+export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProcess {
+  const clock = deps.clock ?? systemClock;
+  const { controlPlane, log } = deps;
+  const journal = openJournal(options.stateDir);
+  const instanceId = journal.instanceId();
+  const groups = MODE_GROUPS[options.mode].filter((group) => (options.slots[group] ?? 0) > 0);
+  const processStart = clock.now();
+  const live = new Map<string, LiveExecution>();
+  const draining = new AbortController();
+  const going = new AbortController();
+  const ready = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<ExitCode>();
+  let times: Times = DEFAULT_TIMES;
+  let idle: (() => void) | null = null;
+
+  const stopAll = (reason: StopReason) => {
+    for (const execution of live.values()) execution.stop(reason);
+  };
+  const drain = (why: string) => {
+    if (draining.signal.aborted) return;
+    log.info("draining: no new work, running jobs go on", { why, running: live.size });
+    draining.abort();
+    if (options.drainTimeoutMs !== null) {
+      void clock.sleep(options.drainTimeoutMs, going.signal).then(() => {
+        if (!going.signal.aborted) stopAll({ kind: "cancelled", why: "the runner's drain timeout is over" });
+      });
+    }
+  };
+  const obey = (wish: Wish) => {
+    if (wish.kind === "cancel") live.get(wish.execution_id)?.stop({ kind: "cancelled", why: wish.reason });
+    if (wish.kind === "drain") drain(wish.reason);
+  };
+
+  const lastChecks = new Map<JobGroup, number>();
+  const control: RunnerControl = {
+    version: options.version,
+    checkLoops: () => {
+      const now = clock.monotonic();
+      const ages = groups
+        .filter((group) => group !== "operations")
+        .map((group): [string, number] => [group, Math.round((now - (lastChecks.get(group) ?? now)) * 1_000_000)]);
+      for (const group of groups) lastChecks.set(group, now);
+      return Object.fromEntries(ages);
+    },
+    shutdown: (how) => (how === "force" ? cancel("a forced shut-down job") : drain("a shut-down job")),
+  };
+
+  const slots = createSlots(options.slots, () => claims.room());
+  const keeper = createLeaseKeeper({
+    controlPlane,
+    clock,
+    log,
+    live: () => [...live.values()],
+    renewMs: () => times.renew_ms,
+    obey,
+    signal: going.signal,
+  });
+  const shared: ExecutionDeps = {
+    options,
+    deps,
+    journal,
+    clock,
+    control,
+    sources: deps.sources,
+    changed: keeper.changed,
+    processSignal: going.signal,
+  };
+
+  const begin = (what: Begin) => {
+    const execution = beginExecution(shared, what);
+    live.set(execution.ref.id, execution);
+    slots.take(what.group);
+    keeper.began();
+    log.debug("job begins", { job: what.work.job.id, type: what.work.job.type, execution: execution.ref.id });
+    void execution.over.then(() => slots.give(what.group));
+    void execution.settled.then(() => {
+      live.delete(execution.ref.id);
+      log.debug("job is over", { job: what.work.job.id, execution: execution.ref.id });
+      if (live.size === 0) idle?.();
+    });
+    return execution;
+  };
+  const fresh = (work: Work): Begin => ({
+    work,
+    group: work.execution.group,
+    handler: deps.handlers[work.job.type as JobType] ?? deps.handlers["runner-local"],
+    deadlineMs: deadlineOf(work, clock.now()),
+    done: [],
+    nonce: null,
+    redactable: true,
+    secrets: [],
+  });
+
+  const claims = createClaimLoop({
+    controlPlane,
+    journal,
+    clock,
+    log,
+    slots,
+    groups,
+    freeBytes: () => freeBytes(options.stateDir),
+    minFreeBytes: options.minFreeBytes,
+    remember: (work) => {
+      // An answer that is offered again names work that is running already.
+      if (live.has(work.execution.id)) return;
+      const { id, epoch, group, logStreamId } = work.execution;
+      const now = clock.now();
+      journal.addExecution({
+        id,
+        epoch,
+        job: work.job,
+        group,
+        logStreamId,
+        deadlineMs: deadlineOf(work, now),
+        createdMs: now,
+      });
+    },
+    begin: (work) => {
+      if (!live.has(work.execution.id)) begin(fresh(work));
+    },
+    obey,
+    signal: draining.signal,
+  });
+
+  const cancel = (why: string) => {
+    drain(why);
+    stopAll({ kind: "cancelled", why });
+  };
+
+  const recover = async (): Promise<Found[]> => {
+    const found = await findExecutions(options.stateDir, journal, deps.handlers);
+    if (found.length > 0)
+      log.info("recovering", { executions: found.length, alive: found.filter((one) => one.toolSince !== null).length });
+    const over = found.filter((one) => one.completion !== null);
+    const reports = over.map(
+      (one) => begin({ ...one.begin, ...(one.completion ? { completion: one.completion } : {}) }).settled,
+    );
+    const attached = found.some((one) => one.toolSince !== null);
+    if (!attached) await Promise.race([Promise.all(reports), clock.sleep(RECOVERY_REPORT_MS, going.signal)]);
+    return found.filter((one) => one.completion === null);
+  };
+
+  const resume = async (found: Found, verdict: { verdict: string; reason: string } | undefined) => {
+    if (verdict?.verdict === "stop" || !verdict) {
+      log.warn("an execution from before the restart is not ours any more", {
+        execution: found.row.id,
+        reason: verdict?.reason ?? "the control plane does not know it",
+      });
+      await stopStranded(found, { stateDir: options.stateDir, journal, clock, log });
+    }
+    const execution = begin(found.begin);
+    if (verdict?.verdict === "cancel") execution.stop({ kind: "cancelled", why: verdict.reason });
+    if (verdict?.verdict === "stop" || !verdict)
+      execution.stop({ kind: "fenced", why: verdict?.reason ?? "unknown to the control plane" });
+  };
+
+  const main = async (): Promise<ExitCode> => {
+    const held = await recover();
+    const oldest = Math.min(processStart, ...held.map((one) => one.toolSince ?? processStart));
+    const announcement = {
+      instanceId,
+      mode: options.mode,
+      version: options.version,
+      inventory: inventoryOf(options.labels),
+      slots: options.slots,
+      jobTypes: Object.keys(JOB_TYPE_GROUP),
+      held: held.map(({ row }) => ({ execution_id: row.id, epoch: row.epoch })),
+      aliveSince: oldest,
+    };
+    const session = await controlPlane.connect(announcement, AbortSignal.any([going.signal, draining.signal]));
+    if (!session.ok) {
+      if (draining.signal.aborted) return finish();
+      throw session.error;
+    }
+    times = session.value.times;
+    log.info("connected", { dialect: controlPlane.dialect, instance: instanceId });
+    await Promise.all(
+      held.map((one) =>
+        resume(
+          one,
+          session.value.held.find((verdict) => verdict.execution_id === one.row.id),
+        ),
+      ),
+    );
+    ready.resolve();
+    const refused = await claims.run();
+    if (refused) {
+      log.error("the control plane refuses this runner", { reason: refused.message });
+      drain("refused by the control plane");
+    }
+    const code = await finish();
+    return refused ? KIND_EXIT[refused.kind] : code;
+  };
+
+  /** Running jobs end, reports are delivered. */
+  const finish = async (): Promise<ExitCode> => {
+    if (live.size > 0)
+      await new Promise<void>((resolve) => {
+        idle = resolve;
+      });
+    return EXIT.done;
+  };
+
+  main()
+    .catch((error: unknown) => {
+      ready.reject(error);
+      if (error instanceof RunnerError) log.error(error.message, error.remedy ? { remedy: error.remedy } : {});
+      else log.error("defect", { reason: String(error instanceof Error ? error.stack : error) });
+      return error instanceof RunnerError ? KIND_EXIT[error.kind] : EXIT.defect;
+    })
+    .then((code) => {
+      going.abort();
+      keeper.stop();
+      journal.close();
+      ended.resolve(code);
+    });
+  ready.promise.catch(() => {});
+
+  return {
+    ready: ready.promise,
+    ended: ended.promise,
+    drain,
+    cancel,
+    abandon: (why) => {
+      log.warn("leaving at once; running tools go on and are found again at the next start", {
+        why,
+        running: live.size,
+      });
+      stopAll({ kind: "abandoned", why });
+      going.abort();
+      draining.abort();
+      journal.close();
+      ended.resolve(EXIT.done);
+    },
+  };
+}
+
+function freeBytes(folder: string): number {
+  try {
+    const stat = statfsSync(folder);
+    return stat.bavail * stat.bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY; // a file system that does not say is not treated as full
+  }
+}
