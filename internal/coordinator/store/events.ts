@@ -1,0 +1,106 @@
+import type { Clock } from "../../kit/base/clock.ts";
+import type { EventDoc } from "../../protocol/operator.ts";
+import type { Db } from "./db.ts";
+
+/** What an event is about; absent ids are null. */
+export interface NewEvent {
+  /** The new status, `step:NAME`, `refused:TRANSITION`, `cleanup`, … */
+  readonly what: string;
+  /** Who: `system`, `admin`, `runner:<id>`. */
+  readonly by: string;
+  readonly why?: string;
+  readonly jobId?: string | null;
+  readonly changeId?: string | null;
+  readonly runnerId?: string | null;
+  readonly executionId?: string | null;
+  readonly epoch?: number | null;
+}
+
+export interface EventFilter {
+  /** Only events behind this seq. */
+  readonly after: number;
+  readonly limit: number;
+  readonly jobId?: string;
+  readonly changeId?: string;
+}
+
+/** The append-only timeline. */
+export interface Events {
+  /** Inside a transaction. Answers the seq. */
+  append(event: NewEvent): number;
+  list(filter: EventFilter): EventDoc[];
+  latest(): number;
+  /** Called after each commit that appended events; returns the unsubscribe function. */
+  subscribe(listener: () => void): () => void;
+}
+
+interface EventRow {
+  readonly seq: number;
+  readonly at: number;
+  readonly what: string;
+  readonly by: string;
+  readonly why: string;
+  readonly job_id: string | null;
+  readonly change_id: string | null;
+  readonly runner_id: string | null;
+  readonly execution_id: string | null;
+  readonly epoch: number | null;
+}
+
+export function createEvents(db: Db, clock: Clock): Events {
+  const listeners = new Set<() => void>();
+  let announcing = false;
+  const last = db.prepare<{ seq: number | null }, []>("SELECT max(seq) AS seq FROM events");
+  const insert = db.prepare<
+    { seq: number },
+    [number, string, string, string, string | null, string | null, string | null, string | null, number | null]
+  >(
+    `INSERT INTO events (at, what, by, why, job_id, change_id, runner_id, execution_id, epoch)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+  );
+  const announce = () => {
+    if (announcing) return;
+    announcing = true;
+    queueMicrotask(() => {
+      announcing = false;
+      for (const listener of listeners) listener();
+    });
+  };
+  return {
+    append: (event) => {
+      const row = insert.get(
+        clock.now(),
+        event.what,
+        event.by,
+        event.why ?? "",
+        event.jobId ?? null,
+        event.changeId ?? null,
+        event.runnerId ?? null,
+        event.executionId ?? null,
+        event.epoch ?? null,
+      );
+      if (listeners.size > 0) db.afterCommit(announce);
+      return row?.seq ?? 0;
+    },
+    list: (filter) => {
+      let query = db.kysely
+        .selectFrom("events")
+        .selectAll()
+        .where("seq", ">", filter.after)
+        .orderBy("seq")
+        .limit(filter.limit);
+      if (filter.jobId !== undefined) query = query.where("job_id", "=", filter.jobId);
+      if (filter.changeId !== undefined) query = query.where("change_id", "=", filter.changeId);
+      return db.all(query).map(toDoc);
+    },
+    latest: () => last.get()?.seq ?? 0,
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function toDoc(row: EventRow): EventDoc {
+  return { ...row, at: new Date(row.at).toISOString() };
+}

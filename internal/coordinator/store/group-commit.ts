@@ -1,0 +1,113 @@
+import type { Database } from "bun:sqlite";
+import type { Durability } from "./db.ts";
+
+interface Waiting {
+  /** Runs the body inside the open transaction; returns what settles its promise after the commit. */
+  readonly run: () => () => void;
+  readonly reject: (error: unknown) => void;
+  readonly durability: Durability;
+}
+
+/**
+ * Transactions and group commit over one connection. Bodies queued in one event-loop turn share one transaction and
+ * one fsync; each runs in its own savepoint, so one that throws takes only its own writes with it.
+ */
+export function createGroupCommit(raw: Database) {
+  let open = false;
+  let effects: (() => void)[] = [];
+  let waiting: Waiting[] = [];
+  let scheduled = false;
+  let synchronous: Durability = "full";
+
+  const begin = (durability: Durability) => {
+    if (durability !== synchronous) {
+      raw.exec(durability === "full" ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+      synchronous = durability;
+    }
+    raw.exec("BEGIN IMMEDIATE");
+    open = true;
+  };
+
+  const end = (statement: "COMMIT" | "ROLLBACK") => {
+    try {
+      raw.exec(statement);
+    } finally {
+      // A failed COMMIT (disk full) leaves the transaction open: without the rollback every later BEGIN would fail.
+      if (raw.inTransaction) raw.exec("ROLLBACK");
+      open = false;
+    }
+  };
+
+  const runEffects = () => {
+    const due = effects;
+    effects = [];
+    for (const effect of due) effect();
+  };
+
+  const transaction = <T>(body: () => T, durability: Durability = "normal"): T => {
+    if (open) return body();
+    begin(durability);
+    let value: T;
+    try {
+      value = body();
+      end("COMMIT");
+    } catch (error) {
+      effects = [];
+      if (open) end("ROLLBACK");
+      throw error;
+    }
+    runEffects();
+    return value;
+  };
+
+  const savepoint = (item: Waiting): (() => void) => {
+    const mark = effects.length;
+    raw.exec("SAVEPOINT one");
+    try {
+      const settle = item.run();
+      raw.exec("RELEASE one");
+      return settle;
+    } catch (error) {
+      effects.length = mark;
+      raw.exec("ROLLBACK TO one; RELEASE one");
+      return () => item.reject(error);
+    }
+  };
+
+  const flush = () => {
+    scheduled = false;
+    const batch = waiting;
+    waiting = [];
+    if (batch.length === 0) return;
+    let settles: (() => void)[] = [];
+    try {
+      settles = transaction(
+        () => batch.map(savepoint),
+        batch.some((item) => item.durability === "full") ? "full" : "normal",
+      );
+    } catch (error) {
+      for (const item of batch) item.reject(error);
+      return;
+    }
+    for (const settle of settles) settle();
+  };
+
+  const group = <T>(body: () => T, durability: Durability = "normal"): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      const run = () => {
+        const value = body();
+        return () => resolve(value);
+      };
+      waiting.push({ run, reject, durability });
+      if (scheduled) return;
+      scheduled = true;
+      setImmediate(flush);
+    });
+
+  const afterCommit = (effect: () => void) => {
+    if (open) effects.push(effect);
+    else effect();
+  };
+
+  return { transaction, group, afterCommit, flush };
+}

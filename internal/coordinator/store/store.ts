@@ -1,0 +1,48 @@
+import type { Clock } from "../../kit/base/clock.ts";
+import type { Times } from "../../protocol/times.ts";
+import { type Credentials, createCredentials } from "./credentials.ts";
+import type { Db } from "./db.ts";
+import { createEvents, type Events } from "./events.ts";
+import { createRunnerRegistry, type RunnerRegistry } from "./runner-registry.ts";
+import { createStatements, type Statements } from "./statements.ts";
+import { createWake, type Wake } from "./wake.ts";
+
+/**
+ * Everything a transition needs. Transitions are plain functions `(store, input)`; each runs in one transaction with
+ * its event and joins an open one, so callers compose them inside `store.db.transaction` or `store.db.group`.
+ */
+export interface Store {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly times: Times;
+  readonly events: Events;
+  readonly sql: Statements;
+  readonly runners: RunnerRegistry;
+  readonly credentials: Credentials;
+  /** Tells waiting requests of this process that something they wait for may have happened. */
+  readonly wake: Wake;
+  /** Called inside the transaction that ends a job, after its row is final. */
+  readonly jobEnded: ((jobId: string) => void)[];
+}
+
+export interface StoreOptions {
+  readonly db: Db;
+  readonly times: Times;
+  readonly clock: Clock;
+  /** Secret of this data folder; execution passwords are derived from it. */
+  readonly secret: string;
+}
+
+export function createStore({ db, times, clock, secret }: StoreOptions): Store {
+  return {
+    db,
+    clock,
+    times,
+    events: createEvents(db, clock),
+    sql: createStatements(db),
+    runners: createRunnerRegistry(db, clock, times),
+    credentials: createCredentials(secret),
+    wake: createWake(db),
+    jobEnded: [],
+  };
+}

@@ -1,0 +1,210 @@
+import type { JobGroup } from "../../../protocol/enums.ts";
+import { fail, ok, type Result } from "../../../protocol/errors.ts";
+import { newId } from "../../../protocol/ids.ts";
+import type { Slots } from "../../../protocol/native.ts";
+import { hasRoom, obstacleOf, pickForClaim, type RunnerView } from "../../queue/evaluate.ts";
+import { executionGraceMs } from "../grace.ts";
+import { groupsOf } from "../runner-registry.ts";
+import type { ExecutionRow, JobRow } from "../statements.ts";
+import type { Store } from "../store.ts";
+import type { Refusal } from "../types.ts";
+import { jobView, type QueuedView, runnerView, runningNow } from "../views.ts";
+import { setAvailable } from "./offer.ts";
+import { notFound, refuse } from "./shared.ts";
+
+const PAGE = 256;
+
+export interface ClaimInput {
+  readonly runnerId: string;
+  readonly instanceId: string;
+  /** Repeating a key answers what it was granted. */
+  readonly key: string;
+  readonly slots: Slots;
+}
+
+/** What was granted, job row as it is after the claim. */
+export interface Grant {
+  readonly job: JobRow;
+  readonly execution: ExecutionRow;
+}
+
+/** available (or queued) → in-progress for as many jobs as the free slots take, oldest first. */
+export function claimJobs(store: Store, input: ClaimInput): Grant[] {
+  return store.db.transaction(() => {
+    const again = grantedBefore(store, input);
+    if (again.length > 0) return again;
+    const runner = store.runners.get(input.runnerId);
+    if (!runner?.session) return [];
+    const view = { ...runnerView(store, runner), live: true };
+    const grants: Grant[] = [];
+    for (const group of groupsOf(input.slots)) {
+      for (const job of pickForClaim(candidates(store, group, view.id), view, input.slots[group] ?? 0)) {
+        grants.push(start(store, job.row, view, input.instanceId, input.key, ""));
+      }
+    }
+    return grants;
+  }, "full");
+}
+
+/** The one reservation of a Go runner: compare-and-set, a loser changes nothing. */
+export function reserveJob(
+  store: Store,
+  input: {
+    readonly runnerId: string;
+    readonly jobId: string;
+    readonly instanceId: string;
+    readonly clientVersion: string;
+  },
+): Result<Grant, Refusal> {
+  return store.db.transaction(() => {
+    const job = store.sql.job.get(input.jobId);
+    const runner = store.runners.get(input.runnerId);
+    if (!job || !runner) return notFound("job");
+    const by = `runner:${input.runnerId}`;
+    if (job.status !== "available") {
+      return refuse(store, "reserve", { code: "illegal", message: `the job is ${job.status}` }, { job, by });
+    }
+    const view = { ...runnerView(store, runner), live: true };
+    if (obstacleOf(jobView(job), view) !== null) return notFound("job");
+    if (!hasRoom(job.job_group, view, runningNow(store))) {
+      return fail({ code: "busy", message: "this runner works on another job" });
+    }
+    return ok(start(store, job, view, input.instanceId, "", input.clientVersion));
+  }, "full");
+}
+
+function grantedBefore(store: Store, input: ClaimInput): Grant[] {
+  const grants: Grant[] = [];
+  for (const execution of store.sql.openOfRunner.all(input.runnerId)) {
+    if (execution.claim_key !== input.key || execution.instance_id !== input.instanceId) continue;
+    const job = execution.lost_at === null ? store.sql.job.get(execution.job_id) : null;
+    if (job) grants.push({ job, execution });
+  }
+  return grants;
+}
+
+function* candidates(store: Store, group: JobGroup, runnerId: string): Generator<QueuedView> {
+  let after = 0;
+  for (;;) {
+    const page = store.sql.waitingInGroup.all(group, runnerId, after, PAGE);
+    for (const row of page) yield jobView(row);
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.rowid;
+  }
+}
+
+function start(
+  store: Store,
+  before: JobRow,
+  runner: RunnerView,
+  instanceId: string,
+  key: string,
+  clientVersion: string,
+): Grant {
+  if (before.status === "queued") setAvailable(store, before);
+  supersede(store, before);
+  const now = store.clock.now();
+  const epoch = before.epoch + 1;
+  const execution: ExecutionRow = {
+    ...NEW_EXECUTION,
+    id: newId("execution"),
+    job_id: before.id,
+    runner_id: runner.id,
+    instance_id: instanceId,
+    dialect: runner.dialect,
+    epoch,
+    claim_key: key,
+    log_stream_id: before.log_stream_id,
+    lease_expires_at: now + (runner.dialect === "native" ? store.times.lease_ms : store.times.offline_ms),
+    deadline_at: now + before.execution_timeout_ms + executionGraceMs(before, runner.dialect),
+    client_version: clientVersion,
+    created_at: now,
+    updated_at: now,
+  };
+  insertExecution(store, execution);
+  const job: JobRow = {
+    ...before,
+    status: "in-progress",
+    reason: "",
+    epoch,
+    attempts: before.attempts + 1,
+    started_at: before.started_at ?? now,
+    updated_at: now,
+  };
+  store.db
+    .prepare<unknown, [number, number, number, string]>(
+      `UPDATE jobs SET status = 'in-progress', reason = '', epoch = epoch + 1, attempts = attempts + 1,
+       started_at = coalesce(started_at, ?), updated_at = ?, parked = 0 WHERE epoch = ? - 1 AND id = ?`,
+    )
+    .run(now, now, epoch, job.id);
+  store.db
+    .prepare<unknown, [string, string]>("UPDATE log_streams SET execution_id = ? WHERE id = ?")
+    .run(execution.id, execution.log_stream_id);
+  store.events.append({
+    what: "in-progress",
+    by: `runner:${runner.id}`,
+    jobId: job.id,
+    changeId: job.change_id,
+    runnerId: runner.id,
+    executionId: execution.id,
+    epoch,
+  });
+  return { job, execution };
+}
+
+/** The job was given to someone else: an instance that comes back with the old lease stops and reports nothing. */
+function supersede(store: Store, job: JobRow): void {
+  if (job.epoch === 0) return;
+  const now = store.clock.now();
+  store.db
+    .prepare<unknown, [number, number, string]>(
+      `UPDATE executions SET status = 'failed', reason = 'the lease was lost', code = 'lease_lost', finished_at = ?,
+       updated_at = ? WHERE job_id = ? AND finished_at IS NULL`,
+    )
+    .run(now, now, job.id);
+}
+
+const NEW_EXECUTION = {
+  status: "pending",
+  phase: "",
+  reason: "",
+  code: "",
+  lost_at: null,
+  cancel_seq: 0,
+  result: null,
+  outputs: null,
+  sensitive_outputs: "[]",
+  steps: "[]",
+  cleanup_at: null,
+  cleanup_error: null,
+  started_at: null,
+  finished_at: null,
+} as const;
+
+function insertExecution(store: Store, e: ExecutionRow): void {
+  store.db
+    .prepare<
+      unknown,
+      [string, string, string, string, string, number, string, string, number, number, string, number, number]
+    >(
+      `INSERT INTO executions (id, job_id, runner_id, instance_id, dialect, epoch, status, claim_key, log_stream_id,
+       lease_expires_at, deadline_at, client_version, created_at, updated_at)
+       VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    .run(
+      e.id,
+      e.job_id,
+      e.runner_id,
+      e.instance_id,
+      e.dialect,
+      e.epoch,
+      e.claim_key,
+      e.log_stream_id,
+      e.lease_expires_at,
+      e.deadline_at,
+      e.client_version,
+      e.created_at,
+      e.updated_at,
+    );
+}
