@@ -15,12 +15,13 @@ import {
   type SourceFetcher,
   type StopReason,
 } from "../handler.ts";
+import { parsePlan } from "../parse-plan.ts";
 import type { RunnerDeps, RunnerOptions } from "../runner.ts";
 import { executionFolder } from "./execution-folder.ts";
 import { createJobOutput } from "./job-output.ts";
 import type { Journal } from "./journal.ts";
 import { type Ended, type Phase, runLifecycle } from "./lifecycle.ts";
-import { parsePlan, planSecrets } from "./parse-plan.ts";
+import { planSecrets } from "./plan-secrets.ts";
 import { createStepTracker } from "./step-tracker.ts";
 import { createToolRunner } from "./tool-runner.ts";
 
@@ -146,7 +147,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       if (!loaded.ok) throw loaded.error;
       text = loaded.value;
     }
-    const plan = parsePlan(handler, work.job.type, text);
+    const plan = handler.plan === null ? null : parsePlan(handler.plan, text ?? "");
     if (handler.plan !== null) {
       output.redactor.register(...planSecrets(plan, work.options.sensitiveVars));
       seal(text);
@@ -168,7 +169,12 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       sources: shared.sources(signal, (note) => output.log.info(note)),
       state: deps.controlPlane.state(ref),
       documents: deps.controlPlane.documents(ref),
-      secrets: { register: (...values) => (output.redactor.register(...values), seal(text)) },
+      secrets: {
+        register: (...values) => {
+          output.redactor.register(...values);
+          seal(text);
+        },
+      },
       runner: shared.control,
     };
   };
@@ -252,10 +258,13 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     await output.flush(LOG_FLUSH_MS);
     const delivered = await deps.controlPlane.complete(ref, completion, cleanup, shared.processSignal);
     if (!delivered.ok) {
-      if (shared.processSignal.aborted) return; // stays in the journal
-      deps.log.error("the outcome was refused", { execution: key.id, reason: delivered.error.message });
-      await cleanup();
+      // Not delivered: the report stays in the journal and goes out at the next start.
+      if (!shared.processSignal.aborted)
+        deps.log.error("the outcome could not be delivered", { execution: key.id, reason: delivered.error.message });
+      return;
     }
+    if (!delivered.value.recorded)
+      deps.log.warn("the outcome was not recorded", { execution: key.id, reason: delivered.value.reason });
     await journal.write(() => journal.forget(key));
   };
 

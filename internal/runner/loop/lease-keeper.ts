@@ -31,7 +31,11 @@ export function createLeaseKeeper(deps: LeaseKeeperDeps) {
   let again = false;
 
   const renew = async (): Promise<void> => {
-    const executions = deps.live().map((execution) => execution.progress());
+    // In cleanup the outcome is recorded: there is no lease any more.
+    const executions = deps
+      .live()
+      .map((execution) => execution.progress())
+      .filter(({ phase }) => phase !== "cleanup");
     if (executions.length === 0 || signal.aborted) return;
     const answer = await deps.controlPlane.renew(executions, signal);
     failpoint("runner.renew");

@@ -1,0 +1,188 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import type { JobShow, RunnerDoc, WorkspaceDoc } from "../../../internal/protocol/operator.ts";
+import { type Bed, freePort, type Proc, until } from "./processes.ts";
+
+/** A coordinator as an operator sees it: its process, and its record over HTTP. */
+export interface Control {
+  readonly url: string;
+  readonly port: number;
+  proc: Proc;
+  restart(env?: Record<string, string>): Promise<void>;
+  admin(): Record<string, string>;
+  createRunner(name: string): Promise<{ id: string; token: string }>;
+  submit(file: string, runner?: string): Promise<string>;
+  show(job: string): Promise<JobShow>;
+  /** Until the job or change has ended and its cleanup is told. */
+  ended(job: string, limitMs?: number): Promise<JobShow>;
+  workspaces(): Promise<WorkspaceDoc[]>;
+  runners(): Promise<RunnerDoc[]>;
+  log(job: string): Promise<string>;
+  post(path: string, body?: unknown): Promise<Response>;
+}
+
+const TERMINAL = [
+  "finished",
+  "failed",
+  "timed-out",
+  "cancelled",
+  "not-attempted",
+  "approval-denied",
+  "approval-expired",
+];
+
+export async function startControl(
+  bed: Bed,
+  options: { env?: Record<string, string>; flags?: string[] } = {},
+): Promise<Control> {
+  const port = freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const keyFile = bed.path("coordinator", "admin.key");
+  const flags = [
+    "coordinator",
+    "--listen",
+    `127.0.0.1:${port}`,
+    "--data-dir",
+    bed.path("coordinator"),
+    "--admin-key-file",
+    keyFile,
+    ...(options.flags ?? []),
+  ];
+  const ready = () =>
+    until("the coordinator is ready", async () => {
+      try {
+        return (await fetch(`${url}/readyz`)).ok;
+      } catch {
+        return false;
+      }
+    });
+  const start = async (env: Record<string, string> = {}) => {
+    const proc = bed.spawn(flags, env);
+    await Promise.race([
+      ready(),
+      proc.exited.then((code) => {
+        throw new Error(`the coordinator ended with ${code}: ${proc.stderr()}`);
+      }),
+    ]);
+    return proc;
+  };
+  const key = () => readFileSync(keyFile, "utf8").trim();
+  const get = async <T>(path: string): Promise<T> => {
+    const answer = await fetch(`${url}/api/v1${path}`, { headers: { Authorization: `Bearer ${key()}` } });
+    if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  };
+  const control: Control = {
+    url,
+    port,
+    proc: await start(options.env),
+    async restart(env = {}) {
+      await control.proc.kill9();
+      control.proc = await start(env);
+    },
+    admin: () => ({ RUNNER_COORDINATOR_URL: url, RUNNER_ADMIN_KEY: key() }),
+    async createRunner(name) {
+      const { code, stdout, stderr } = await bed.run(["runners", "create", name, "--json"], control.admin());
+      if (code !== 0) throw new Error(`runners create: ${code} ${stderr}`);
+      return JSON.parse(stdout) as { id: string; token: string };
+    },
+    async submit(file, runner) {
+      const { code, stdout, stderr } = await bed.run(
+        ["job", "submit", "-f", file, "--json", ...(runner ? ["--runner", runner] : [])],
+        control.admin(),
+      );
+      if (code !== 0) throw new Error(`job submit: ${code} ${stderr}`);
+      return (JSON.parse(stdout) as { job: string }).job;
+    },
+    show: (job) => get<JobShow>(`/jobs/${job}`),
+    ended: (job, limitMs = 60_000) =>
+      until(
+        `the job ${job} has ended`,
+        async () => {
+          const doc = await control.show(job).catch(() => null);
+          const cleaned = doc?.executions.every((one) =>
+            doc.events.some((event) => event.what === "cleanup" && event.execution_id === one.id),
+          );
+          return doc && TERMINAL.includes(doc.status) && cleaned ? doc : null;
+        },
+        limitMs,
+      ),
+    workspaces: async () => {
+      const body = await get<WorkspaceDoc[] | { workspaces: WorkspaceDoc[] }>("/workspaces");
+      return Array.isArray(body) ? body : body.workspaces;
+    },
+    runners: async () => {
+      const body = await get<RunnerDoc[] | { runners: RunnerDoc[] }>("/runners");
+      return Array.isArray(body) ? body : body.runners;
+    },
+    log: async (job) => {
+      const answer = await fetch(`${url}/api/v1/jobs/${job}/logs?format=text`, {
+        headers: { Authorization: `Bearer ${key()}` },
+      });
+      return answer.text();
+    },
+    post: (path, body = {}) =>
+      fetch(`${url}/api/v1${path}`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${key()}`, "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+      }),
+  };
+  return control;
+}
+
+export interface RunnerHandle {
+  readonly id: string;
+  readonly stateDir: string;
+  proc: Proc;
+  start(env?: Record<string, string>): Proc;
+  restart(env?: Record<string, string>): Promise<void>;
+}
+
+/** A runner of this coordinator (or of a proxy in front of it), started unless told otherwise. */
+export async function addRunner(
+  bed: Bed,
+  control: Control,
+  options: {
+    name?: string;
+    url?: string;
+    flags?: string[];
+    env?: Record<string, string>;
+    stateDir?: string;
+    identity?: { id: string; token: string };
+  } = {},
+): Promise<RunnerHandle> {
+  const name = options.name ?? "r1";
+  const identity = options.identity ?? (await control.createRunner(name));
+  const stateDir = options.stateDir ?? bed.path(`state-${name}`);
+  const start = (env: Record<string, string> = {}) =>
+    bed.spawn(["run", "--state-dir", stateDir, ...(options.flags ?? [])], {
+      RUNNER_API_URL: options.url ?? control.url,
+      RUNNER_ID: identity.id,
+      RUNNER_API_TOKEN: identity.token,
+      ...env,
+    });
+  const handle: RunnerHandle = {
+    id: identity.id,
+    stateDir,
+    proc: start(options.env),
+    start,
+    async restart(env = {}) {
+      await handle.proc.kill9();
+      handle.proc = start(env);
+    },
+  };
+  return handle;
+}
+
+export const write = (bed: Bed, name: string, text: string): string => {
+  const file = bed.path(name);
+  writeFileSync(file, text, { mode: 0o755 });
+  return file;
+};
+
+/** Terminal events of each job of the document: one outcome means exactly one each. */
+export function outcomes(doc: JobShow): string[] {
+  return doc.events
+    .filter((event) => event.job_id !== null && TERMINAL.includes(event.what) && !event.execution_id?.startsWith("x"))
+    .map((event) => `${event.job_id}:${event.what}`);
+}

@@ -1,0 +1,137 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/**
+ * Real processes for the fault suite: the program itself (RUNNER_BIN, else the sources under this bun), a state folder
+ * per test, and an end by pid. Nothing here knows the inside of either half.
+ */
+const MAIN = join(import.meta.dir, "../../../cmd/main.ts");
+export const program: readonly string[] = process.env.RUNNER_BIN ? [process.env.RUNNER_BIN] : [process.execPath, MAIN];
+
+export interface Proc {
+  readonly pid: number;
+  /** Everything it wrote to stderr so far. */
+  stderr(): string;
+  stdout(): string;
+  signal(name: NodeJS.Signals): void;
+  /** SIGKILL and wait. */
+  kill9(): Promise<void>;
+  readonly exited: Promise<number>;
+  readonly alive: () => boolean;
+}
+
+export interface Bed {
+  readonly root: string;
+  path(...parts: string[]): string;
+  spawn(args: readonly string[], env?: Record<string, string>): Proc;
+  /** Run to the end; stdout and exit code. */
+  run(args: readonly string[], env?: Record<string, string>): Promise<{ code: number; stdout: string; stderr: string }>;
+  end(): Promise<void>;
+}
+
+/** PATH and HOME of a user, nothing of the test's own environment. */
+const BASE_ENV = { PATH: process.env.PATH ?? "/usr/bin:/bin", LANG: "C.UTF-8", CHECKPOINT_DISABLE: "1" };
+
+export function makeBed(): Bed {
+  const root = mkdtempSync(join(tmpdir(), "runner-fault-"));
+  const procs: Proc[] = [];
+  const spawn = (args: readonly string[], env: Record<string, string> = {}): Proc => {
+    const child = Bun.spawn([...program, ...args], {
+      cwd: root,
+      env: { ...BASE_ENV, HOME: root, TMPDIR: root, ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const collect = (stream: ReadableStream<Uint8Array>) => {
+      let text = "";
+      const decoder = new TextDecoder();
+      const over = (async () => {
+        for await (const chunk of stream) text += decoder.decode(chunk, { stream: true });
+      })();
+      return { text: () => text, over };
+    };
+    const out = collect(child.stdout);
+    const err = collect(child.stderr);
+    let alive = true;
+    const exited = child.exited.then((code) => {
+      alive = false;
+      return code;
+    });
+    const proc: Proc = {
+      pid: child.pid,
+      stdout: out.text,
+      stderr: err.text,
+      signal: (name) => void process.kill(child.pid, name),
+      kill9: async () => {
+        if (alive) process.kill(child.pid, "SIGKILL");
+        await exited;
+      },
+      exited: Promise.all([exited, Promise.race([Promise.all([out.over, err.over]), Bun.sleep(500)])]).then(
+        ([code]) => code,
+      ),
+      alive: () => alive,
+    };
+    procs.push(proc);
+    return proc;
+  };
+  return {
+    root,
+    path: (...parts) => join(root, ...parts),
+    spawn,
+    run: async (args, env) => {
+      const proc = spawn(args, env);
+      const code = await proc.exited;
+      return { code, stdout: proc.stdout(), stderr: proc.stderr() };
+    },
+    end: async () => {
+      await Promise.all(procs.map((proc) => proc.kill9()));
+      for (const pid of markedBelow(root)) {
+        try {
+          process.kill(pid, "SIGKILL");
+        } catch {
+          // ended by itself
+        }
+      }
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Tools that a killed runner left alive: processes whose environment names a file below `root`. */
+function markedBelow(root: string): number[] {
+  const { readdirSync } = require("node:fs") as typeof import("node:fs");
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`RUNNER_CODE=${root}`);
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Polls until `look` gives something; fails with the reason after `limitMs`. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+  limitMs = 30_000,
+): Promise<T> {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`${what}: not within ${limitMs} ms`);
+    await Bun.sleep(50);
+  }
+}
+
+export function freePort(): number {
+  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = server;
+  server.stop(true);
+  return port;
+}
