@@ -1,0 +1,55 @@
+import { type JobContext, ToolError } from "../../handler.ts";
+import { moduleFolder } from "./module-folder.ts";
+import type { TerraformWork } from "./terraform-work.ts";
+
+export interface TerraformCall {
+  /** Unique within the execution; also names the call in reasons. */
+  readonly key: string;
+  readonly args: readonly [string, ...string[]];
+  readonly expect?: readonly number[];
+  /** Name of a file in the workspace for stdout. */
+  readonly capture?: string;
+}
+
+/** Runs terraform in the module's folder; resolves with its exit code, throws ToolError with its first `Error:` line. */
+export type TerraformRunner = (call: TerraformCall) => Promise<number>;
+
+export function terraformRunner(ctx: JobContext<unknown>, work: TerraformWork, program: string): TerraformRunner {
+  const env = ctx.tools.env({
+    ...work.env,
+    ...ctx.state.terraformEnv(work.workspaceId),
+    TF_IN_AUTOMATION: "1",
+    TF_INPUT: "0",
+    // No call home for newer versions.
+    CHECKPOINT_DISABLE: "1",
+  });
+  const cwd = moduleFolder(ctx.workspace, work);
+  return async ({ key, args, expect, capture }) => {
+    try {
+      const end = await ctx.exec({
+        key,
+        argv: [program, ...args],
+        env,
+        cwd,
+        ...(expect ? { expect } : {}),
+        ...(capture ? { capture: ctx.workspace.path(capture) } : {}),
+      });
+      return end.code ?? 0;
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      throw new ToolError(key, error.end, failureReason(key, error));
+    }
+  };
+}
+
+function failureReason(key: string, { end }: ToolError): string {
+  const failed = `terraform ${key} failed (${end.code === null ? "exit code lost" : `exit ${end.code}`})`;
+  const said = firstError(end.tail);
+  return said === null ? failed : `${failed}: ${said}`;
+}
+
+/** Terraform frames its messages in bars unless -no-color is given; both forms are read. */
+export function firstError(tail: string): string | null {
+  const line = /^[\s│|]*Error: (.+)$/m.exec(tail)?.[1]?.trim();
+  return line ? line.slice(0, 300) : null;
+}

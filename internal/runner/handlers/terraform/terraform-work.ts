@@ -1,0 +1,81 @@
+import { isAbsolute, normalize } from "node:path";
+import { type ErrorKind, RunnerError } from "../../../protocol/errors.ts";
+import type { DeployPlan, OciRegistry } from "../../../protocol/nuon/plans.ts";
+import { decodeContents } from "./saved-plan.ts";
+
+/** What a terraform job is asked to do, checked: everything a plan may leave out is here or an error was thrown. */
+export interface TerraformWork {
+  readonly operation: "plan" | "plan-destroy" | "apply";
+  readonly workspaceId: string;
+  readonly source: { readonly registry: OciRegistry; readonly tag: string };
+  /** Folder of the module inside the source, normalised, never outside it. */
+  readonly path: string;
+  readonly vars: Readonly<Record<string, unknown>>;
+  /** File contents, JSON or tfvars; later ones override earlier ones and `vars`. Empty ones are left out. */
+  readonly varsFiles: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Only for apply. */
+  readonly savedPlan: Uint8Array | null;
+}
+
+const OPERATIONS: Readonly<Record<string, TerraformWork["operation"]>> = {
+  "create-apply-plan": "plan",
+  "create-teardown-plan": "plan-destroy",
+  "apply-plan": "apply",
+};
+
+/** Throws RunnerError with one line that names what is missing or wrong. */
+export function terraformWork(plan: DeployPlan, operation: string): TerraformWork {
+  const block = plan.terraform;
+  if (!block) throw invalid("it has no terraform block");
+  const kind = OPERATIONS[operation];
+  if (kind === undefined) {
+    throw invalid(`operation ${operation} is none of ${Object.keys(OPERATIONS).join(", ")}`, "job");
+  }
+  const workspaceId = block.terraform_backend?.WorkspaceID;
+  if (!workspaceId) throw invalid("it names no workspace (terraform.terraform_backend.WorkspaceID)");
+  if (!plan.src_registry?.Repository) throw invalid("it names no source (src_registry)");
+  if (!plan.src_tag) throw invalid("it names no version of its source (src_tag)");
+  if (kind === "apply" && !plan.apply_plan_contents) {
+    throw invalid("an apply needs a saved plan (apply_plan_contents)");
+  }
+  return {
+    operation: kind,
+    workspaceId,
+    source: { registry: plan.src_registry, tag: plan.src_tag },
+    path: modulePath(plan.src_path || "."),
+    vars: block.vars ?? {},
+    varsFiles: (block.vars_files ?? []).filter((text) => text.trim() !== ""),
+    env: checkedEnv(block.env_vars ?? {}),
+    savedPlan: kind === "apply" ? decodeContents(plan.apply_plan_contents ?? "") : null,
+  };
+}
+
+function modulePath(path: string): string {
+  const normal = normalize(path);
+  if (isAbsolute(normal) || normal === ".." || normal.startsWith("../") || normal.includes("\0")) {
+    throw invalid(`the module path ${JSON.stringify(path)} leads out of its source`, "job");
+  }
+  return normal;
+}
+
+/** Names that would change where state lies, what terraform is asked, or how we find its process again. */
+const OURS = /^(TF_CLI_ARGS(_.*)?|TF_WORKSPACE|TF_HTTP_.*|TF_DATA_DIR|TF_LOG_PATH|RUNNER_.*)$/;
+
+function checkedEnv(env: Readonly<Record<string, string | null>>): Record<string, string> {
+  const entries = Object.entries(env).map(([name, value]) => [name, value ?? ""] as const);
+  for (const [name, value] of entries) {
+    if (name === "" || /[=\0]/.test(name) || value.includes("\0")) {
+      throw invalid(`the environment variable ${JSON.stringify(name)} is not valid`, "job");
+    }
+    if (OURS.test(name)) {
+      throw new RunnerError("job", `the plan sets ${name}, which only the runner may set`, {
+        remedy: `Remove ${name} from the job's env; state, workspace and arguments come from the job itself.`,
+      });
+    }
+  }
+  return Object.fromEntries(entries);
+}
+
+const invalid = (what: string, kind: ErrorKind = "protocol") =>
+  new RunnerError(kind, `the plan of this terraform job cannot be used: ${what}`);
