@@ -49,7 +49,7 @@ CREATE TABLE executions (
   log_stream_id TEXT NOT NULL, lease_expires_at INTEGER NOT NULL, deadline_at INTEGER NOT NULL, lost_at INTEGER,
   cancel_seq INTEGER NOT NULL DEFAULT 0, client_version TEXT NOT NULL DEFAULT '',
   result TEXT, outputs TEXT, sensitive_outputs TEXT NOT NULL DEFAULT '[]', steps TEXT NOT NULL DEFAULT '[]',
-  cleanup_at INTEGER, cleanup_error TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+  reported INTEGER NOT NULL DEFAULT 0, cleanup_at INTEGER, cleanup_error TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
   started_at INTEGER, finished_at INTEGER
 );
 CREATE INDEX executions_job ON executions (job_id);

@@ -145,6 +145,8 @@ export interface ExecutionsTable {
   outputs: string | null;
   sensitive_outputs: string;
   steps: string;
+  /** 1: the runner itself reported the end; 0: it runs, or the server ended it. */
+  reported: number;
   cleanup_at: number | null;
   cleanup_error: string | null;
   created_at: number;

@@ -176,6 +176,7 @@ const NEW_EXECUTION = {
   outputs: null,
   sensitive_outputs: "[]",
   steps: "[]",
+  reported: 0,
   cleanup_at: null,
   cleanup_error: null,
   started_at: null,

@@ -1,0 +1,76 @@
+import { fail, ok, type Result, RunnerError } from "../../../protocol/errors.ts";
+import { newId, newSecret } from "../../../protocol/ids.ts";
+import { hashToken } from "../credentials.ts";
+import type { Store } from "../store.ts";
+import { reconsider } from "./offer.ts";
+
+export interface NewRunner {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly by: string;
+}
+
+/** The token is shown once: only its hash is kept. Kind conflict when the name is taken. */
+export function createRunner(store: Store, input: NewRunner): Result<{ readonly id: string; readonly token: string }> {
+  return store.db.transaction(() => {
+    if (store.runners.all().some((runner) => runner.row.name === input.name)) {
+      const remedy = "Choose another name, or delete the old runner first.";
+      return fail(new RunnerError("conflict", `a runner named "${input.name}" exists`, { remedy }));
+    }
+    const id = newId("runner");
+    const token = newSecret();
+    store.db
+      .prepare<unknown, [string, string, string, string, number]>(
+        "INSERT INTO runners (id, name, token_hash, labels, created_at) VALUES (?, ?, ?, ?, ?)",
+      )
+      .run(id, input.name, hashToken(token), JSON.stringify(input.labels), store.clock.now());
+    store.events.append({ what: "runner-created", by: input.by, why: input.name, runnerId: id });
+    store.runners.changed();
+    return ok({ id, token });
+  }, "full");
+}
+
+/** Its token stops working at once; what it runs is lost like a lease. false: no such runner. */
+export function deleteRunner(store: Store, runnerId: string, by: string): boolean {
+  return store.db.transaction(() => {
+    if (!store.runners.get(runnerId)) return false;
+    store.db
+      .prepare<unknown, [number, string]>("UPDATE runners SET deleted_at = ? WHERE id = ?")
+      .run(store.clock.now(), runnerId);
+    store.db.prepare<unknown, [string]>("DELETE FROM sessions WHERE runner_id = ?").run(runnerId);
+    store.events.append({ what: "runner-deleted", by, runnerId });
+    store.runners.changed();
+    store.wake.runner(runnerId);
+    reconsider(store);
+    return true;
+  }, "full");
+}
+
+/** A new token; the old one stops working at once. null: no such runner. */
+export function rotateToken(store: Store, runnerId: string, by: string): { readonly token: string } | null {
+  return store.db.transaction(() => {
+    if (!store.runners.get(runnerId)) return null;
+    const token = newSecret();
+    store.db
+      .prepare<unknown, [string, string]>("UPDATE runners SET token_hash = ? WHERE id = ?")
+      .run(hashToken(token), runnerId);
+    store.events.append({ what: "token-rotated", by, runnerId });
+    store.runners.changed();
+    return { token };
+  }, "full");
+}
+
+/** A draining runner gets no new work and is told to stop when it is done; a new session of it ends the drain. */
+export function drainRunner(store: Store, runnerId: string, by: string): boolean {
+  return store.db.transaction(() => {
+    if (!store.runners.get(runnerId)) return false;
+    const seq = store.events.append({ what: "draining", by, runnerId });
+    store.db
+      .prepare<unknown, [number, string]>("UPDATE runners SET draining = 1, drain_seq = ? WHERE id = ?")
+      .run(seq, runnerId);
+    store.runners.changed();
+    store.wake.runner(runnerId);
+    reconsider(store);
+    return true;
+  }, "full");
+}

@@ -1,0 +1,282 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { fail, ok, type Result } from "../../../protocol/errors.ts";
+import { newId } from "../../../protocol/ids.ts";
+import type { LockDoc } from "../../../protocol/operator.ts";
+import type { ExecutionRow, LockRow, WorkspaceRow } from "../statements.ts";
+import type { Store } from "../store.ts";
+
+/** Who writes: ids are null for the operator. */
+export interface StateWriter {
+  readonly runnerId: string | null;
+  readonly jobId: string | null;
+  readonly execution: ExecutionRow | null;
+}
+
+/** Held: the holder's document. Stale: this execution may not begin anything new. */
+export type LockRefusal =
+  | { readonly kind: "held"; readonly lock: LockDoc }
+  | { readonly kind: "stale"; readonly message: string };
+
+export type StateRefusal = LockRefusal | { readonly kind: "invalid" | "conflict"; readonly message: string };
+
+/** The workspace of this name, made when it is missing. */
+export function ensureWorkspace(store: Store, name: string): WorkspaceRow {
+  return store.db.transaction(() => {
+    const select = store.db.prepare<WorkspaceRow, [string]>("SELECT * FROM workspaces WHERE name = ?");
+    const known = select.get(name);
+    if (known) return known;
+    const row: WorkspaceRow = { id: newId("workspace"), name, created_at: store.clock.now(), state_id: null };
+    store.db
+      .prepare<unknown, [string, string, number]>("INSERT INTO workspaces (id, name, created_at) VALUES (?, ?, ?)")
+      .run(row.id, row.name, row.created_at);
+    return row;
+  });
+}
+
+const lockInput = z.looseObject({ ID: z.string().min(1) });
+
+/** Locks for one lock id; repeating it with the same id is fine, because the first answer may have been lost. */
+export function lockWorkspace(
+  store: Store,
+  workspaceId: string,
+  document: unknown,
+  writer: StateWriter,
+): Result<LockDoc, LockRefusal | { readonly kind: "invalid"; readonly message: string }> {
+  const parsed = lockInput.safeParse(fold(document));
+  if (!parsed.success) return fail({ kind: "invalid", message: "a lock needs its ID" });
+  return store.db.transaction(() => {
+    const held = store.sql.lock.get(workspaceId);
+    if (held)
+      return held.lock_id === parsed.data.ID ? ok(lockDocOf(held)) : fail({ kind: "held", lock: lockDocOf(held) });
+    const ended = writer.execution !== null && !mayBegin(store, writer.execution);
+    if (ended)
+      return fail({ kind: "stale", message: "this execution has ended or lost its lease; it locks nothing more" });
+    const row: LockRow = {
+      workspace_id: workspaceId,
+      lock_id: parsed.data.ID,
+      document: JSON.stringify(parsed.data),
+      runner_id: writer.runnerId,
+      job_id: writer.jobId,
+      execution_id: writer.execution?.id ?? null,
+      locked_at: store.clock.now(),
+    };
+    const { db } = store;
+    db.run(db.kysely.insertInto("locks").values(row));
+    lockEvent(store, row, "locked", writer.runnerId === null ? "admin" : `runner:${writer.runnerId}`);
+    return ok(lockDocOf(row));
+  }, "full");
+}
+
+/** An unlock with an id frees that lock only; one without frees a lock of this runner whose job no longer runs. */
+export function unlockWorkspace(
+  store: Store,
+  workspaceId: string,
+  document: unknown,
+  runnerId: string,
+): Result<null, { readonly kind: "held"; readonly lock: LockDoc }> {
+  const parsed = lockInput.safeParse(fold(document));
+  return store.db.transaction(() => {
+    const held = store.sql.lock.get(workspaceId);
+    if (!held) return ok(null);
+    if (parsed.success) {
+      if (parsed.data.ID !== held.lock_id) return fail({ kind: "held", lock: lockDocOf(held) });
+      removeLock(store, held, `runner:${runnerId}`);
+    } else if (held.runner_id === runnerId && !jobRuns(store, held)) {
+      removeLock(store, held, `runner:${runnerId}`);
+    }
+    return ok(null);
+  }, "full");
+}
+
+/** A person frees a lock. null: it was free. */
+export function forceUnlock(store: Store, workspaceId: string, by: string): LockDoc | null {
+  return store.db.transaction(() => {
+    const held = store.sql.lock.get(workspaceId);
+    if (!held) return null;
+    removeLock(store, held, by);
+    return lockDocOf(held);
+  }, "full");
+}
+
+const stateHead = z.looseObject({ serial: z.number().int().optional(), lineage: z.string().optional() });
+
+/**
+ * Stores a version of the state. The holder of the lock may always save; without the lock a save must continue what is
+ * stored (lineage and serial), and nobody may hold it. The same bytes again change nothing.
+ */
+export function saveState(
+  store: Store,
+  workspaceId: string,
+  body: Uint8Array,
+  lockId: string | null,
+  writer: StateWriter,
+): Result<null, StateRefusal> {
+  const head = readHead(body);
+  if (head === null) return fail({ kind: "invalid", message: "the state is not a JSON object" });
+  return store.db.transaction(() => {
+    const workspace = store.sql.workspace.get(workspaceId);
+    if (!workspace) return fail({ kind: "invalid", message: "workspace not found" });
+    const held = store.sql.lock.get(workspaceId);
+    const holder = held !== null && held.lock_id === lockId;
+    if (held && !holder) return fail({ kind: "held", lock: lockDocOf(held) });
+    const sha256 = createHash("sha256").update(body).digest("hex");
+    const current = currentState(store, workspace);
+    if (current?.sha256 === sha256) return ok(null);
+    if (!holder && current) {
+      const message = `the state stored is serial ${current.serial} of lineage ${current.lineage}`;
+      if (current.lineage !== head.lineage || head.serial <= current.serial) return fail({ kind: "conflict", message });
+    }
+    insertState(store, workspaceId, { ...head, sha256, body }, writer);
+    return ok(null);
+  }, "full");
+}
+
+/** Forgets the current state; versions stay. */
+export function deleteState(store: Store, workspaceId: string, writer: StateWriter): Result<null, StateRefusal> {
+  return store.db.transaction(() => {
+    const held = store.sql.lock.get(workspaceId);
+    if (held && (held.execution_id !== (writer.execution?.id ?? null) || held.runner_id !== writer.runnerId)) {
+      return fail({ kind: "held", lock: lockDocOf(held) });
+    }
+    store.db.prepare<unknown, [string]>("UPDATE workspaces SET state_id = NULL WHERE id = ?").run(workspaceId);
+    store.events.append({
+      what: "state-deleted",
+      by: writer.runnerId === null ? "admin" : `runner:${writer.runnerId}`,
+      jobId: writer.jobId,
+      runnerId: writer.runnerId,
+      executionId: writer.execution?.id ?? null,
+    });
+    return ok(null);
+  }, "full");
+}
+
+/** The current document, null when there is none. */
+export function readState(store: Store, workspaceId: string): Uint8Array | null {
+  const row = store.db
+    .prepare<{ body: Uint8Array }, [string]>(
+      "SELECT s.body FROM states s JOIN workspaces w ON w.state_id = s.id WHERE w.id = ?",
+    )
+    .get(workspaceId);
+  return row?.body ?? null;
+}
+
+/** `terraform show -json` for display, as it came. */
+export function saveStateJson(store: Store, workspaceId: string, jobId: string | null, json: string): void {
+  store.db.transaction(() => {
+    store.db
+      .prepare<unknown, [string, string | null, string, number]>(
+        `INSERT INTO state_json (workspace_id, job_id, json, updated_at) VALUES (?, ?, ?, ?)
+         ON CONFLICT (workspace_id) DO UPDATE SET job_id = excluded.job_id, json = excluded.json,
+         updated_at = excluded.updated_at`,
+      )
+      .run(workspaceId, jobId, json, store.clock.now());
+  });
+}
+
+/** The lock document for people and for Terraform: what the holder sent, and who that is. */
+export function lockDocOf(row: LockRow): LockDoc {
+  const sent = JSON.parse(row.document) as Record<string, unknown>;
+  const text = (key: string) => (typeof sent[key] === "string" ? sent[key] : "");
+  return {
+    ...sent,
+    ID: row.lock_id,
+    Operation: text("Operation"),
+    Info: text("Info"),
+    Who: text("Who"),
+    Version: text("Version"),
+    Created: text("Created"),
+    Path: text("Path"),
+    job_id: row.job_id,
+    execution_id: row.execution_id,
+    runner_id: row.runner_id,
+    locked_at: new Date(row.locked_at).toISOString(),
+  };
+}
+
+/** An execution whose lease ran out may go on while nobody else has the job; one that ended or was replaced may not. */
+function mayBegin(store: Store, execution: ExecutionRow): boolean {
+  const job = store.sql.job.get(execution.job_id);
+  return execution.finished_at === null && job?.epoch === execution.epoch;
+}
+
+function jobRuns(store: Store, lock: LockRow): boolean {
+  if (lock.execution_id !== null) {
+    const execution = store.sql.execution.get(lock.execution_id);
+    return execution !== null && execution.finished_at === null;
+  }
+  return lock.job_id !== null && store.sql.job.get(lock.job_id)?.status === "in-progress";
+}
+
+function removeLock(store: Store, held: LockRow, by: string): void {
+  store.db.prepare<unknown, [string]>("DELETE FROM locks WHERE workspace_id = ?").run(held.workspace_id);
+  lockEvent(store, held, "unlocked", by);
+}
+
+function lockEvent(store: Store, lock: LockRow, what: string, by: string): void {
+  const name = store.sql.workspace.get(lock.workspace_id)?.name ?? lock.workspace_id;
+  store.events.append({
+    what,
+    by,
+    why: `workspace ${name}, lock ${lock.lock_id}`,
+    jobId: lock.job_id,
+    changeId: lock.job_id === null ? null : (store.sql.job.get(lock.job_id)?.change_id ?? null),
+    runnerId: lock.runner_id,
+    executionId: lock.execution_id,
+  });
+}
+
+function readHead(body: Uint8Array): { readonly serial: number; readonly lineage: string } | null {
+  try {
+    const parsed = stateHead.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)));
+    return parsed.success ? { serial: parsed.data.serial ?? 0, lineage: parsed.data.lineage ?? "" } : null;
+  } catch {
+    return null;
+  }
+}
+
+interface StateHead {
+  readonly serial: number;
+  readonly lineage: string;
+  readonly sha256: string;
+}
+
+function currentState(store: Store, workspace: WorkspaceRow): StateHead | null {
+  if (workspace.state_id === null) return null;
+  return store.db
+    .prepare<StateHead, [string]>("SELECT serial, lineage, sha256 FROM states WHERE id = ?")
+    .get(workspace.state_id);
+}
+
+function insertState(
+  store: Store,
+  workspaceId: string,
+  state: StateHead & { readonly body: Uint8Array },
+  writer: StateWriter,
+): void {
+  const { db } = store;
+  const id = newId("state");
+  db.run(
+    db.kysely.insertInto("states").values({
+      id,
+      workspace_id: workspaceId,
+      serial: state.serial,
+      lineage: state.lineage,
+      created_at: store.clock.now(),
+      job_id: writer.jobId,
+      execution_id: writer.execution?.id ?? null,
+      bytes: state.body.byteLength,
+      sha256: state.sha256,
+      body: state.body,
+    }),
+  );
+  db.prepare<unknown, [string, string]>("UPDATE workspaces SET state_id = ? WHERE id = ?").run(id, workspaceId);
+}
+
+/** Keys of a lock document are capitalised by Terraform; Go reads them in any case. */
+function fold(document: unknown): unknown {
+  if (document === null || typeof document !== "object" || Array.isArray(document)) return document;
+  return Object.fromEntries(
+    Object.entries(document).map(([key, value]) => [key.toLowerCase() === "id" ? "ID" : key, value]),
+  );
+}
