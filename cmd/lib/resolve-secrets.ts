@@ -1,0 +1,56 @@
+import { resolve } from "node:path";
+import { RunnerError } from "../../internal/protocol/errors.ts";
+import { secretRef } from "../../internal/protocol/job-file.ts";
+import { readFile } from "./operator-client.ts";
+
+/** A job document whose secret references are replaced, and the names that were. */
+export interface Resolved {
+  readonly document: Readonly<Record<string, unknown>>;
+  /** Names of the env or vars entries whose values are secret. */
+  readonly sensitive: readonly string[];
+}
+
+/** The maps of a job file whose entries may be `{ env: NAME }` or `{ file: PATH }`. */
+const PLACES = ["env", "vars"];
+
+/** Replaces secret references with their values, on this machine. Throws RunnerError usage that names the reference. */
+export function resolveSecrets(
+  document: Readonly<Record<string, unknown>>,
+  from: { readonly folder: string; readonly env: Readonly<Record<string, string | undefined>> },
+): Resolved {
+  const sensitive = new Set<string>();
+  const secret = (value: unknown, place: string): string | null => {
+    const found = secretRef.safeParse(value);
+    if (!found.success) return null;
+    if ("file" in found.data)
+      return readFile(resolve(from.folder, found.data.file), `${place}: secret file`).replace(/\r?\n$/, "");
+    const text = from.env[found.data.env];
+    if (text !== undefined) return text;
+    throw new RunnerError("usage", `${place}: environment variable ${found.data.env} is not set`, {
+      remedy: "Set it where this command runs; the job file only names it.",
+    });
+  };
+  const map = (entries: Record<string, unknown>, place: string) =>
+    Object.fromEntries(
+      Object.entries(entries).map(([name, value]) => {
+        const text = secret(value, `${place}.${name}`);
+        if (text !== null) sensitive.add(name);
+        return [name, text ?? value];
+      }),
+    );
+  const inSpec = (spec: Record<string, unknown>, place: string): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(spec).map(([key, value]) => {
+        const here = `${place}.${key}`;
+        if (PLACES.includes(key) && isRecord(value)) return [key, map(value, here)];
+        if (key !== "steps" || !Array.isArray(value)) return [key, value];
+        return [key, value.map((step, index) => (isRecord(step) ? inSpec(step, `${here}[${index}]`) : step))];
+      }),
+    );
+  const spec = isRecord(document.spec) ? { spec: inSpec(document.spec, "spec") } : {};
+  return { document: { ...document, ...spec }, sensitive: [...sensitive] };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+printf 'argument: <%s>\n' "$@"
