@@ -1,4 +1,4 @@
-import { JOB_TYPE_GROUP, type JobOperation } from "../../protocol/enums.ts";
+import { JOB_TYPE_GROUP, type JobGroup, type JobOperation } from "../../protocol/enums.ts";
 import { ok, type Result } from "../../protocol/errors.ts";
 import { newId } from "../../protocol/ids.ts";
 import { type ParsedJob, parseJobDocument } from "../../protocol/job-file-parse.ts";
@@ -14,6 +14,8 @@ export interface CompileContext {
   readonly now: number;
   /** Id of the workspace of this name, found or made. Only asked for types that have one. */
   readonly workspaceId: (name: string) => string;
+  /** This coordinator serves HTTPS: a Go runner pulls sources over nothing else. */
+  readonly https: boolean;
 }
 
 /** Longest execution that is taken: a day more than anything sensible, far below what nanoseconds in a double hold. */
@@ -58,6 +60,7 @@ export function compileSubmission(
         metadata,
         plan: JSON.stringify(plan),
         documents: { ...NO_DOCUMENTS, action_run: run, action_config: config },
+        native: sources.length > 0,
         sources,
       });
     }
@@ -78,6 +81,7 @@ export function compileSubmission(
           verify: spec.verify ?? false,
           sensitive_vars: unique([...base.options.sensitive_vars, ...(spec.sensitive ?? [])]),
         },
+        native: !context.https || deploy.value.plan.src_path != null,
         sources: deploy.value.sources,
         workspace,
       };
@@ -90,6 +94,8 @@ export function compileSubmission(
       return single({ ...base, plan: work.plan === null ? null : JSON.stringify(work.plan) });
   }
 }
+
+const NATIVE_GROUPS: readonly JobGroup[] = ["scripts", "containers", "plugins"];
 
 const single = (job: CompiledJob): Result<CompiledSubmission> => ok({ job, change: null });
 const deployOwner = (id: string) => ({ ownerId: id, ownerType: "install_deploys" });
@@ -124,6 +130,7 @@ function commonOf(parsed: ParsedJob, submission: Submission, name: string): Comp
     requires: file.requires ?? {},
     resources: file.resources ?? {},
     runnerId: submission.runner ?? null,
+    native: NATIVE_GROUPS.includes(JOB_TYPE_GROUP[file.type]),
     sources: [],
     workspace: null,
   };

@@ -25,6 +25,8 @@ export interface CompiledJob {
   readonly runnerId: string | null;
   /** Digests of the manifests its execution may read from `/v2/`. */
   readonly sources: readonly string[];
+  /** A Go runner could not run it: it does not know packed folders of steps, inner folders, or our types. */
+  readonly native: boolean;
   readonly workspace: { readonly id: string; readonly name: string } | null;
 }
 
