@@ -7,7 +7,7 @@ import { RunnerError, reasonOf } from "../../protocol/errors.ts";
 import { EXTRAS, extrasSchema, type Manifest, MODES, manifestSchema, modesSchema, TITLE } from "./artifact.ts";
 
 /** Content of a blob; `size` is what the manifest says. Throws RunnerError. */
-export type GetBlob = (digest: string, size: number) => Promise<ReadableStream<Uint8Array>>;
+export type GetBlob = (digest: string, size: number) => Promise<AsyncIterable<Uint8Array>>;
 
 export interface UnpackOptions {
   /** Blobs fetched at the same time; default 4. */
