@@ -1,0 +1,391 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { inflateRawSync } from "node:zlib";
+import type { JobOperation } from "../../internal/protocol/enums.ts";
+import { KeepWorkspaceError } from "../../internal/runner/handler.ts";
+import { terraformDeploy } from "../../internal/runner/handlers/terraform/terraform-deploy.ts";
+import { createHarness, folderOf, type Outcome } from "../lib/handler-harness.ts";
+import { type StateServer, startStateServer } from "../lib/state-server.ts";
+
+const WORKSPACE = "tfw1";
+const noTerraform = Bun.which("terraform") === null;
+
+const disposals: (() => void)[] = [];
+afterEach(() => {
+  for (const dispose of disposals.splice(0)) dispose();
+});
+function bed(files: Record<string, string>) {
+  const folder = folderOf(files);
+  const server = startStateServer();
+  disposals.push(server.stop, () => rmSync(folder, { recursive: true, force: true }));
+  return { folder, server };
+}
+
+interface JobInput {
+  readonly operation?: JobOperation;
+  readonly block?: Record<string, unknown>;
+  readonly plan?: Record<string, unknown>;
+  readonly verify?: boolean;
+  readonly sensitive?: readonly string[];
+  readonly contents?: string;
+}
+
+function job({ folder, server }: { folder: string; server: StateServer }, input: JobInput = {}) {
+  const harness = createHarness({
+    handler: terraformDeploy,
+    operation: input.operation ?? "create-apply-plan",
+    plan: {
+      app_id: "app1",
+      app_config_id: "cfg1",
+      component_id: "cmp1",
+      src_registry: { RegistryType: "private_oci", Repository: "sources/x", LoginServer: "127.0.0.1:1" },
+      src_tag: "module",
+      apply_plan_contents: input.contents ?? "",
+      terraform: { vars: {}, terraform_backend: { WorkspaceID: WORKSPACE }, ...input.block },
+      ...input.plan,
+    },
+    documents: {
+      appConfig: async () => ({
+        id: "cfg1",
+        created_by_id: "t",
+        component_config_connections: [{ component_id: "cmp1", terraform_module: { version: "" } }],
+      }),
+    },
+    sources: { module: folder },
+    state: server,
+    verify: input.verify ?? false,
+    sensitive: input.sensitive ?? [],
+  });
+  disposals.push(harness.dispose);
+  return harness;
+}
+
+const contentsOf = (outcome: Outcome) => String(outcome.result?.contents_compressed ?? "");
+
+/** Plan and apply as a change does: two executions, the saved plan handed from one to the other. */
+async function change(at: { folder: string; server: StateServer }, input: JobInput = {}) {
+  const planned = await job(at, input).run();
+  expect(planned).toMatchObject({ status: "finished" });
+  const harness = job(at, { ...input, operation: "apply-plan", contents: contentsOf(planned) });
+  return { harness, planned, applied: await harness.run() };
+}
+
+const MODULE = `
+variable "name" {
+  type    = string
+  default = "world"
+}
+variable "password" {
+  type      = string
+  default   = "unset"
+  sensitive = true
+}
+resource "terraform_data" "hello" { input = "hello \${var.name}" }
+output "greeting" { value = terraform_data.hello.output }
+output "list" { value = [1, { a = true }] }
+output "secret" {
+  value     = "the \${var.password}"
+  sensitive = true
+}
+`;
+
+describe.skipIf(noTerraform)("a terraform job", () => {
+  test("plans, applies and destroys, with its state on the control plane and the lock free afterwards", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const { harness, planned, applied } = await change(at);
+    expect(planned.result?.success).toBe(true);
+    expect(contentsOf(planned)).toMatch(/^[A-Za-z0-9_-]+={0,2}$/);
+    expect(contentsOf(planned).length % 4).toBe(0);
+    const display = Buffer.from(String(planned.result?.contents_display_compressed), "base64url");
+    expect(JSON.parse(Buffer.from(Bun.gunzipSync(display)).toString())).toMatchObject({
+      resource_changes: [{ address: "terraform_data.hello", change: { actions: ["create"] } }],
+    });
+    expect(planned.outputs).toEqual({});
+
+    expect(applied).toMatchObject({ status: "finished", result: null, cleanupError: null });
+    expect(applied.outputs).toEqual({ greeting: "hello world", list: [1, { a: true }], secret: "the unset" });
+    expect(harness.steps.map(({ name, status, code }) => [name, status, code])).toEqual([
+      ["init", "finished", 0],
+      ["apply", "finished", 0],
+    ]);
+    expect(at.server.states.get(WORKSPACE)).toContain("hello world");
+    expect(JSON.parse(Buffer.from(at.server.stateJson.get(WORKSPACE) ?? []).toString())).toHaveProperty("values");
+    expect(at.server.locks.size).toBe(0);
+
+    const destroyPlan = await job(at, { operation: "create-teardown-plan" }).run();
+    expect(destroyPlan.outputs).toMatchObject({ greeting: "hello world" });
+    const destroyed = await job(at, { operation: "apply-plan", contents: contentsOf(destroyPlan), verify: true }).run();
+    expect(destroyed).toMatchObject({ status: "finished", outputs: {} });
+    expect(JSON.parse(at.server.states.get(WORKSPACE) ?? "{}").resources).toEqual([]);
+  }, 60_000);
+
+  test("reads a saved plan in standard, URL-safe and unpadded base64", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const planned = await job(at).run();
+    const standard = contentsOf(planned).replaceAll("-", "+").replaceAll("_", "/");
+    for (const contents of [standard, standard.replace(/=+$/, ""), contentsOf(planned).replace(/=+$/, "")]) {
+      const harness = job(at, { operation: "apply-plan", contents });
+      const ctx = harness.context();
+      await terraformDeploy.fetch?.(ctx);
+      await terraformDeploy.initialize?.(ctx);
+      const file = readFileSync(join(harness.work, "tfplan"));
+      expect(file.equals(Buffer.from(contentsOf(planned), "base64url"))).toBe(true);
+    }
+  }, 30_000);
+
+  test("keeps address and credentials of the state out of the saved plan and of every argument", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const harness = job(at);
+    await harness.run();
+    const plan = unzipped(readFileSync(join(harness.work, "tfplan")));
+    expect(plan).toContain("terraform_data");
+    const password = at.server.env(WORKSPACE).TF_HTTP_PASSWORD ?? "none";
+    for (const secret of [password, at.server.url]) {
+      expect(plan).not.toContain(secret);
+      expect(harness.runs.flatMap(({ argv }) => argv).join(" ")).not.toContain(secret);
+    }
+    expect(harness.secrets.has(password)).toBe(true);
+  }, 30_000);
+
+  test("never shows a sensitive output in the log, marks it and registers its value", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const { harness, applied } = await change(at, { block: { vars: { password: "hunter2-of-vars" } } });
+    expect(applied.sensitive).toEqual(["secret"]);
+    expect(applied.outputs?.secret).toBe("the hunter2-of-vars");
+    expect(harness.secrets.has("the hunter2-of-vars")).toBe(true);
+    expect(harness.log()).not.toContain("hunter2-of-vars");
+    expect(harness.log()).toContain("secret = <sensitive>");
+  }, 30_000);
+
+  test("registers variables that the module or the job calls sensitive before terraform runs", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const harness = job(at, {
+      sensitive: ["name"],
+      block: {
+        vars: { password: "from-vars-0", name: "from-name-0" },
+        vars_files: ['{"password": "from-json-1"}', 'password = "from-tfvars-2"\nname = "from-tfvars-3"\n'],
+        env_vars: { TF_VAR_password: "from-env-4", PLAIN: "not-a-secret" },
+      },
+    });
+    const ctx = harness.context();
+    await terraformDeploy.fetch?.(ctx);
+    await terraformDeploy.validate?.(ctx);
+    expect([...harness.secrets].sort()).toEqual([
+      "from-env-4",
+      "from-json-1",
+      "from-name-0",
+      "from-tfvars-2",
+      "from-tfvars-3",
+      "from-vars-0",
+    ]);
+    expect(harness.runs).toEqual([]);
+  });
+
+  test("lets var files override vars, the last one winning", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const block = { vars: { name: "vars" }, vars_files: ['{"name": "json file"}', "  ", 'name = "tfvars file"\n'] };
+    expect((await change(at, { block })).applied.outputs?.greeting).toBe("hello tfvars file");
+    const two = { vars: { name: "vars" }, vars_files: ['{"name": "json file"}'] };
+    expect((await change(at, { block: two })).applied.outputs?.greeting).toBe("hello json file");
+    const env = { env_vars: { TF_VAR_name: "env" } };
+    expect((await change(at, { block: env })).applied.outputs?.greeting).toBe("hello env");
+  }, 60_000);
+
+  test("works in a folder of its source, so that ../shared resolves", async () => {
+    const at = bed({
+      "modules/net/main.tf": 'module "s" {\n  source = "../shared"\n}\noutput "o" {\n  value = module.s.o\n}\n',
+      "modules/shared/main.tf": 'output "o" { value = "shared" }\n',
+    });
+    const { applied } = await change(at, { plan: { src_path: "modules/net" } });
+    expect(applied.outputs).toEqual({ o: "shared" });
+  }, 30_000);
+
+  test("passes verify when a plan after the apply is empty and fails it otherwise", async () => {
+    const stable = await change(bed({ "main.tf": MODULE }), { verify: true });
+    expect(stable.applied.status).toBe("finished");
+    expect(stable.harness.steps.map(({ name }) => name)).toEqual(["init", "apply", "verify"]);
+    const drifting = bed({ "main.tf": 'resource "terraform_data" "t" { input = timestamp() }\n' });
+    const { applied, harness } = await change(drifting, { verify: true });
+    expect(applied).toMatchObject({ status: "failed", reason: "verify: a plan after apply is not empty" });
+    expect(harness.steps.at(-1)).toMatchObject({ name: "verify", status: "error", code: 2 });
+    expect(drifting.server.locks.size).toBe(0);
+  }, 60_000);
+
+  test("says in one line that somebody else holds the lock, and leaves that lock alone", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const other = JSON.stringify({ ID: "other", Who: "somebody", Operation: "OperationTypeApply" });
+    at.server.locks.set(WORKSPACE, other);
+    const harness = job(at);
+    const ctx = harness.context();
+    await terraformDeploy.fetch?.(ctx);
+    await terraformDeploy.validate?.(ctx);
+    await terraformDeploy.initialize?.(ctx);
+    await expect(terraformDeploy.execute(ctx)).rejects.toThrow(
+      "terraform plan failed (exit 1): Error acquiring the state lock",
+    );
+    expect(at.server.locks.get(WORKSPACE)).toBe(other);
+  }, 30_000);
+
+  test("gives terraform's first error as the reason of a failed plan", async () => {
+    const at = bed({ "main.tf": 'output "o" { value = var.missing }\n' });
+    expect(await job(at).run()).toMatchObject({
+      status: "failed",
+      reason: "terraform plan failed (exit 1): Reference to undeclared input variable",
+    });
+  }, 30_000);
+
+  test("shows what a failed apply did make, and fails with the provisioner's error", async () => {
+    const at = bed({
+      "main.tf": `
+resource "terraform_data" "good" { input = "made" }
+resource "terraform_data" "bad" {
+  depends_on = [terraform_data.good]
+  provisioner "local-exec" { command = "exit 7" }
+}
+`,
+    });
+    const { applied, harness } = await change(at);
+    expect(applied.reason).toBe("terraform apply failed (exit 1): local-exec provisioner error");
+    expect(Buffer.from(at.server.stateJson.get(WORKSPACE) ?? []).toString()).toContain("terraform_data.good");
+    expect(harness.steps.at(-1)).toMatchObject({ name: "apply", status: "error", code: 1 });
+  }, 30_000);
+
+  test("still succeeds when only the display of its state cannot be stored", async () => {
+    const at = bed({ "main.tf": MODULE });
+    at.server.refuseStateJson = true;
+    const { applied, harness } = await change(at);
+    expect(applied).toMatchObject({ status: "finished" });
+    expect(applied.outputs?.greeting).toBe("hello world");
+    expect(harness.logged.join("\n")).toContain("state could not be shown on the control plane");
+  }, 30_000);
+
+  test("pushes a state that terraform could not save, then frees the lock", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const contents = contentsOf(await job(at).run());
+    const harness = job(at, { operation: "apply-plan", contents });
+    at.server.refuseState = 400;
+    const ctx = harness.context();
+    await terraformDeploy.fetch?.(ctx);
+    await terraformDeploy.validate?.(ctx);
+    await terraformDeploy.initialize?.(ctx);
+    await expect(terraformDeploy.execute(ctx)).rejects.toThrow("terraform apply failed (exit 1)");
+    expect(at.server.states.get(WORKSPACE)).toBeUndefined();
+    at.server.refuseState = null;
+    await terraformDeploy.cleanup?.(ctx);
+    expect(at.server.states.get(WORKSPACE)).toContain("hello world");
+    expect(harness.unlocked).toEqual([WORKSPACE]);
+  }, 30_000);
+
+  test("keeps the workspace and the lock, and says where, when the state is refused to the end", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const contents = contentsOf(await job(at).run());
+    const harness = job(at, { operation: "apply-plan", contents });
+    at.server.refuseState = 400;
+    const outcome = await harness.run();
+    const file = join(harness.work, "module", "errored.tfstate");
+    expect(outcome.status).toBe("failed");
+    expect(outcome.cleanupError).toBeInstanceOf(KeepWorkspaceError);
+    expect(String(outcome.cleanupError)).toContain(file);
+    expect(existsSync(file)).toBe(true);
+    expect(harness.unlocked).toEqual([]);
+  }, 30_000);
+
+  test("runs each terraform command once when a crash makes its steps run again", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const contents = contentsOf(await job(at).run());
+    const harness = job(at, { operation: "apply-plan", contents });
+    for (const step of ["fetch", "fetch", "validate", "validate", "initialize", "initialize"] as const) {
+      await terraformDeploy[step]?.(harness.context());
+    }
+    await terraformDeploy.execute(harness.context());
+    const serial = JSON.parse(at.server.states.get(WORKSPACE) ?? "{}").serial;
+    await terraformDeploy.execute(harness.context());
+    await terraformDeploy.outputs?.(harness.context());
+    expect((await terraformDeploy.outputs?.(harness.context()))?.values).toMatchObject({ greeting: "hello world" });
+    expect(harness.runs.map(({ key }) => key)).toEqual(["init", "apply", "show-state"]);
+    expect(JSON.parse(at.server.states.get(WORKSPACE) ?? "{}").serial).toBe(serial);
+  }, 30_000);
+
+  test("ignores state and plug-ins that its author packed with the module", async () => {
+    const at = bed({
+      "main.tf": MODULE,
+      "terraform.tfstate": '{"version":4,"serial":9,"lineage":"x","outputs":{},"resources":[]}',
+      ".terraform/terraform.tfstate": '{"version":3,"backend":{"type":"local","config":{}}}',
+    });
+    expect((await change(at)).applied.status).toBe("finished");
+  }, 30_000);
+});
+
+describe("a terraform job is refused in one line, before terraform runs,", () => {
+  const good = { "main.tf": MODULE };
+  const own = (kind: string) => ({ "main.tf": MODULE, "z.tf": `terraform {\n  # mine\n  ${kind} {}\n}\n` });
+  const unusable = "the plan of this terraform job cannot be used: ";
+  const cases: readonly (readonly [string, Record<string, string>, JobInput, string])[] = [
+    ["when it names no workspace", good, { block: { terraform_backend: null } }, `${unusable}it names no workspace`],
+    ["when it has no terraform block", good, { plan: { terraform: null } }, `${unusable}it has no terraform block`],
+    ["when it names no source", good, { plan: { src_registry: null } }, `${unusable}it names no source`],
+    [
+      "when its operation is unknown",
+      good,
+      { operation: "exec" },
+      `${unusable}operation exec is none of create-apply-plan`,
+    ],
+    ["when an apply has no saved plan", good, { operation: "apply-plan" }, `${unusable}an apply needs a saved plan`],
+    ["when the saved plan is damaged", good, { operation: "apply-plan", contents: "a*b" }, "the saved plan"],
+    [
+      "when its env would redirect the state",
+      good,
+      { block: { env_vars: { TF_HTTP_ADDRESS: "x" } } },
+      "the plan sets TF_HTTP_ADDRESS",
+    ],
+    [
+      "when its env would add arguments",
+      good,
+      { block: { env_vars: { TF_CLI_ARGS_plan: "x" } } },
+      "the plan sets TF_CLI_ARGS_plan",
+    ],
+    [
+      "when its module has a backend",
+      own('backend "local"'),
+      {},
+      "the module configures its own local backend in z.tf",
+    ],
+    ["when its module uses the cloud", own("cloud"), {}, "the module configures its own cloud backend in z.tf"],
+    ["when its module lies elsewhere", good, { plan: { src_path: "sub" } }, "the source has no folder sub"],
+    ["when its path leaves the source", good, { plan: { src_path: "a/../../b" } }, `${unusable}the module path`],
+    ["when its source has no module", { "README.md": "x" }, {}, "there is no .tf file in the source"],
+    [
+      "when its component is unknown",
+      good,
+      { plan: { component_id: "other" } },
+      "the app config has no terraform module",
+    ],
+  ];
+  for (const [what, files, input, reason] of cases) {
+    test(what, async () => {
+      const at = bed(files);
+      const harness = job(at, input);
+      const outcome = await harness.run();
+      expect(outcome.reason).toStartWith(reason);
+      expect(outcome.reason).not.toContain("\n");
+      expect(outcome.cleanupError).toBeNull();
+      expect(harness.runs).toEqual([]);
+      expect(harness.unlocked).toEqual([]);
+    });
+  }
+});
+
+/** Every file of a zip, inflated, one after another. */
+function unzipped(zip: Buffer): string {
+  const texts: string[] = [];
+  let at = zip.readUInt32LE(zip.lastIndexOf("PK\x05\x06") + 16);
+  while (zip.readUInt32LE(at) === 0x02014b50) {
+    const [method, size, start] = [zip.readUInt16LE(at + 10), zip.readUInt32LE(at + 20), zip.readUInt32LE(at + 42)];
+    const data = start + 30 + zip.readUInt16LE(start + 26) + zip.readUInt16LE(start + 28);
+    const bytes = zip.subarray(data, data + size);
+    texts.push((method === 0 ? bytes : inflateRawSync(bytes)).toString("latin1"));
+    at += 46 + zip.readUInt16LE(at + 28) + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32);
+  }
+  return texts.join("\n");
+}
