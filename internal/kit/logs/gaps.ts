@@ -1,6 +1,3 @@
-import { readSync } from "node:fs";
-import type { Redactor } from "../secrets/redactor.ts";
-
 /** A range of the output file that will never be shipped; one notice stands for it. */
 export interface Gap {
   readonly from: number;
@@ -34,18 +31,4 @@ export function createGaps(): Gaps {
   const bytesAfter = (position: number) =>
     list.reduce((sum, gap) => sum + Math.max(0, gap.to - Math.max(gap.from, position)), 0);
   return { add, next, bytesAfter };
-}
-
-const LOOK_AHEAD = 64 * 1024;
-
-/**
- * Where reading may start again at or behind `at` when what lies before is gone: behind a line feed, so that it does
- * not start inside a secret. Without one near by, behind what may be the rest of a line: the text is dropped as well.
- */
-export function nextLine(fd: number, at: number, size: number, redactor: Redactor): number {
-  const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(LOOK_AHEAD, size - at)));
-  const have = readSync(fd, bytes, 0, bytes.length, at);
-  const feed = bytes.subarray(0, have).indexOf(10);
-  if (feed >= 0) return at + feed + 1;
-  return redactor.active ? at + have : at;
 }

@@ -43,6 +43,11 @@ export interface LogReader {
    * going on from a batch's `to` and starting anew there are the same thing.
    */
   read(position: number, wish: ReadWish): LogBatch | null;
+  /**
+   * Where reading may start again at or behind `at` when what lies before is gone: behind a line feed, so that it does
+   * not start inside a secret. Without one near by, what may be the rest of a line is given up as well.
+   */
+  nextLine(at: number, size: number): number;
 }
 
 export const WINDOW_BYTES = 1 << 20;
@@ -138,7 +143,14 @@ export function createLogReader(options: ReaderOptions): LogReader {
     return { ...batch, records };
   };
 
-  return { read };
+  const nextLine = (at: number, size: number): number => {
+    const bytes = readFully(fd, Buffer.allocUnsafe(Math.max(0, Math.min(MIN_WINDOW, size - at))), at);
+    const feed = bytes.indexOf(10);
+    if (feed >= 0) return at + feed + 1;
+    return redactor.active ? at + bytes.length : at;
+  };
+
+  return { read, nextLine };
 }
 
 function readFully(fd: number, into: Buffer, position: number): Buffer {

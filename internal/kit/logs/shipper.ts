@@ -1,25 +1,29 @@
-import { closeSync, constants, type FSWatcher, fstatSync, openSync, watch } from "node:fs";
-import { fail, ok, type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { type FSWatcher, fstatSync, watch } from "node:fs";
+import { type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
 import { LOG_ATTRIBUTES } from "../../protocol/native.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
-import type { Redactor } from "../secrets/redactor.ts";
+import { type SystemLog, silentLog } from "../base/system-log.ts";
 import { createBell } from "./bell.ts";
-import { createGaps, nextLine } from "./gaps.ts";
+import { createGaps } from "./gaps.ts";
 import { findHoles, HOLE_BYTES, prepareHoles, punchHole } from "./punch-hole.ts";
-import { createLogReader, type ReaderOptions, WINDOW_BYTES } from "./reader.ts";
+import { type LogReader, WINDOW_BYTES } from "./reader.ts";
 import { createTicks } from "./ticks.ts";
 import type { LogBatch, LogRecord } from "./types.ts";
 
 export type LogSink = (batch: LogBatch, signal: AbortSignal) => Promise<Result<{ readonly stored: number }>>;
 
 export interface ShipperOptions {
+  /** Watched for growth. */
   readonly path: string;
-  readonly nonce: string;
-  readonly redactor: Redactor;
+  /** The same file, open for reading and writing (freeing blocks needs it); stays the caller's, not used after `stop`. */
+  readonly fd: number;
+  readonly reader: LogReader;
   /** Delivers one batch, with its own retries; an error it returns is final. */
   readonly sink: LogSink;
   /** Where to begin: what the server has, 0 for a new execution. A wrong guess is put right by the first answer. */
-  readonly position?: number;
+  readonly from?: number;
+  /** Told after each answer: the position the server has. A hint to begin with after a restart. */
+  readonly stored?: (position: number) => void;
   /** Longest wait between the first pending byte and its shipping. */
   readonly intervalMs: number;
   /** Unshipped bytes beyond this are dropped, oldest first, with a notice. */
@@ -29,10 +33,9 @@ export interface ShipperOptions {
   readonly freeBytes?: () => number;
   /** An unfinished line is shown after this long. Default 2 s. */
   readonly partialAfterMs?: number;
-  readonly maxLinesPerRecord?: number;
-  readonly attributesAt?: ReaderOptions["attributesAt"];
   /** Called once when the sink gave up. */
   readonly onStopped?: (error: RunnerError) => void;
+  readonly log?: SystemLog;
   readonly clock?: Clock;
 }
 
@@ -66,23 +69,14 @@ export interface Shipper {
   counters(): ShipperCounters;
   /** Position the server has. */
   position(): number;
-  /** End; an open request is aborted. The file stays. */
-  stop(): Promise<void>;
+  /** End now; an open request is aborted, its answer ignored. The file stays. */
+  stop(): void;
 }
 
 /** Enough for lines written together to travel together. */
 const KEEP_ON_LOW_DISK = 1 << 20;
 const GUARD_MS = 1_000;
 const STALL_CAP_MS = 15_000;
-
-/** Owns tail and delivery of one execution's output file. The error: the file cannot be opened. */
-export function startShipper(options: ShipperOptions): Result<Shipper> {
-  try {
-    return ok(shipper(options, openSync(options.path, constants.O_RDWR)));
-  } catch (cause) {
-    return fail(new RunnerError("environment", `cannot read the output file: ${reasonOf(cause)}`, { cause }));
-  }
-}
 
 interface Withheld {
   readonly reason: string;
@@ -97,15 +91,14 @@ interface Waiter {
   readonly done: () => void;
 }
 
-function shipper(options: ShipperOptions, fd: number): Shipper {
-  const { sink, redactor, clock = systemClock, intervalMs } = options;
-  const { maxLinesPerRecord, attributesAt } = options;
-  const reader = createLogReader({ fd, nonce: options.nonce, redactor, clock, maxLinesPerRecord, attributesAt });
+/** Owns tail and delivery of one execution's output file. */
+export function createShipper(options: ShipperOptions): Shipper {
+  const { fd, reader, sink, clock = systemClock, intervalMs, log = silentLog } = options;
   const bell = createBell(clock);
   const gaps = createGaps();
   const abort = new AbortController();
   const count = { shippedBytes: 0, batches: 0, records: 0, droppedBytes: 0, lostBytes: 0 };
-  let position = options.position ?? 0;
+  let position = options.from ?? 0;
   let freed = 0;
   let inFlight: LogBatch | null = null;
   let ended = false;
@@ -114,7 +107,12 @@ function shipper(options: ShipperOptions, fd: number): Shipper {
   let idle = false;
   let waiters: Waiter[] = [];
 
-  const size = () => fstatSync(fd).size;
+  let lastSize = 0;
+  /** The fd may be closed, even be another file's, once we are stopped. */
+  const size = () => {
+    if (!abort.signal.aborted) lastSize = fstatSync(fd).size;
+    return lastSize;
+  };
   const ticks = createTicks({ intervalMs, partialAfterMs: options.partialAfterMs ?? 2_000, fullBytes: WINDOW_BYTES });
 
   const notice = (from: number, to: number, text: string, attributes: LogRecord["attributes"]): LogBatch => {
@@ -150,7 +148,7 @@ function shipper(options: ShipperOptions, fd: number): Shipper {
   const skipHoles = (from: number, why: string): number => {
     let bytes = 0;
     for (const hole of findHoles(fd, from, size())) {
-      const to = nextLine(fd, hole.to, size(), redactor);
+      const to = reader.nextLine(hole.to, size());
       gaps.add({ from: hole.from, to, why });
       bytes += to - hole.from;
     }
@@ -168,6 +166,7 @@ function shipper(options: ShipperOptions, fd: number): Shipper {
       if (withheld?.notice === batch) withheld.told = true;
     }
     position = stored;
+    options.stored?.(stored);
     // The byte before the position stays: it tells whether a line begins there.
     if (stored - freed > HOLE_BYTES && punchHole(fd, freed, stored - 1)) {
       freed = Math.floor((stored - 1) / HOLE_BYTES) * HOLE_BYTES;
@@ -176,7 +175,9 @@ function shipper(options: ShipperOptions, fd: number): Shipper {
 
   const stopShipping = (error: RunnerError) => {
     ended = true;
-    if (!abort.signal.aborted) options.onStopped?.(error);
+    if (abort.signal.aborted) return;
+    log.error("the log of a job is no longer delivered", { reason: error.message, path: options.path });
+    options.onStopped?.(error);
   };
 
   const ship = async (batch: LogBatch): Promise<void> => {
@@ -184,6 +185,7 @@ function shipper(options: ShipperOptions, fd: number): Shipper {
     ticks.sent(clock.monotonic());
     const answer = await sink(batch, abort.signal);
     inFlight = null;
+    if (abort.signal.aborted) return;
     count.batches++;
     if (!answer.ok) return stopShipping(answer.error);
     settle(batch, answer.value.stored);
@@ -200,7 +202,7 @@ function shipper(options: ShipperOptions, fd: number): Shipper {
     if (waiting <= allowed) return;
     const known = gaps.next(base);
     const start = known && known.from <= base ? known.to : base;
-    const to = nextLine(fd, Math.min(end, start + waiting - allowed), end, redactor);
+    const to = reader.nextLine(Math.min(end, start + waiting - allowed), end);
     const why = low ? "the disk was nearly full" : `more than ${options.capBytes} bytes waited to be delivered`;
     gaps.add({ from: base, to, why });
     count.droppedBytes += to - start;
@@ -227,6 +229,7 @@ function shipper(options: ShipperOptions, fd: number): Shipper {
 
   const run = async (): Promise<void> => {
     await prepareHoles();
+    if (abort.signal.aborted) return;
     skipHoles(position, "they were freed to keep the disk from filling up");
     while (!ended && !abort.signal.aborted) await turn();
     ended = true;
@@ -252,11 +255,11 @@ function shipper(options: ShipperOptions, fd: number): Shipper {
     shipped: position,
     pending: ended && fdClosed ? 0 : Math.max(0, size() - position),
   });
-  let fdClosed = false;
+  const fdClosed = false;
 
   const flush = (final: boolean, deadline?: AbortSignal): Promise<Flushed> =>
     new Promise((resolve) => {
-      if (ended || deadline?.aborted) return resolve(flushed());
+      if (ended || abort.signal.aborted || deadline?.aborted) return resolve(flushed());
       const done = () => {
         deadline?.removeEventListener("abort", giveUp);
         resolve(flushed());
@@ -271,20 +274,20 @@ function shipper(options: ShipperOptions, fd: number): Shipper {
       bell.ring();
     });
 
-  const stop = async () => {
+  const stop = () => {
+    if (abort.signal.aborted) return;
+    size();
     abort.abort();
     bell.ring();
     watcher?.close();
-    await work;
-    if (!fdClosed) closeSync(fd);
-    fdClosed = true;
+    answerWaiters(true);
   };
 
   return {
     wake: bell.ring,
     flush,
     withhold: (reason) => {
-      withheld ??= { reason, told: false };
+      withheld ??= { reason, notice: null, told: false };
       bell.ring();
     },
     counters: () => ({ ...count }),
