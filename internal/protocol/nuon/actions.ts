@@ -1,5 +1,8 @@
 import { z } from "zod";
-import { anyObject, int, ns, rowFields, str, stringMap } from "./base.ts";
+import { anyObject, int, ns, partFields, rowFields, str, stringMap } from "./base.ts";
+import { runnerJob } from "./jobs.ts";
+import { compositeStatus, logStream } from "./status.ts";
+import { configRef, connectedGithubVcsConfig, publicGitVcsConfig } from "./vcs.ts";
 
 /** Action documents (nuon-runner-api.md 4.5): the run, its config, and their steps. Pair steps by config id, never by index. */
 export const actionStepConfig = z.looseObject({
@@ -13,9 +16,21 @@ export const actionStepConfig = z.looseObject({
   inline_contents: str,
   env_vars: stringMap,
   previous_step_id: str,
-  connected_github_vcs_config: anyObject.nullish(),
-  public_git_vcs_config: anyObject.nullish(),
+  connected_github_vcs_config: connectedGithubVcsConfig.nullish(),
+  public_git_vcs_config: publicGitVcsConfig.nullish(),
   references: z.array(z.unknown()).nullish(),
+});
+
+export const actionTriggerConfig = z.looseObject({
+  ...partFields,
+  action_workflow_config_id: str,
+  app_id: str,
+  app_config_id: str,
+  type: str,
+  index: int,
+  cron_schedule: str,
+  component: anyObject.nullish(),
+  component_id: str,
 });
 
 export const actionWorkflowConfig = z.looseObject({
@@ -23,12 +38,13 @@ export const actionWorkflowConfig = z.looseObject({
   app_id: str,
   app_config_id: str,
   action_workflow_id: str,
-  triggers: z.array(anyObject).nullish(),
+  triggers: z.array(actionTriggerConfig).nullish(),
   steps: z.array(actionStepConfig).nullish(),
   timeout: ns,
   component_dependency_ids: z.array(z.string()).nullish(),
   references: z.array(z.unknown()).nullish(),
-  Refs: z.array(z.unknown()).nullish(),
+  Refs: z.array(configRef).nullish(),
+  break_glass_role_arn: str,
 });
 export type ActionWorkflowConfig = z.infer<typeof actionWorkflowConfig>;
 
@@ -43,14 +59,14 @@ export const actionRunStep = z.looseObject({
 export const actionRun = z.looseObject({
   ...rowFields,
   created_by: anyObject.nullish(),
-  runner_job: anyObject.nullish(),
-  log_stream: anyObject.nullish(),
+  runner_job: runnerJob.nullish(),
+  log_stream: logStream.nullish(),
   install_id: str,
   install_action_workflow_id: str,
   install_action_workflow: anyObject.nullish(),
   status: str,
   status_description: str,
-  status_v2: anyObject.nullish(),
+  status_v2: compositeStatus.nullish(),
   trigger_type: str,
   triggered_by_id: str,
   triggered_by_type: str,
@@ -66,5 +82,5 @@ export const actionRun = z.looseObject({
 });
 export type ActionRun = z.infer<typeof actionRun>;
 
-/** PUT …/action-workflow-runs/{x}/steps/{run_step}. */
+/** PUT …/action-workflow-runs/{x}/steps/{run_step}; the answer echoes it. */
 export const actionStepUpdate = z.looseObject({ status: str, execution_duration: ns });

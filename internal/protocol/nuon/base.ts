@@ -19,7 +19,10 @@ export const nsToMs = (value: number | null | undefined): number => Math.floor((
 export const msToNs = (value: number): number => Math.round(value) * NS_PER_MS;
 
 /** Fields nearly every stored row carries. */
-export const rowFields = { id: z.string(), created_by_id: str, created_at: time, updated_at: time };
+export const rowFields = { id: z.string(), created_by_id: str, created_at: time, updated_at: time, org_id: str };
+
+/** The same for rows inside another document: a server that makes the document up may leave their ids out. */
+export const partFields = { ...rowFields, id: str };
 
 /** Error body of the baseline (nuon-runner-api.md 1.6). */
 export const errorBody = z.looseObject({ error: str, user_error: bool, description: str });

@@ -5,7 +5,6 @@ import { anyObject, bool, int, ns, rowFields, str, stringMap, time } from "./bas
 export const jobExecution = z.looseObject({
   ...rowFields,
   id: z.string().optional(),
-  org_id: str,
   runner_job_id: str,
   status: str,
   result: anyObject.nullish(),
@@ -17,7 +16,6 @@ export type JobExecution = z.infer<typeof jobExecution>;
 /** Runner job (nuon-runner-api.md 4.3). Status, type, group and operation stay text here: a newer server may send others. */
 export const runnerJob = z.looseObject({
   ...rowFields,
-  org_id: str,
   runner_id: str,
   owner_id: str,
   owner_type: str,
@@ -60,6 +58,13 @@ export const executionResultRequest = z.looseObject({
 export type ExecutionResultRequest = z.infer<typeof executionResultRequest>;
 
 export const executionOutputsRequest = z.looseObject({ outputs: anyObject.nullish() });
+/** The stored row; `outputs_json` is base64. */
+export const executionOutputs = z.looseObject({
+  ...rowFields,
+  runner_job_execution_id: str,
+  outputs_json: str,
+  outputs: anyObject.nullish(),
+});
 
 /** POST /v1/runners/{id}/heart-beats. */
 export const heartBeatRequest = z.looseObject({ alive_time: ns, version: str, process: str });
@@ -71,3 +76,6 @@ export const heartBeat = z.looseObject({
   started_at: time,
   process: str,
 });
+
+/** What the result POST answers: `null` on the real server, whatever was stored. */
+export const executionResultAnswer = z.looseObject({ id: str, runner_job_execution_id: str }).nullable();

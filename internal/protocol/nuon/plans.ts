@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { anyObject, bool, foldedObject, int, str, stringMap } from "./base.ts";
+import { installState } from "./install-state.ts";
 
 /**
  * Plan documents (nuon-handlers.md section 2): the text of GET plan is exactly one of these. Registry, backend and hook
@@ -79,8 +80,27 @@ export const terraformDeployBlock = foldedObject({
   hooks: foldedObject({ Enabled: bool, EnvVars: stringMap, RunAuth: awsAuth.nullish() }).nullish(),
   cluster_info: clusterInfo.nullish(),
   policies: stringMap,
-  state: anyObject.nullish(),
+  state: installState.nullish(),
   plan_json: str,
+});
+
+export const helmDeployBlock = foldedObject({
+  cluster_info: clusterInfo.nullish(),
+  name: str,
+  namespace: str,
+  create_namespace: bool,
+  storage_driver: str,
+  helm_chart_id: str,
+  values_files: z.array(z.string()).nullish(),
+  values: z.array(foldedObject({ name: str, value: str, type: str })).nullish(),
+  take_ownership: bool,
+});
+
+export const kubernetesManifestBlock = foldedObject({
+  cluster_info: clusterInfo.nullish(),
+  namespace: str,
+  manifest: str,
+  oci_artifact: foldedObject({ url: str, tag: str, digest: str }).nullish(),
 });
 
 export const deployPlan = foldedObject({
@@ -96,9 +116,9 @@ export const deployPlan = foldedObject({
   /** What the plan job's result stored, standard base64 (readers also take URL-safe and unpadded). */
   apply_plan_contents: str,
   apply_plan_display: str,
-  helm: anyObject.nullish(),
+  helm: helmDeployBlock.nullish(),
   terraform: terraformDeployBlock.nullish(),
-  kubernetes_manifest: anyObject.nullish(),
+  kubernetes_manifest: kubernetesManifestBlock.nullish(),
   noop: anyObject.nullish(),
   sandbox_mode: sandboxMode.nullish(),
 });

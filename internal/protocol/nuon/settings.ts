@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { bool, int, ns, rowFields, str, stringMap } from "./base.ts";
+import { bool, int, ns, partFields, str, stringMap } from "./base.ts";
 
 /** GET /v1/runners/{id}/settings (nuon-runner-api.md 4.2). Always present on the real server: aws_max_instance_lifetime, platform. */
 export const runnerSettings = z.looseObject({
-  ...rowFields,
-  org_id: str,
+  ...partFields,
   runner_group_id: str,
   container_image_url: str,
   container_image_tag: str,

@@ -1,0 +1,118 @@
+import { z } from "zod";
+import { anyObject, bool, str, stringMap, time } from "./base.ts";
+
+/** The install state that a terraform plan document carries for templates; nothing in it is needed to run the plan. */
+export const orgState = z.looseObject({
+  id: str,
+  name: str,
+  populated: bool,
+  status: str,
+});
+
+export const appState = z.looseObject({
+  id: str,
+  name: str,
+  populated: bool,
+  status: str,
+  variables: stringMap,
+});
+
+export const sandboxState = z.looseObject({
+  outputs: z.unknown(),
+  populated: bool,
+  recent_runs: z.array(anyObject).nullish(),
+  status: str,
+  type: str,
+  version: str,
+});
+
+export const inputsState = z.looseObject({
+  inputs: stringMap,
+  populated: bool,
+});
+
+export const actionWorkflowState = z.looseObject({
+  id: str,
+  outputs: z.unknown(),
+  populated: bool,
+  status: str,
+});
+
+export const actionsState = z.looseObject({
+  populated: bool,
+  workflows: z.record(z.string(), actionWorkflowState).nullish(),
+});
+
+export const runnerState = z.looseObject({
+  id: str,
+  populated: bool,
+  runner_group_id: str,
+  status: str,
+});
+
+export const domainState = z.looseObject({
+  internal_domain: str,
+  populated: bool,
+  public_domain: str,
+});
+
+export const awsAccount = z.looseObject({
+  region: str,
+});
+
+export const azureAccount = z.looseObject({
+  location: str,
+});
+
+export const cloudAccount = z.looseObject({
+  aws: awsAccount.nullish(),
+  azure: azureAccount.nullish(),
+});
+
+export const installStackState = z.looseObject({
+  checksum: str,
+  outputs: stringMap,
+  populated: bool,
+  quick_link_url: str,
+  status: str,
+  template_json: str,
+  template_url: str,
+});
+
+export const installPartState = z.looseObject({
+  id: str,
+  inputs: stringMap,
+  internal_domain: str,
+  name: str,
+  populated: bool,
+  public_domain: str,
+  sandbox: sandboxState.nullish(),
+});
+
+export const componentState = z.looseObject({
+  build_id: str,
+  component_id: str,
+  install_component_id: str,
+  name: str,
+  outputs: anyObject.nullish(),
+  populated: bool,
+  status: str,
+});
+
+export const installState = z.looseObject({
+  actions: actionsState.nullish(),
+  app: appState.nullish(),
+  cloud_account: cloudAccount.nullish(),
+  components: z.record(z.string(), componentState).nullish(),
+  domain: domainState.nullish(),
+  id: str,
+  inputs: inputsState.nullish(),
+  install: installPartState.nullish(),
+  install_stack: installStackState.nullish(),
+  name: str,
+  org: orgState.nullish(),
+  runner: runnerState.nullish(),
+  sandbox: sandboxState.nullish(),
+  secrets: anyObject.nullish(),
+  stale_at: time,
+});
