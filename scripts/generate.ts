@@ -1,0 +1,34 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { settingsTable } from "../internal/config/help.ts";
+import { ROOT } from "./lib/spawn.ts";
+
+/**
+ * Writes everything that is generated; with `--check` writes nothing and fails when something is out of step.
+ * A part of a document stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+ */
+const PARTS: readonly (readonly [string, string, () => string])[] = [["README.md", "configuration", settingsTable]];
+
+const outOfStep: string[] = [];
+const checking = process.argv.includes("--check");
+
+function put(file: string, text: string): void {
+  const path = ROOT + file;
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+  outOfStep.push(file);
+  if (!checking) writeFileSync(path, text);
+}
+
+for (const [file, name, make] of PARTS) {
+  const text = readFileSync(ROOT + file, "utf8");
+  const [begin, end] = [`<!-- generated: ${name} -->\n`, "\n<!-- end -->"];
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`${file} has no place for ${name}`);
+  put(file, text.slice(0, from + begin.length) + make() + text.slice(to));
+}
+
+if (checking && outOfStep.length > 0) {
+  console.error(`out of step: ${outOfStep.join(", ")}\n  → Run npm run generate and commit what it wrote.`);
+  process.exit(1);
+}
+console.log(checking ? "in step" : outOfStep.length > 0 ? `written: ${outOfStep.join(", ")}` : "nothing to write");
