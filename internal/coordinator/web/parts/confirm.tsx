@@ -1,0 +1,91 @@
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import type { Result, RunnerError } from "../../../protocol/errors.ts";
+import { Problem } from "./states.tsx";
+
+interface ModalProps {
+  readonly title: string;
+  readonly onClose: () => void;
+  readonly children: ComponentChildren;
+}
+
+/** The browser's own modal dialog: it holds the focus, Escape closes it, the focus goes back where it came from. */
+export function Modal({ title, onClose, children }: ModalProps): JSX.Element {
+  const ref = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  useEffect(() => {
+    const dialog = ref.current;
+    if (!dialog) return;
+    dialog.showModal();
+    return () => dialog.close();
+  }, []);
+  return (
+    <dialog
+      ref={ref}
+      aria-labelledby={heading}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <h2 id={heading}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
+export interface ConfirmProps {
+  readonly title: string;
+  /** What will happen, in full: the person decides by this text. */
+  readonly children: ComponentChildren;
+  readonly action: string;
+  readonly tone: "primary" | "danger";
+  /** Label of a field for a reason; without it there is none. */
+  readonly askWhy?: string;
+  readonly onConfirm: (why: string) => Promise<Result<unknown>>;
+  readonly onClose: () => void;
+}
+
+/** Asks before something is done, stays open with the reason when it could not be done. */
+export function Confirm(props: ConfirmProps): JSX.Element {
+  const [why, setWhy] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<RunnerError | null>(null);
+  const field = useId();
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setBusy(true);
+    const answer = await props.onConfirm(why.trim());
+    setBusy(false);
+    if (answer.ok) props.onClose();
+    else setError(answer.error);
+  };
+  return (
+    <Modal title={props.title} onClose={props.onClose}>
+      <form onSubmit={submit}>
+        <div class="dialog-text">{props.children}</div>
+        {props.askWhy ? (
+          <div class="field">
+            <label for={field}>{props.askWhy}</label>
+            <input
+              id={field}
+              value={why}
+              maxLength={500}
+              autoComplete="off"
+              onInput={(event) => setWhy(event.currentTarget.value)}
+            />
+          </div>
+        ) : null}
+        {error ? <Problem error={error} /> : null}
+        <div class="dialog-actions">
+          <button type="button" class="button" onClick={props.onClose}>
+            Back
+          </button>
+          <button type="submit" class={`button ${props.tone}`} disabled={busy}>
+            {busy ? "Working…" : props.action}
+          </button>
+        </div>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,87 @@
+import type { ChangeStatus, JobStatus, StepStatus, WaitReason } from "../../protocol/enums.ts";
+
+/** What a status means to the eye; the word always stands beside the colour. */
+export type Tone = "idle" | "info" | "live" | "ok" | "bad" | "warn";
+
+interface Look {
+  readonly tone: Tone;
+  readonly label: string;
+}
+
+const STATUS: Record<JobStatus | ChangeStatus, Look> = {
+  queued: { tone: "idle", label: "queued" },
+  available: { tone: "info", label: "available" },
+  "in-progress": { tone: "live", label: "in progress" },
+  finished: { tone: "ok", label: "finished" },
+  failed: { tone: "bad", label: "failed" },
+  "timed-out": { tone: "bad", label: "timed out" },
+  "not-attempted": { tone: "idle", label: "not attempted" },
+  cancelled: { tone: "idle", label: "cancelled" },
+  unknown: { tone: "idle", label: "unknown" },
+  planning: { tone: "live", label: "planning" },
+  "approval-awaiting": { tone: "warn", label: "needs approval" },
+  "approval-denied": { tone: "bad", label: "rejected" },
+  "approval-expired": { tone: "bad", label: "approval expired" },
+  applying: { tone: "live", label: "applying" },
+};
+
+const STEP: Record<StepStatus, Look> = {
+  pending: { tone: "idle", label: "pending" },
+  "in-progress": { tone: "live", label: "running" },
+  finished: { tone: "ok", label: "done" },
+  error: { tone: "bad", label: "failed" },
+  "timed-out": { tone: "bad", label: "timed out" },
+};
+
+export const CONTACT: Record<"online" | "suspect" | "offline" | "never", Look> = {
+  online: { tone: "ok", label: "online" },
+  suspect: { tone: "warn", label: "suspect" },
+  offline: { tone: "bad", label: "offline" },
+  never: { tone: "idle", label: "never seen" },
+};
+
+export const jobLook = (status: JobStatus | ChangeStatus): Look => STATUS[status];
+export const stepLook = (status: StepStatus): Look => STEP[status];
+
+const ENDED: ReadonlySet<string> = new Set([
+  "finished",
+  "failed",
+  "timed-out",
+  "cancelled",
+  "not-attempted",
+  "approval-denied",
+  "approval-expired",
+]);
+export const hasEnded = (status: JobStatus | ChangeStatus): boolean => ENDED.has(status);
+
+/** Reasons for waiting in words, with what to do about them. */
+const WAITING: Record<WaitReason, string> = {
+  no_runner_online: "No runner is online. Start one with `runner run`.",
+  no_compatible_runner: "No online runner takes this type of job.",
+  no_arch: "No online runner has the architecture it asks for.",
+  no_gpu_count: "No online runner has enough GPUs.",
+  no_label: "No online runner has the labels it asks for.",
+  group_busy: "All slots of its group are busy; it starts when one is free.",
+  paused: "Its queue is paused.",
+  parked: "Parked for a person: look at the timeline, then retry or cancel it.",
+  runner_draining: "The only runner for it is draining.",
+};
+
+/** The sentence for a reason; reasons of an end are sentences already. */
+export function reasonWords(reason: string): string {
+  return Object.entries(WAITING).find(([name]) => name === reason)?.[1] ?? reason;
+}
+
+/** Filters of the job list, in the URL as `?status=`. */
+export const FILTERS = [
+  { id: "", label: "All", holds: () => true },
+  { id: "active", label: "Active", holds: (status: JobStatus | ChangeStatus) => !hasEnded(status) },
+  { id: "approval", label: "Needs approval", holds: (status: string) => status === "approval-awaiting" },
+  { id: "finished", label: "Finished", holds: (status: string) => status === "finished" },
+  {
+    id: "failed",
+    label: "Failed",
+    holds: (status: string) => ["failed", "timed-out", "approval-denied", "approval-expired"].includes(status),
+  },
+  { id: "cancelled", label: "Cancelled", holds: (status: string) => ["cancelled", "not-attempted"].includes(status) },
+] as const;

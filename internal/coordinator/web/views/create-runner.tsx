@@ -1,0 +1,110 @@
+import type { JSX } from "preact";
+import { useId, useState } from "preact/hooks";
+import type { z } from "zod";
+import type { RunnerError } from "../../../protocol/errors.ts";
+import type { runnerCreated } from "../../../protocol/operator.ts";
+import { runnerNameProblem } from "../api/operations.ts";
+import { useSession } from "../context.ts";
+import { Modal } from "../parts/confirm.tsx";
+import { CopyButton } from "../parts/copy.tsx";
+import { Problem } from "../parts/states.tsx";
+
+type Created = z.infer<typeof runnerCreated>;
+
+/** Names a runner, then shows its token the only time it can be seen. */
+export function CreateRunner({ onClose }: { readonly onClose: () => void }): JSX.Element {
+  const [created, setCreated] = useState<Created | null>(null);
+  return created === null ? (
+    <Modal title="Create a runner" onClose={onClose}>
+      <NameForm onCreated={setCreated} onClose={onClose} />
+    </Modal>
+  ) : (
+    // Escape does not close this one: the token cannot be shown again.
+    <Modal key="token" title="Runner created" onClose={() => {}}>
+      <Token created={created} onClose={onClose} />
+    </Modal>
+  );
+}
+
+interface NameFormProps {
+  readonly onCreated: (created: Created) => void;
+  readonly onClose: () => void;
+}
+
+function NameForm({ onCreated, onClose }: NameFormProps): JSX.Element {
+  const { operations } = useSession();
+  const [name, setName] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<RunnerError | null>(null);
+  const field = useId();
+  const problem = name === "" ? null : runnerNameProblem(name);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setBusy(true);
+    const answer = await operations.createRunner(name);
+    setBusy(false);
+    if (answer.ok) onCreated(answer.value);
+    else setError(answer.error);
+  };
+  return (
+    <form onSubmit={submit}>
+      <div class="field">
+        <label for={field}>Name</label>
+        <input
+          id={field}
+          value={name}
+          autoComplete="off"
+          spellcheck={false}
+          placeholder="eu-1"
+          aria-invalid={problem !== null}
+          aria-describedby={`${field}-help`}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+        <span id={`${field}-help`} class={problem ? "help bad" : "help"}>
+          {problem ?? "How you will recognise it: a site, a cluster, a machine."}
+        </span>
+      </div>
+      {error ? <Problem error={error} /> : null}
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose}>
+          Back
+        </button>
+        <button type="submit" class="button primary" disabled={busy || name === "" || problem !== null}>
+          {busy ? "Creating…" : "Create"}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+function Token({ created, onClose }: { readonly created: Created; readonly onClose: () => void }): JSX.Element {
+  const start = `RUNNER_API_URL=${location.origin} RUNNER_ID=${created.id} RUNNER_API_TOKEN=… runner run`;
+  return (
+    <div>
+      <p class="notice">
+        <strong>The token is shown this once.</strong> Copy it now; only its hash is kept.
+      </p>
+      <dl class="secrets">
+        <dt>Id</dt>
+        <dd>
+          <code data-testid="runner-id">{created.id}</code>
+          <CopyButton text={created.id} what="runner id" />
+        </dd>
+        <dt>Token</dt>
+        <dd>
+          <code data-testid="runner-token">{created.token}</code>
+          <CopyButton text={created.token} what="runner token" />
+        </dd>
+      </dl>
+      <p>Start it on its machine:</p>
+      <pre class="command">
+        <code>{start}</code>
+      </pre>
+      <div class="dialog-actions">
+        <button type="button" class="button primary" onClick={onClose}>
+          I have copied the token
+        </button>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,90 @@
+import type { JSX } from "preact";
+import type { JobShow } from "../../../protocol/operator.ts";
+import { durationWords } from "../format.ts";
+import { Badge, Glyph } from "../parts/badge.tsx";
+import { Elapsed } from "../parts/time.tsx";
+import { jobLook, stepLook } from "../status.ts";
+
+type Step = JobShow["steps"][number];
+type Execution = JobShow["executions"][number];
+
+export function Steps({ job }: { readonly job: JobShow }): JSX.Element {
+  const running = job.executions.find((execution) => execution.finished_at === null);
+  return (
+    <section class="side-part" aria-labelledby="steps">
+      <h2 id="steps">
+        Steps {running && running.phase !== "" ? <span class="faint">now: {running.phase}</span> : null}
+      </h2>
+      {job.steps.length === 0 ? (
+        <p class="quiet">No step yet.</p>
+      ) : (
+        <ol class="steps">
+          {job.steps.map((step) => (
+            <StepRow key={step.name} step={step} />
+          ))}
+        </ol>
+      )}
+    </section>
+  );
+}
+
+function StepRow({ step }: { readonly step: Step }): JSX.Element {
+  const look = stepLook(step.status);
+  return (
+    <li class={`step tone-${look.tone}`}>
+      <Glyph tone={look.tone} />
+      <span class="step-name">{step.name}</span>
+      <span class="step-end">
+        <span class="step-word">{look.label}</span>
+        {step.exit_code !== null && step.exit_code !== 0 ? `, exit code ${step.exit_code}` : ""}
+      </span>
+      <span class="step-time">
+        <StepTime step={step} />
+      </span>
+    </li>
+  );
+}
+
+function StepTime({ step }: { readonly step: Step }): JSX.Element {
+  if (step.status === "pending") return <span class="faint">–</span>;
+  if (step.status === "in-progress") return <Elapsed from={step.started_at} to={null} />;
+  return <span class="number">{durationWords(step.duration_ms)}</span>;
+}
+
+/** Shown once there was more than one: the usual job has nothing to tell here. */
+export function Attempts({ job }: { readonly job: JobShow }): JSX.Element | null {
+  if (job.executions.length < 2) return null;
+  return (
+    <section class="side-part" aria-labelledby="attempts">
+      <h2 id="attempts">Executions</h2>
+      <ol class="attempts">
+        {job.executions.map((execution) => (
+          <Attempt key={execution.id} execution={execution} />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+/** Statuses that only an execution has; the others are those of a job. */
+const PHASES = ["pending", "initializing", "cleaning-up"] as const;
+
+function Attempt({ execution }: { readonly execution: Execution }): JSX.Element {
+  return (
+    <li>
+      <ExecutionBadge status={execution.status} />
+      <Elapsed from={execution.started_at} to={execution.finished_at} />
+      <div class="sub mono">{execution.id}</div>
+      {execution.reason === "" ? null : <div class="sub">{execution.reason}</div>}
+    </li>
+  );
+}
+
+function ExecutionBadge({ status }: { readonly status: string }): JSX.Element {
+  const phase = PHASES.find((one) => one === status);
+  if (phase) return <Badge tone="live" label={phase.replace("-", " ")} />;
+  const known = (["in-progress", "finished", "failed", "timed-out", "not-attempted", "cancelled"] as const).find(
+    (one) => one === status,
+  );
+  return known ? <Badge {...jobLook(known)} /> : <Badge tone="idle" label={status} />;
+}
