@@ -60,6 +60,17 @@ export function executionFolder(stateDir: string, key: ExecutionKey) {
     loadResult: () => read("result.json", z.object({ result: executionResultRequest.nullable() }))?.result ?? null,
     saveReport: (value: Completion) => writeAtomic("report.json", value),
     loadReport: () => read("report.json", completion),
+    /** Position of the output file up to which the control plane has it. */
+    shipped(): number {
+      return read("shipped.json", z.number().int()) ?? 0;
+    },
+    setShipped(position: number): void {
+      try {
+        writeFileSync(file("shipped.json"), String(position), { mode: 0o600 });
+      } catch {
+        // Then a restart asks the control plane from an earlier place; it answers where to go on.
+      }
+    },
     /** Everything secret goes first, so that an interrupted removal leaves none. */
     remove(): void {
       for (const name of ["sealed.json", "report.json", "result.json"]) rmSync(file(name), { force: true });

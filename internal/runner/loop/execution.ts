@@ -102,7 +102,15 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     Math.max(0, begin.deadlineMs - clock.now()),
   );
 
-  const output = createJobOutput({ shared, ref, folder, nonce: begin.nonce, phase: () => phase });
+  const output = createJobOutput({
+    options,
+    deps,
+    ref,
+    folder,
+    nonce: begin.nonce,
+    place: () => ({ phase, step: steps.current() }),
+    processSignal: shared.processSignal,
+  });
   output.redactor.register(...deps.controlPlane.secrets(ref), ...begin.secrets);
   if (!begin.redactable) output.withhold("what must be redacted is not known any more after a restart");
 

@@ -18,6 +18,7 @@ export function createStepTracker({ key, journal, clock, changed }: StepTrackerD
   const rows = new Map<string, StepRow>(journal.steps(key).map((row) => [row.name, row]));
   /** Exit code of the last tool inside the step that runs now. */
   let lastCode: number | null = null;
+  let current = "";
 
   const put = (row: StepRow, step: WorkStep) => {
     rows.set(row.name, row);
@@ -30,6 +31,8 @@ export function createStepTracker({ key, journal, clock, changed }: StepTrackerD
     toolEnded(code: number | null): void {
       lastCode = code;
     },
+    /** Name of the step that runs now; empty between steps. */
+    current: () => current,
     reports: (): StepReport[] => [...rows.values()].map(toReport),
     async run<T>(step: WorkStep, work: () => Promise<T>): Promise<T> {
       const before = rows.get(step.name);
@@ -38,6 +41,7 @@ export function createStepTracker({ key, journal, clock, changed }: StepTrackerD
       const over = before !== undefined && before.status !== "in-progress";
       if (!before) put({ name: step.name, status: "in-progress", startedMs, durationMs: null, code: null }, step);
       lastCode = null;
+      current = step.name;
       const end = (status: StepStatus) => {
         if (!over)
           put({ name: step.name, status, startedMs, durationMs: clock.now() - startedMs, code: lastCode }, step);
@@ -51,6 +55,8 @@ export function createStepTracker({ key, journal, clock, changed }: StepTrackerD
         if (error instanceof ToolError) lastCode = error.end.code;
         end(error instanceof StopError && error.stop.kind === "timed-out" ? "timed-out" : "error");
         throw error;
+      } finally {
+        current = "";
       }
     },
   };

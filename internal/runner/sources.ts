@@ -1,0 +1,46 @@
+import { checkout } from "../kit/git/index.ts";
+import { artifactSource, pullArtifact } from "../kit/oci/index.ts";
+import { RunnerError } from "../protocol/errors.ts";
+import type { SourceFetcher, ToolFinder } from "./handler.ts";
+
+export interface SourcesOptions {
+  /** The control plane's address: its host may serve `/v2/` without TLS when it is itself reached that way. */
+  readonly apiUrl: string;
+  readonly ca?: string;
+  /** `file://` repositories: on for run-local, off for a runner that takes work from elsewhere. */
+  readonly allowFileUrls: boolean;
+  readonly tools: ToolFinder;
+}
+
+/** How handlers get sources, bound to the job's signal. */
+export function createSources(options: SourcesOptions) {
+  const api = new URL(options.apiUrl);
+  const insecureHosts = api.protocol === "http:" ? [api.host] : [];
+  return (signal: AbortSignal, note: (text: string) => void): SourceFetcher => ({
+    async oci({ registry, tag }, into) {
+      const pulled = await pullArtifact(artifactSource(registry, tag), into, {
+        insecureHosts,
+        signal,
+        ...(options.ca === undefined ? {} : { ca: options.ca }),
+      });
+      note(`source ${pulled.digest.slice(0, 19)} unpacked: ${pulled.files} files, ${pulled.bytes} bytes`);
+    },
+    async git({ url, ref, path }, into) {
+      const git = await options.tools.find("git", null);
+      const done = await checkout({
+        url,
+        ref,
+        path,
+        into,
+        env: options.tools.env({}),
+        signal,
+        git,
+        allow: options.allowFileUrls ? ["file"] : [],
+      });
+      if (done === null)
+        throw new RunnerError("job", "the git source has no url", { remedy: "name one, or leave the source out" });
+      note(`source checked out at ${done.commit}`);
+      return done.commit;
+    },
+  });
+}
