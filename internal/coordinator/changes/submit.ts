@@ -7,6 +7,7 @@ import { toNewJob } from "../compile/new-job.ts";
 import type { SourceStore } from "../sources/source-store.ts";
 import type { Store } from "../store/store.ts";
 import { submitJob } from "../store/transitions/submit.ts";
+import { ensureWorkspace } from "../store/transitions/workspaces.ts";
 
 export interface SubmitDeps {
   readonly store: Store;
@@ -31,7 +32,7 @@ export function submitWork(deps: SubmitDeps, submission: Submission, by: string)
     return store.db.transaction(() => {
       const context = {
         now: store.clock.now(),
-        workspaceId: (name: string) => workspaceId(store, name),
+        workspaceId: (name: string) => ensureWorkspace(store, name).id,
         https: deps.https,
       };
       const compiled = compileSubmission(parsed.value, submission, context);
@@ -84,14 +85,4 @@ function enqueue(store: Store, compiled: CompiledSubmission, submission: Submiss
   }
   submitJob(store, job);
   return changeId ?? job.id;
-}
-
-/** The workspace of this name, made when there is none. Inside a transaction. */
-function workspaceId(store: Store, name: string): string {
-  const found = store.db.prepare<{ id: string }, [string]>("SELECT id FROM workspaces WHERE name = ?").get(name);
-  if (found !== null) return found.id;
-  const id = newId("workspace");
-  const row = { id, name, created_at: store.clock.now(), state_id: null };
-  store.db.run(store.db.kysely.insertInto("workspaces").values(row));
-  return id;
 }

@@ -37,7 +37,9 @@ export function renderPlan(planText: string, values: PlanValues): string {
   if (!planText.includes(SERVER)) return planText;
   const plan: unknown = JSON.parse(planText);
   if (!isRecord(plan)) return planText;
-  const host = new URL(values.publicUrl).host;
+  // Without TLS the scheme goes with the host: our runner would ask for HTTPS otherwise, a Go runner strips it.
+  const { protocol, host: bare } = new URL(values.publicUrl);
+  const host = protocol === "https:" ? bare : `${protocol}//${bare}`;
   const fill = (registry: unknown) => {
     if (!isRecord(registry) || registry.LoginServer !== SERVER) return;
     registry.LoginServer = host;

@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import { basicOf } from "../api/auth.ts";
 import { EMPTY_CONFIG, hexOf } from "./digest.ts";
 import type { SourceStore, StoredManifest } from "./source-store.ts";
 
@@ -96,14 +97,6 @@ function rangeOf(header: string | undefined, size: number): { start: number; end
   const from = found[1] === "" ? Math.max(0, size - Number(found[2])) : Number(found[1]);
   const to = found[1] === "" || found[2] === "" ? size : Math.min(size, Number(found[2]) + 1);
   return from >= to ? "unsatisfiable" : { start: from, end: to };
-}
-
-function basicOf(header: string | undefined): { username: string; password: string } | null {
-  const encoded = /^Basic\s+(\S+)$/i.exec(header ?? "")?.[1];
-  if (encoded === undefined) return null;
-  const text = Buffer.from(encoded, "base64").toString("utf8");
-  const colon = text.indexOf(":");
-  return colon < 0 ? null : { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
 const problem = (status: number, code: string, message: string, headers: Record<string, string> = {}): Response =>

@@ -1,0 +1,119 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { jobDoc, jobShow, submission, submitted } from "../../../../protocol/operator.ts";
+import { readChange } from "../../../changes/change-rows.ts";
+import { retryWork } from "../../../changes/retry.ts";
+import { submitWork } from "../../../changes/submit.ts";
+import { cancelJob } from "../../../store/transitions/cancel.ts";
+import { ADMIN, type OperatorDeps } from "../deps.ts";
+import { listWork } from "../job-list.ts";
+import { showWork } from "../job-views.ts";
+import { explained, granted, notFound, unwrap } from "../problem.ts";
+import { answers, countParam, DONE, done, idParam, jsonBody, reasonBody, reasonFrom } from "../schemas.ts";
+import { submitOnce } from "../submit-once.ts";
+
+const tags = ["jobs"];
+const listQuery = z.strictObject({
+  status: z.string().optional().openapi({ description: "Status words, comma between them", example: "queued,failed" }),
+  limit: countParam(200, 50),
+  before: z.string().optional().openapi({ description: "Id of the last job of the page before" }),
+});
+
+const submit = createRoute({
+  method: "post",
+  path: "/jobs",
+  tags,
+  summary: "Submit a job file",
+  description: "Answers the id of a job, or of a change. A repeat with the same Idempotency-Key answers the same id.",
+  request: { body: jsonBody(submission.openapi("Submission"), true) },
+  responses: answers(submitted.openapi("Submitted"), "Queued"),
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/jobs",
+  tags,
+  summary: "List changes, and jobs that belong to none, newest first",
+  request: { query: listQuery },
+  responses: answers(z.array(jobDoc.openapi("Job")), "A page of them"),
+});
+
+const show = createRoute({
+  method: "get",
+  path: "/jobs/{id}",
+  tags,
+  summary: "Show a job or change with executions, steps, events, outputs and diff",
+  request: { params: idParam },
+  responses: answers(jobShow.openapi("JobShow"), "The job or change"),
+});
+
+const verb = <S extends z.ZodType>(name: string, summary: string, schema: S, description: string) =>
+  createRoute({
+    method: "post",
+    path: `/jobs/{id}/${name}`,
+    tags,
+    summary,
+    request: { params: idParam, body: jsonBody(reasonBody, false) },
+    responses: answers(schema, description),
+  });
+
+export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
+  const { store, changes } = deps;
+  const reasonHook = explained({ json: reasonBody });
+
+  app.openapi(
+    submit,
+    (c) => {
+      const key = c.req.header("idempotency-key");
+      const id = submitOnce(store, key, () => unwrap(submitWork(deps, c.req.valid("json"), ADMIN)));
+      return c.json({ job: id }, 200);
+    },
+    explained({ json: submission }),
+  );
+
+  app.openapi(list, (c) => c.json(listWork(store, c.req.valid("query")), 200), explained({ query: listQuery }));
+
+  app.openapi(show, (c) => {
+    const { id } = c.req.valid("param");
+    const found = showWork(store, id);
+    if (found === null) throw noSuch(id);
+    return c.json(found, 200);
+  });
+
+  app.openapi(
+    verb("cancel", "Cancel; final", done, "Cancelled, or its runner has been told"),
+    (c) => {
+      const { id } = c.req.valid("param");
+      const reason = reasonFrom(c.req.valid("json"));
+      if (readChange(store, id) !== null) granted(changes.cancel(id, ADMIN, reason));
+      else granted(cancelJob(store, { jobId: id, by: ADMIN, reason }));
+      return c.json(DONE, 200);
+    },
+    reasonHook,
+  );
+
+  app.openapi(
+    verb("retry", "Try again", submitted, "The id to follow: the same for a parked job, a new one otherwise"),
+    (c) => c.json({ job: granted(retryWork(deps, c.req.valid("param").id, ADMIN)) }, 200),
+    reasonHook,
+  );
+
+  app.openapi(
+    verb("approve", "Approve a change that waits", done, "Its apply job is queued"),
+    (c) => {
+      granted(changes.approve(c.req.valid("param").id, ADMIN, reasonFrom(c.req.valid("json"))));
+      return c.json(DONE, 200);
+    },
+    reasonHook,
+  );
+
+  app.openapi(
+    verb("reject", "Reject a change that waits", done, "The change has ended"),
+    (c) => {
+      granted(changes.reject(c.req.valid("param").id, ADMIN, reasonFrom(c.req.valid("json"))));
+      return c.json(DONE, 200);
+    },
+    reasonHook,
+  );
+}
+
+export const noSuch = (id: string) => notFound(`job or change ${id}`, "`runner job list` shows the ids.");

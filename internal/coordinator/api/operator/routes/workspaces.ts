@@ -1,0 +1,128 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { lockDoc, stateDoc, workspaceDoc } from "../../../../protocol/operator.ts";
+import type { LockRow } from "../../../store/statements.ts";
+import { forceUnlock } from "../../../store/transitions/workspaces.ts";
+import { ADMIN, type OperatorDeps } from "../deps.ts";
+import { explained, notFound, problem } from "../problem.ts";
+import { answers, jsonBody, problemAnswer } from "../schemas.ts";
+import {
+  allWorkspaces,
+  holderIsAlive,
+  stateBody,
+  statesOf,
+  workspaceByName,
+  workspaceView,
+} from "../workspace-views.ts";
+
+const tags = ["workspaces"];
+const nameParam = z.object({ name: z.string() });
+const workspace = workspaceDoc.openapi("Workspace");
+const unlockBody = z
+  .strictObject({
+    /** Free only this lock; a lock that came meanwhile stays. */
+    lock_id: z.string().optional(),
+    /** Free it although its holder is alive. */
+    force: z.boolean().optional(),
+  })
+  .openapi("Unlock");
+
+const list = createRoute({
+  method: "get",
+  path: "/workspaces",
+  tags,
+  summary: "List workspaces with their locks",
+  responses: answers(z.array(workspace), "All of them"),
+});
+const show = createRoute({
+  method: "get",
+  path: "/workspaces/{name}",
+  tags,
+  summary: "Show a workspace",
+  request: { params: nameParam },
+  responses: answers(workspace, "The workspace"),
+});
+const unlock = createRoute({
+  method: "post",
+  path: "/workspaces/{name}/unlock",
+  tags,
+  summary: "Free the lock of a workspace",
+  description: "Refused with 409 while the execution that holds it is alive, unless `force` is true.",
+  request: { params: nameParam, body: jsonBody(unlockBody, false) },
+  responses: answers(z.strictObject({ released: lockDoc.nullable() }).openapi("Unlocked"), "What was freed"),
+});
+const states = createRoute({
+  method: "get",
+  path: "/workspaces/{name}/states",
+  tags,
+  summary: "List the versions of its state, newest first",
+  request: { params: nameParam },
+  responses: answers(z.array(stateDoc.openapi("StateVersion")), "The versions"),
+});
+const state = createRoute({
+  method: "get",
+  path: "/workspaces/{name}/states/{serial}",
+  tags,
+  summary: "Download one version of the state",
+  description: "The newest version with this serial, byte for byte. It may hold secrets.",
+  request: { params: nameParam.extend({ serial: z.string().regex(/^\d{1,15}$/, "a whole number") }) },
+  responses: {
+    200: { description: "The state, JSON", content: { "*/*": { schema: z.unknown() } } },
+    default: problemAnswer,
+  },
+});
+
+export function workspaceRoutes(app: OpenAPIHono, { store }: OperatorDeps): void {
+  const find = (name: string) => {
+    const row = workspaceByName(store, name);
+    if (row === null) throw notFound(`workspace ${name}`, "`runner workspaces list` shows the names.");
+    return row;
+  };
+  app.openapi(list, (c) =>
+    c.json(
+      allWorkspaces(store).map((row) => workspaceView(store, row)),
+      200,
+    ),
+  );
+  app.openapi(show, (c) => c.json(workspaceView(store, find(c.req.valid("param").name)), 200));
+  app.openapi(
+    unlock,
+    (c) => {
+      const row = find(c.req.valid("param").name);
+      const body = c.req.valid("json") ?? {};
+      const released = store.db.transaction(() => {
+        const held = store.sql.lock.get(row.id);
+        if (held === null) return null;
+        if (body.lock_id !== undefined && body.lock_id !== held.lock_id) throw otherLock(held);
+        if (body.force !== true && holderIsAlive(store, held)) throw alive(held);
+        return forceUnlock(store, row.id, ADMIN);
+      }, "full");
+      return c.json({ released }, 200);
+    },
+    explained({ json: unlockBody }),
+  );
+  app.openapi(states, (c) => c.json(statesOf(store, find(c.req.valid("param").name)), 200));
+  app.openapi(state, (c) => {
+    const { name, serial } = c.req.valid("param");
+    const body = stateBody(store, find(name), Number(serial));
+    if (body === null) throw notFound(`state with serial ${serial} of workspace ${name}`);
+    return new Response(body, { headers: { "content-type": "application/json" } });
+  });
+}
+
+const otherLock = (held: LockRow) =>
+  problem(
+    409,
+    "conflict",
+    `the workspace is held by another lock, ${held.lock_id}`,
+    "Look at it again before you free it.",
+  );
+
+function alive(held: LockRow) {
+  const holder = [
+    held.job_id === null ? null : `job ${held.job_id}`,
+    held.execution_id === null ? null : `execution ${held.execution_id}`,
+    held.runner_id === null ? null : `runner ${held.runner_id}`,
+  ].filter((part) => part !== null);
+  const remedy = "Cancel the job and wait for its end, or repeat with force when you are sure that it is dead.";
+  return problem(409, "conflict", `lock ${held.lock_id} is held by ${holder.join(", ")}, which is alive`, remedy);
+}

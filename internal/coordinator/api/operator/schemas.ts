@@ -1,0 +1,47 @@
+import { z } from "@hono/zod-openapi";
+import { problemBody } from "../../../protocol/operator.ts";
+
+/** Pieces that several routes share. */
+export const problemAnswer = {
+  description: "What went wrong, and what to do about it",
+  content: { "application/json": { schema: problemBody.openapi("Problem") } },
+};
+
+export const answers = <S extends z.ZodType>(schema: S, description: string) => ({
+  200: { description, content: { "application/json": { schema } } },
+  default: problemAnswer,
+});
+
+export const jsonBody = <S extends z.ZodType>(schema: S, required: boolean) => ({
+  required,
+  content: { "application/json": { schema } },
+});
+
+export const done = z.strictObject({ done: z.literal(true) }).openapi("Done");
+export const DONE = { done: true } as const;
+
+/** Why a person does it; kept in the timeline. `why` is another name of `reason`. */
+export const reasonBody = z
+  .strictObject({ reason: z.string().max(1_000).optional(), why: z.string().max(1_000).optional() })
+  .openapi("Reason");
+export const reasonFrom = (body: z.infer<typeof reasonBody> | undefined): string => body?.reason ?? body?.why ?? "";
+
+export const idParam = z.object({ id: z.string().openapi({ description: "Id of a job, change or runner" }) });
+
+/** A count in a query string, `most` at most. */
+export const countParam = (most: number, preset: number) =>
+  z
+    .string()
+    .regex(/^\d{1,6}$/, `a whole number, at most ${most}`)
+    .transform(Number)
+    .pipe(z.number().min(1).max(most))
+    .optional()
+    .transform((n) => n ?? preset)
+    .openapi({ type: "integer", description: `1 to ${most}; ${preset} when left out` });
+
+export const seqParam = z
+  .string()
+  .regex(/^\d{1,15}$/, "a whole number")
+  .transform(Number)
+  .optional()
+  .openapi({ type: "integer", description: "Only events behind this seq" });
