@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import type { JobOperation } from "../../internal/protocol/enums.ts";
@@ -156,6 +156,28 @@ describe.skipIf(noTerraform)("a terraform job", () => {
     expect(harness.secrets.has("the hunter2-of-vars")).toBe(true);
     expect(harness.log()).not.toContain("hunter2-of-vars");
     expect(harness.log()).toContain("secret = <sensitive>");
+  }, 30_000);
+
+  test("plans with the outputs of the state as it is, not as it will be", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const { applied } = await change(at, { block: { vars: { name: "now", password: "first-password" } } });
+    for (const operation of ["create-apply-plan", "create-teardown-plan"] as const) {
+      const harness = job(at, { operation, block: { vars: { name: "next", password: "other-password" } } });
+      const planned = await harness.run();
+      expect(planned.outputs).toEqual(applied.outputs);
+      expect(planned.sensitive).toEqual(["secret"]);
+      expect(harness.log()).not.toContain("first-password");
+    }
+  }, 30_000);
+
+  test("gives an apply's outputs without asking terraform again, and asks it when the shown state is damaged", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const { harness, applied } = await change(at);
+    expect(harness.runs.map(({ key }) => key)).toEqual(["init", "apply", "show-state"]);
+    writeFileSync(join(harness.work, "state.json"), '{"values":{"outp');
+    const again = await terraformDeploy.outputs?.(harness.context());
+    expect(again).toEqual({ values: { ...applied.outputs }, sensitive: ["secret"] });
+    expect(harness.runs.at(-1)?.key).toBe("output");
   }, 30_000);
 
   test("registers variables that the module or the job calls sensitive before terraform runs", async () => {

@@ -180,16 +180,17 @@ async function verify(ctx: Context, work: TerraformWork, terraform: TerraformRun
 }
 
 /**
- * An apply's outputs are in the state it showed; otherwise terraform is asked. Not the plan's own `prior_state`: its
- * outputs are those after the plan.
+ * Outputs of the current state. An apply has shown that state already; after a plan terraform is asked: the plan
+ * document does not have them, both `prior_state` and `output_changes.before` hold values of the plan's refresh.
  */
 async function currentOutputs(ctx: Context, work: TerraformWork): Promise<TerraformOutputs> {
   const state = ctx.workspace.path("state.json");
   if (work.operation === "apply" && existsSync(state)) {
     try {
       return readState(readFileSync(state, "utf8")).outputs;
-    } catch {
+    } catch (error) {
       // Cut off (a full disk): terraform has the values.
+      ctx.log.debug(`terraform is asked for its outputs: ${reasonOf(error)}`);
     }
   }
   const terraform = terraformRunner(ctx, work, await findProgram(ctx));

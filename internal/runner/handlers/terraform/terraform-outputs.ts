@@ -4,7 +4,7 @@ import type { HandlerOutputs } from "../../handler.ts";
 
 const output = z.looseObject({ value: z.unknown(), sensitive: z.boolean().nullish() });
 const outputs = z.record(z.string(), output);
-/** `terraform show -json`: `values` is absent when the state is empty. */
+/** `terraform show -json` of the state: `values` is absent when it is empty. */
 const stateDocument = z.looseObject({ values: z.looseObject({ outputs: outputs.nullish() }).nullish() });
 
 export type TerraformOutputs = HandlerOutputs<Record<string, unknown>>;
