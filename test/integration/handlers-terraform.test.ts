@@ -1,94 +1,13 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
-import type { JobOperation } from "../../internal/protocol/enums.ts";
 import { KeepWorkspaceError } from "../../internal/runner/handler.ts";
 import { terraformDeploy } from "../../internal/runner/handlers/terraform/terraform-deploy.ts";
-import { createHarness, folderOf, type Outcome } from "../lib/handler-harness.ts";
-import { type StateServer, startStateServer } from "../lib/state-server.ts";
+import { bed, change, contentsOf, disposeTerraformJobs, job, MODULE, WORKSPACE } from "../lib/terraform-jobs.ts";
 
-const WORKSPACE = "tfw1";
 const noTerraform = Bun.which("terraform") === null;
-
-const disposals: (() => void)[] = [];
-afterEach(() => {
-  for (const dispose of disposals.splice(0)) dispose();
-});
-function bed(files: Record<string, string>) {
-  const folder = folderOf(files);
-  const server = startStateServer();
-  disposals.push(server.stop, () => rmSync(folder, { recursive: true, force: true }));
-  return { folder, server };
-}
-
-interface JobInput {
-  readonly operation?: JobOperation;
-  readonly block?: Record<string, unknown>;
-  readonly plan?: Record<string, unknown>;
-  readonly verify?: boolean;
-  readonly sensitive?: readonly string[];
-  readonly contents?: string;
-}
-
-function job({ folder, server }: { folder: string; server: StateServer }, input: JobInput = {}) {
-  const harness = createHarness({
-    handler: terraformDeploy,
-    operation: input.operation ?? "create-apply-plan",
-    plan: {
-      app_id: "app1",
-      app_config_id: "cfg1",
-      component_id: "cmp1",
-      src_registry: { RegistryType: "private_oci", Repository: "sources/x", LoginServer: "127.0.0.1:1" },
-      src_tag: "module",
-      apply_plan_contents: input.contents ?? "",
-      terraform: { vars: {}, terraform_backend: { WorkspaceID: WORKSPACE }, ...input.block },
-      ...input.plan,
-    },
-    documents: {
-      appConfig: async () => ({
-        id: "cfg1",
-        created_by_id: "t",
-        component_config_connections: [{ component_id: "cmp1", terraform_module: { version: "" } }],
-      }),
-    },
-    sources: { module: folder },
-    state: server,
-    verify: input.verify ?? false,
-    sensitive: input.sensitive ?? [],
-  });
-  disposals.push(harness.dispose);
-  return harness;
-}
-
-const contentsOf = (outcome: Outcome) => String(outcome.result?.contents_compressed ?? "");
-
-/** Plan and apply as a change does: two executions, the saved plan handed from one to the other. */
-async function change(at: { folder: string; server: StateServer }, input: JobInput = {}) {
-  const planned = await job(at, input).run();
-  expect(planned).toMatchObject({ status: "finished" });
-  const harness = job(at, { ...input, operation: "apply-plan", contents: contentsOf(planned) });
-  return { harness, planned, applied: await harness.run() };
-}
-
-const MODULE = `
-variable "name" {
-  type    = string
-  default = "world"
-}
-variable "password" {
-  type      = string
-  default   = "unset"
-  sensitive = true
-}
-resource "terraform_data" "hello" { input = "hello \${var.name}" }
-output "greeting" { value = terraform_data.hello.output }
-output "list" { value = [1, { a = true }] }
-output "secret" {
-  value     = "the \${var.password}"
-  sensitive = true
-}
-`;
+afterEach(disposeTerraformJobs);
 
 describe.skipIf(noTerraform)("a terraform job", () => {
   test("plans, applies and destroys, with its state on the control plane and the lock free afterwards", async () => {
@@ -337,65 +256,6 @@ resource "terraform_data" "bad" {
     });
     expect((await change(at)).applied.status).toBe("finished");
   }, 30_000);
-});
-
-describe("a terraform job is refused in one line, before terraform runs,", () => {
-  const good = { "main.tf": MODULE };
-  const own = (kind: string) => ({ "main.tf": MODULE, "z.tf": `terraform {\n  # mine\n  ${kind} {}\n}\n` });
-  const unusable = "the plan of this terraform job cannot be used: ";
-  const cases: readonly (readonly [string, Record<string, string>, JobInput, string])[] = [
-    ["when it names no workspace", good, { block: { terraform_backend: null } }, `${unusable}it names no workspace`],
-    ["when it has no terraform block", good, { plan: { terraform: null } }, `${unusable}it has no terraform block`],
-    ["when it names no source", good, { plan: { src_registry: null } }, `${unusable}it names no source`],
-    [
-      "when its operation is unknown",
-      good,
-      { operation: "exec" },
-      `${unusable}operation exec is none of create-apply-plan`,
-    ],
-    ["when an apply has no saved plan", good, { operation: "apply-plan" }, `${unusable}an apply needs a saved plan`],
-    ["when the saved plan is damaged", good, { operation: "apply-plan", contents: "a*b" }, "the saved plan"],
-    [
-      "when its env would redirect the state",
-      good,
-      { block: { env_vars: { TF_HTTP_ADDRESS: "x" } } },
-      "the plan sets TF_HTTP_ADDRESS",
-    ],
-    [
-      "when its env would add arguments",
-      good,
-      { block: { env_vars: { TF_CLI_ARGS_plan: "x" } } },
-      "the plan sets TF_CLI_ARGS_plan",
-    ],
-    [
-      "when its module has a backend",
-      own('backend "local"'),
-      {},
-      "the module configures its own local backend in z.tf",
-    ],
-    ["when its module uses the cloud", own("cloud"), {}, "the module configures its own cloud backend in z.tf"],
-    ["when its module lies elsewhere", good, { plan: { src_path: "sub" } }, "the source has no folder sub"],
-    ["when its path leaves the source", good, { plan: { src_path: "a/../../b" } }, `${unusable}the module path`],
-    ["when its source has no module", { "README.md": "x" }, {}, "there is no .tf file in the source"],
-    [
-      "when its component is unknown",
-      good,
-      { plan: { component_id: "other" } },
-      "the app config has no terraform module",
-    ],
-  ];
-  for (const [what, files, input, reason] of cases) {
-    test(what, async () => {
-      const at = bed(files);
-      const harness = job(at, input);
-      const outcome = await harness.run();
-      expect(outcome.reason).toStartWith(reason);
-      expect(outcome.reason).not.toContain("\n");
-      expect(outcome.cleanupError).toBeNull();
-      expect(harness.runs).toEqual([]);
-      expect(harness.unlocked).toEqual([]);
-    });
-  }
 });
 
 /** Every file of a zip, inflated, one after another. */
