@@ -249,7 +249,8 @@ export function createShipper(options: ShipperOptions): Shipper {
   };
   // While something waits, the tick decides; an event per write of a busy tool would only cost time.
   const watcher = watchFile(options.path, () => idle && bell.ring());
-  const work = Promise.all([run().catch(failed), watchDisk().catch(failed)]);
+  void run().catch(failed);
+  void watchDisk().catch(failed);
 
   const flushed = (): Flushed => ({
     shipped: position,

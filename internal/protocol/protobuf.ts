@@ -1,0 +1,173 @@
+import { RunnerError } from "./errors.ts";
+
+/** The protobuf wire format: fields one after another, each with its number and one of four shapes. */
+export interface ProtoWriter {
+  varint(field: number, value: number | bigint): void;
+  fixed64(field: number, value: bigint): void;
+  double(field: number, value: number): void;
+  text(field: number, value: string): void;
+  bytes(field: number, value: Uint8Array): void;
+  /** A nested message: what `fill` writes. */
+  message(field: number, fill: () => unknown): void;
+  finish(): Uint8Array;
+}
+
+const VARINT = 0;
+const FIXED64 = 1;
+const LENGTH = 2;
+const FIXED32 = 5;
+const encoder = new TextEncoder();
+
+export function createProtoWriter(): ProtoWriter {
+  let buffer = new Uint8Array(4096);
+  let view = new DataView(buffer.buffer);
+  let at = 0;
+
+  const room = (bytes: number) => {
+    if (at + bytes <= buffer.length) return;
+    const larger = new Uint8Array(Math.max(buffer.length * 2, at + bytes));
+    larger.set(buffer.subarray(0, at));
+    buffer = larger;
+    view = new DataView(buffer.buffer);
+  };
+  const number = (value: number) => {
+    room(8);
+    let rest = value;
+    while (rest > 0x7f) {
+      buffer[at++] = (rest % 128) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    buffer[at++] = rest;
+  };
+  const tag = (field: number, wire: number) => number(field * 8 + wire);
+
+  const varint = (field: number, value: number | bigint) => {
+    tag(field, VARINT);
+    if (typeof value === "number" && value >= 0) return number(value);
+    room(10);
+    let rest = BigInt.asUintN(64, BigInt(value));
+    while (rest > 0x7fn) {
+      buffer[at++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    buffer[at++] = Number(rest);
+  };
+
+  const eight = (field: number, put: () => void) => {
+    tag(field, FIXED64);
+    room(8);
+    put();
+    at += 8;
+  };
+
+  const message = (field: number, fill: () => unknown) => {
+    tag(field, LENGTH);
+    const start = at;
+    // One byte for the length, which fits most; moved when the message turns out longer.
+    number(0);
+    fill();
+    const length = at - start - 1;
+    const extra = lengthBytes(length) - 1;
+    if (extra > 0) {
+      room(extra);
+      buffer.copyWithin(start + 1 + extra, start + 1, at);
+    }
+    at = start;
+    number(length);
+    at += length;
+  };
+
+  const text = (field: number, value: string) => {
+    tag(field, LENGTH);
+    const length = Buffer.byteLength(value);
+    number(length);
+    room(length);
+    encoder.encodeInto(value, buffer.subarray(at, at + length));
+    at += length;
+  };
+
+  const bytes = (field: number, value: Uint8Array) => {
+    tag(field, LENGTH);
+    number(value.length);
+    room(value.length);
+    buffer.set(value, at);
+    at += value.length;
+  };
+
+  return {
+    varint,
+    text,
+    bytes,
+    message,
+    fixed64: (field, value) => eight(field, () => view.setBigUint64(at, BigInt.asUintN(64, value), true)),
+    double: (field, value) => eight(field, () => view.setFloat64(at, value, true)),
+    finish: () => buffer.slice(0, at),
+  };
+}
+
+function lengthBytes(length: number): number {
+  let bytes = 1;
+  for (let rest = length; rest > 0x7f; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
+
+/** A field's value: bigint for numbers (raw bits), a view into the input for everything with a length. */
+export type FieldVisitor = (field: number, value: bigint | Uint8Array, wire: number) => unknown;
+
+/** Visit every field; throws RunnerError (protocol) for lengths beyond the input and shapes that do not exist. */
+export function readFields(bytes: Uint8Array, visit: FieldVisitor): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  const need = (count: number) => {
+    if (count > bytes.length - at) throw broken("ends too early");
+  };
+  const number = (): number => {
+    const { value, next } = readVarint(bytes, at);
+    at = next;
+    return Number(value);
+  };
+  while (at < bytes.length) {
+    const key = number();
+    const wire = key % 8;
+    const field = Math.floor(key / 8);
+    if (field === 0) throw broken("has a field with number 0");
+    if (wire === VARINT) {
+      const { value, next } = readVarint(bytes, at);
+      at = next;
+      visit(field, typeof value === "number" ? BigInt(value) : value, wire);
+    } else if (wire === FIXED64) {
+      need(8);
+      at += 8;
+      visit(field, view.getBigUint64(at - 8, true), wire);
+    } else if (wire === LENGTH) {
+      const length = number();
+      need(length);
+      at += length;
+      visit(field, bytes.subarray(at - length, at), wire);
+    } else if (wire === FIXED32) {
+      need(4);
+      at += 4;
+      visit(field, BigInt(view.getUint32(at - 4, true)), wire);
+    } else throw broken(`has a field of the unknown wire type ${wire}`);
+  }
+}
+
+function readVarint(bytes: Uint8Array, from: number): { readonly value: number | bigint; readonly next: number } {
+  let small = 0;
+  for (let at = from, scale = 1; at < bytes.length && at < from + 7; at++, scale *= 128) {
+    const byte = bytes[at] ?? 0;
+    small += (byte & 0x7f) * scale;
+    if (byte < 0x80) return { value: small, next: at + 1 };
+  }
+  let large = 0n;
+  for (let at = from, shift = 0n; at < bytes.length && at < from + 10; at++, shift += 7n) {
+    const byte = bytes[at] ?? 0;
+    large |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) return { value: BigInt.asUintN(64, large), next: at + 1 };
+  }
+  throw broken(bytes.length - from >= 10 ? "has a number that never ends" : "ends too early");
+}
+
+function broken(what: string): RunnerError {
+  return new RunnerError("protocol", `the protobuf body ${what}`);
+}
