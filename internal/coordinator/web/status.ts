@@ -72,16 +72,20 @@ export function reasonWords(reason: string): string {
   return Object.entries(WAITING).find(([name]) => name === reason)?.[1] ?? reason;
 }
 
-/** Filters of the job list, in the URL as `?status=`. */
+/** Filters of the job list, in the URL as `?status=`; each stands for the statuses that the list is asked for. */
 export const FILTERS = [
-  { id: "", label: "All", holds: () => true },
-  { id: "active", label: "Active", holds: (status: JobStatus | ChangeStatus) => !hasEnded(status) },
-  { id: "approval", label: "Needs approval", holds: (status: string) => status === "approval-awaiting" },
-  { id: "finished", label: "Finished", holds: (status: string) => status === "finished" },
+  { id: "", label: "All", statuses: [] },
   {
-    id: "failed",
-    label: "Failed",
-    holds: (status: string) => ["failed", "timed-out", "approval-denied", "approval-expired"].includes(status),
+    id: "active",
+    label: "Active",
+    statuses: ["queued", "available", "in-progress", "planning", "approval-awaiting", "applying", "unknown"],
   },
-  { id: "cancelled", label: "Cancelled", holds: (status: string) => ["cancelled", "not-attempted"].includes(status) },
-] as const;
+  { id: "approval", label: "Needs approval", statuses: ["approval-awaiting"] },
+  { id: "finished", label: "Finished", statuses: ["finished"] },
+  { id: "failed", label: "Failed", statuses: ["failed", "timed-out", "approval-denied", "approval-expired"] },
+  { id: "cancelled", label: "Cancelled", statuses: ["cancelled", "not-attempted"] },
+] as const satisfies readonly {
+  readonly id: string;
+  readonly label: string;
+  readonly statuses: readonly (JobStatus | ChangeStatus)[];
+}[];

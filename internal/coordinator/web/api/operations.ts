@@ -10,10 +10,19 @@ import {
 } from "../../../protocol/operator.ts";
 import type { ApiClient } from "./client.ts";
 
+/** Jobs read at once. */
+export const JOBS_PAGE = 100;
+
 /** Every path of the operator API that the page uses, in one place. */
 export const paths = {
   runners: "/runners",
-  jobs: "/jobs",
+  /** Newest first; `statuses` empty: all; `before`: only what is older than this job. */
+  jobs: (statuses: readonly string[] = [], before: string | null = null) => {
+    const query = new URLSearchParams({ limit: String(JOBS_PAGE) });
+    if (statuses.length > 0) query.set("status", statuses.join(","));
+    if (before !== null) query.set("before", before);
+    return `/jobs?${query}`;
+  },
   job: (id: string) => `/jobs/${encodeURIComponent(id)}`,
   logStream: (id: string) => `${paths.job(id)}/logs/stream`,
   logText: (id: string) => `${paths.job(id)}/logs?format=text`,
@@ -43,7 +52,9 @@ export function createOperations(api: ApiClient) {
     retryJob: (id: string) => api.sendFor("POST", `${paths.job(id)}/retry`, submitted),
     approve: (id: string, why: string) => api.send("POST", `${paths.job(id)}/approve`, reason(why)),
     reject: (id: string, why: string) => api.send("POST", `${paths.job(id)}/reject`, reason(why)),
-    unlock: (workspace: string) => api.send("POST", `/workspaces/${encodeURIComponent(workspace)}/unlock`),
+    /** Frees exactly this lock. Refused as a conflict while its holder is alive, unless `force`. */
+    unlock: (workspace: string, lockId: string, force: boolean) =>
+      api.send("POST", `/workspaces/${encodeURIComponent(workspace)}/unlock`, { lock_id: lockId, force }),
   };
 }
 export type Operations = ReturnType<typeof createOperations>;

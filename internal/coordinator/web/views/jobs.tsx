@@ -1,7 +1,8 @@
 import type { JSX } from "preact";
-import { useId } from "preact/hooks";
-import type { JobDoc } from "../../../protocol/operator.ts";
-import { lists, paths } from "../api/operations.ts";
+import { useId, useState } from "preact/hooks";
+import type { EventDoc, JobDoc } from "../../../protocol/operator.ts";
+import { JOBS_PAGE, lists, paths } from "../api/operations.ts";
+import { useSession } from "../context.ts";
 import { useQuery, useStore } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Command, Empty, Loaded } from "../parts/states.tsx";
@@ -12,25 +13,68 @@ import { useTitle } from "../title.ts";
 
 export function JobsView(): JSX.Element {
   useTitle("Jobs");
-  const query = useQuery(paths.jobs, lists.jobs, { refreshOn: (event) => event.job_id !== null, everyMs: 15_000 });
   const { query: search } = useStore(place);
   const status = search.get("status") ?? "";
   const text = search.get("q") ?? "";
+  // A status that is no filter of ours is asked for as it is, so that links can be made by hand.
+  const statuses = FILTERS.find((one) => one.id === status)?.statuses ?? [status];
   return (
     <section aria-labelledby="title">
       <div class="view-head">
         <h1 id="title">Jobs</h1>
         <SearchField text={text} status={status} />
       </div>
-      <Loaded query={query} what="jobs">
-        {(all) => {
-          // The jobs of a change are shown inside it.
-          const jobs = all.filter((job) => job.kind === "change" || job.change_id === null);
-          return jobs.length === 0 ? <NoJobs /> : <FilteredJobs jobs={jobs} status={status} text={text} />;
-        }}
-      </Loaded>
+      <Filters status={status} text={text} />
+      <JobList key={status} statuses={statuses} text={text} />
     </section>
   );
+}
+
+const aboutJobs = (event: EventDoc) => event.job_id !== null || event.change_id !== null;
+
+interface ListProps {
+  readonly statuses: readonly string[];
+  readonly text: string;
+}
+
+function JobList({ statuses, text }: ListProps): JSX.Element {
+  const query = useQuery(paths.jobs(statuses), lists.jobs, { refreshOn: aboutJobs, everyMs: 15_000 });
+  const { api, announce } = useSession();
+  const [older, setOlder] = useState<readonly JobDoc[]>([]);
+  const [more, setMore] = useState(true);
+  const readOlder = async (last: JobDoc) => {
+    const answer = await api.get(paths.jobs(statuses, last.id), lists.jobs);
+    if (!answer.ok) return announce(answer.error.message);
+    setMore(answer.value.length === JOBS_PAGE);
+    setOlder([...older, ...answer.value]);
+  };
+  return (
+    <Loaded query={query} what="jobs">
+      {(newest) => {
+        const all = merge(newest, older);
+        const last = all.at(-1);
+        if (last === undefined) return statuses.length === 0 ? <NoJobs /> : <NoMatch />;
+        const shown = all.filter((job) => haystack(job).includes(text.trim().toLowerCase()));
+        return (
+          <>
+            {shown.length === 0 ? <NoMatch /> : <JobTable jobs={shown} />}
+            {newest.length === JOBS_PAGE && more ? (
+              <button type="button" class="button more" onClick={() => readOlder(last)}>
+                Show older jobs
+              </button>
+            ) : null}
+          </>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+/** Pages were read at different times: what is in both is shown once, as it was read last. */
+function merge(newest: readonly JobDoc[], older: readonly JobDoc[]): readonly JobDoc[] {
+  if (older.length === 0) return newest;
+  const known = new Set(newest.map((job) => job.id));
+  return [...newest, ...older.filter((job) => !known.has(job.id))];
 }
 
 function NoJobs(): JSX.Element {
@@ -70,37 +114,25 @@ function SearchField({ text, status }: { readonly text: string; readonly status:
   );
 }
 
-interface FilteredProps {
-  readonly jobs: readonly JobDoc[];
-  readonly status: string;
-  readonly text: string;
+function Filters({ status, text }: { readonly status: string; readonly text: string }): JSX.Element {
+  return (
+    <nav class="chips" aria-label="Filter by status">
+      {FILTERS.map((one) => (
+        <Link key={one.id} to={target(one.id, text)} current={one.id === status}>
+          {one.label}
+        </Link>
+      ))}
+    </nav>
+  );
 }
 
-function FilteredJobs({ jobs, status, text }: FilteredProps): JSX.Element {
-  const wanted = text.trim().toLowerCase();
-  const found = wanted === "" ? jobs : jobs.filter((job) => haystack(job).includes(wanted));
-  // A status in the URL that is no group is taken as the exact status, so that links can be made by hand.
-  const filter = FILTERS.find((one) => one.id === status);
-  const shown = found.filter((job) => (filter ? filter.holds(job.status) : job.status === status));
+function NoMatch(): JSX.Element {
   return (
-    <>
-      <nav class="chips" aria-label="Filter by status">
-        {FILTERS.map((one) => (
-          <Link key={one.id} to={target(one.id, text)} current={one.id === status}>
-            {one.label} <span class="chip-count">{found.filter((job) => one.holds(job.status)).length}</span>
-          </Link>
-        ))}
-      </nav>
-      {shown.length === 0 ? (
-        <Empty title="No job matches">
-          <p>
-            <Link to={urls.jobs()}>Show all jobs</Link>
-          </p>
-        </Empty>
-      ) : (
-        <JobTable jobs={shown} />
-      )}
-    </>
+    <Empty title="No job matches">
+      <p>
+        <Link to={urls.jobs()}>Show all jobs</Link>
+      </p>
+    </Empty>
   );
 }
 
@@ -108,7 +140,7 @@ function haystack(job: JobDoc): string {
   return `${job.name} ${job.type} ${job.id} ${job.operation} ${job.workspace ?? ""}`.toLowerCase();
 }
 
-export function JobTable({ jobs }: { readonly jobs: readonly JobDoc[] }): JSX.Element {
+function JobTable({ jobs }: { readonly jobs: readonly JobDoc[] }): JSX.Element {
   return (
     <table class="list jobs">
       <thead>

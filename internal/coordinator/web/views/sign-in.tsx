@@ -24,7 +24,6 @@ export function SignIn({ notice, onKey }: SignInProps): JSX.Element {
     setError(null);
     const answer = await createClient({ key: key.trim(), onRefused: () => {} }).get(paths.runners, lists.runners);
     setBusy(false);
-    // A key that may not list runners is still a key; only "who are you" is a refusal here.
     if (answer.ok) onKey(key.trim());
     else setError(answer.error);
   };
@@ -51,7 +50,7 @@ export function SignIn({ notice, onKey }: SignInProps): JSX.Element {
             onInput={(event) => setKey(event.currentTarget.value)}
           />
         </div>
-        {error ? <Problem error={refusal(error)} /> : null}
+        {error ? <Problem error={error} /> : null}
         <button type="submit" class="button primary wide" disabled={busy || key.trim() === ""}>
           {busy ? "Checking…" : "Sign in"}
         </button>
@@ -65,8 +64,4 @@ export function SignIn({ notice, onKey }: SignInProps): JSX.Element {
       </form>
     </main>
   );
-}
-
-function refusal(error: RunnerError): RunnerError {
-  return error;
 }

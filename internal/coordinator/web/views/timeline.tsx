@@ -39,7 +39,10 @@ function Item({ event }: { readonly event: EventDoc }): JSX.Element {
         {clockTime(event.at)}
       </time>
       <div>
-        <span class="what">{look.label}</span> <span class="faint">{event.by}</span>
+        <span class="what">{look.label}</span>{" "}
+        <span class="faint" title={event.by}>
+          {actor(event.by)}
+        </span>
         {event.why === "" ? null : <div class="sub">{reasonWords(event.why)}</div>}
       </div>
     </li>
@@ -51,5 +54,9 @@ const STATUSES = [...JOB_STATUSES, ...CHANGE_STATUSES];
 function lookOf(what: string): { readonly tone: Tone; readonly label: string } {
   if (what.startsWith("step:")) return { tone: "info", label: `step ${what.slice("step:".length)}` };
   const status = STATUSES.find((one) => one === what);
-  return status ? jobLook(status) : { tone: "info", label: what.replaceAll("-", " ").replaceAll("_", " ") };
+  if (what.startsWith("refused:")) return { tone: "warn", label: `refused: ${what.slice("refused:".length)}` };
+  return status ? jobLook(status) : { tone: "info", label: what.replaceAll("-", " ") };
 }
+
+/** The id of a runner is too long for a line; it is there on hover. */
+const actor = (by: string): string => (by.startsWith("runner:") ? "runner" : by);

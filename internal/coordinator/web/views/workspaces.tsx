@@ -2,17 +2,15 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { LockDoc, WorkspaceDoc } from "../../../protocol/operator.ts";
 import { lists, paths } from "../api/operations.ts";
-import { useSession } from "../context.ts";
 import { count } from "../format.ts";
 import { useQuery } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
-import { Confirm } from "../parts/confirm.tsx";
 import { Command, Empty, Loaded } from "../parts/states.tsx";
 import { Ago } from "../parts/time.tsx";
 import { Link, urls } from "../router.tsx";
 import { useTitle } from "../title.ts";
+import { AskUnlock, type Locked } from "./unlock.tsx";
 
-type Locked = WorkspaceDoc & { readonly lock: LockDoc };
 const isLocked = (workspace: WorkspaceDoc): workspace is Locked => workspace.lock !== null;
 
 export function WorkspacesView(): JSX.Element {
@@ -114,54 +112,5 @@ function LockHolder({ lock }: { readonly lock: LockDoc }): JSX.Element {
       {operation} by {lock.job_id ? <Link to={urls.job(lock.job_id)}>a job</Link> : lock.Who || "someone unknown"},{" "}
       <Ago at={lock.locked_at} />
     </div>
-  );
-}
-
-interface AskProps {
-  readonly workspace: Locked;
-  readonly onClose: () => void;
-  readonly onDone: () => void;
-}
-
-function AskUnlock({ workspace, onClose, onDone }: AskProps): JSX.Element {
-  const { operations, announce } = useSession();
-  const { lock } = workspace;
-  const unlock = async () => {
-    const answer = await operations.unlock(workspace.name);
-    if (answer.ok) {
-      announce(`${workspace.name} is unlocked.`);
-      onDone();
-    }
-    return answer;
-  };
-  return (
-    <Confirm
-      title={`Unlock ${workspace.name}?`}
-      action="Unlock anyway"
-      tone="danger"
-      onConfirm={unlock}
-      onClose={onClose}
-    >
-      <p class="notice warn">
-        <strong>If a tool is still working under this lock, unlocking can lose its state.</strong> Unlock only when you
-        know that it has ended.
-      </p>
-      <dl class="facts">
-        <dt>Lock</dt>
-        <dd class="mono">{lock.ID}</dd>
-        <dt>Held by</dt>
-        <dd>{lock.Who || "unknown"}</dd>
-        <dt>Since</dt>
-        <dd>
-          <Ago at={lock.locked_at} />
-        </dd>
-        {lock.job_id ? (
-          <>
-            <dt>Job</dt>
-            <dd class="mono">{lock.job_id}</dd>
-          </>
-        ) : null}
-      </dl>
-    </Confirm>
   );
 }
