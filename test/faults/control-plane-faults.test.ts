@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { addRunner, type Control, startControl } from "./lib/control.ts";
 import { action, terraform } from "./lib/jobs.ts";
 import { type Bed, makeBed, until } from "./lib/processes.ts";
-import { type Fault, type Proxy, startProxy } from "./lib/proxy.ts";
+import { type Fault, type FaultProxy, startProxy } from "./lib/proxy.ts";
 
 let bed: Bed;
 let control: Control;
-let proxy: Proxy;
+let proxy: FaultProxy;
 beforeEach(async () => {
   bed = makeBed();
   control = await startControl(bed);

@@ -11,7 +11,7 @@ export interface Fault {
   readonly ms?: number;
 }
 
-export interface Proxy {
+export interface FaultProxy {
   readonly url: string;
   faults: Fault[];
   /** Nobody answers while true. */
@@ -22,7 +22,7 @@ export interface Proxy {
   stop(): void;
 }
 
-export function startProxy(target: string): Proxy {
+export function startProxy(target: string): FaultProxy {
   const counts = new Map<Fault, number>();
   const seen: string[] = [];
   const state = { faults: [] as Fault[], down: false };
