@@ -102,8 +102,9 @@ export function forceUnlock(store: Store, workspaceId: string, by: string): Lock
 const stateHead = z.looseObject({ serial: z.number().int().optional(), lineage: z.string().optional() });
 
 /**
- * Stores a version of the state. The holder of the lock may always save; without the lock a save must continue what is
- * stored (lineage and serial), and nobody may hold it. The same bytes again change nothing.
+ * Stores a version of the state. The holder of the lock may always save. While nobody holds it, a save without an id is
+ * taken as it is, and one whose lock was freed must continue what is stored (lineage and serial). The same bytes again
+ * change nothing.
  */
 export function saveState(
   store: Store,
@@ -123,7 +124,7 @@ export function saveState(
     const sha256 = createHash("sha256").update(body).digest("hex");
     const current = currentState(store, workspace);
     if (current?.sha256 === sha256) return ok(null);
-    if (!holder && current) {
+    if (!holder && lockId !== null && current) {
       const message = `the state stored is serial ${current.serial} of lineage ${current.lineage}`;
       if (current.lineage !== head.lineage || head.serial <= current.serial) return fail({ kind: "conflict", message });
     }

@@ -1,0 +1,73 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { Hono } from "hono";
+import type { SystemLog } from "../../kit/base/system-log.ts";
+import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { createClaimHolder } from "./claim-holder.ts";
+import type { RunnerApiDeps } from "./runner-deps.ts";
+import { documentRoutes } from "./runner-documents.ts";
+import { jobRoutes } from "./runner-jobs.ts";
+import { logRoutes } from "./runner-logs.ts";
+import { nativeRoutes } from "./runner-native.ts";
+import { stateRoutes } from "./runner-state.ts";
+
+export interface AppParts {
+  readonly runner: RunnerApiDeps;
+  /** Mounted at /api/v1. */
+  readonly operator: OpenAPIHono | Hono;
+  /** Mounted at /v2. */
+  readonly sources: Hono;
+  /** null: ready. */
+  readonly notReady: () => string | null;
+}
+
+export interface App {
+  readonly hono: Hono;
+  /** Ends every held claim. */
+  stop(): void;
+}
+
+/** Every route of every dialect in one place. */
+export function createApp(parts: AppParts): App {
+  const app = new Hono();
+  const claims = createClaimHolder(parts.runner);
+  const { log } = parts.runner;
+  app.onError((error, c) => {
+    const known = troubleOf(error, log);
+    return c.json({ error: known.message, description: known.message }, known.status, known.headers);
+  });
+  app.notFound((c) => c.text("404 page not found", 404));
+  app.get("/livez", (c) => c.json({ status: "ok" }));
+  app.get("/readyz", (c) => {
+    const reason = parts.notReady();
+    return reason === null ? c.json({ status: "ok" }) : c.json({ status: "not ready", reason }, 503);
+  });
+  app.route("/", nativeRoutes(parts.runner, claims));
+  app.route("/", jobRoutes(parts.runner));
+  app.route("/", documentRoutes(parts.runner));
+  app.route("/", logRoutes(parts.runner));
+  app.route("/", stateRoutes(parts.runner));
+  app.route("/api/v1", parts.operator);
+  app.route("/v2", parts.sources);
+  return { hono: app, stop: claims.stop };
+}
+
+interface Trouble {
+  readonly message: string;
+  readonly status: 500 | 503;
+  readonly headers: Record<string, string>;
+}
+
+/** A full or busy disk passes, so clients shall come back; everything else is a defect of ours. */
+function troubleOf(error: Error, log: SystemLog): Trouble {
+  const code = "code" in error ? String(error.code) : "";
+  if (/^(SQLITE_(FULL|BUSY|IOERR)|ENOSPC|EDQUOT|EMFILE)/.test(code)) {
+    log.error("a request could not be stored", { error: reasonOf(error), code });
+    return {
+      message: `the coordinator cannot write: ${reasonOf(error)}`,
+      status: 503,
+      headers: { "retry-after": "5" },
+    };
+  }
+  log.error("a request failed", { error: reasonOf(error), kind: error instanceof RunnerError ? error.kind : "defect" });
+  return { message: reasonOf(error), status: 500, headers: {} };
+}

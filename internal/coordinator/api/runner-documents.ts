@@ -1,0 +1,54 @@
+import { Hono } from "hono";
+import { stepStatus } from "../../protocol/enums.ts";
+import { actionStepUpdate } from "../../protocol/nuon/actions.ts";
+import { nsToMs } from "../../protocol/nuon/base.ts";
+import { setStep } from "../store/transitions/step.ts";
+import { runnerOf } from "./auth.ts";
+import { readJson } from "./body.ts";
+import type { RunnerApiDeps } from "./runner-deps.ts";
+import { badRequest, notFound } from "./runner-errors.ts";
+import { documentOf, openExecution, reachDocument } from "./runner-reach.ts";
+
+/** Baseline: documents of actions and apps (nuon-runner-api.md 2.14, 2.15). Only the last id of a path counts. */
+export function documentRoutes(deps: RunnerApiDeps): Hono {
+  const app = new Hono();
+  const { store } = deps;
+
+  const route = (path: string, param: string, kind: string, what: string) =>
+    app.get(path, (c) => {
+      const runner = runnerOf(store, c);
+      if (!runner.ok) return runner.error;
+      const found = reachDocument(store, runner.value, c.req.param(param) ?? "", kind);
+      const json = found ? documentOf(store, found.job.id, kind) : null;
+      if (json === null) return notFound(c, what);
+      return c.body(json, 200, { "content-type": "application/json; charset=utf-8" });
+    });
+  const ACTION_RUN = "install action workflow run: unable to get install action workflow runs";
+  route("/v1/installs/:install_id/action-workflows/runs/:run_id", "run_id", "action_run", ACTION_RUN);
+  const CONFIG = "action workflow config: unable to get action workflow config";
+  route("/v1/action-workflows/configs/:config_id", "config_id", "action_config", CONFIG);
+  route("/v1/apps/:app_id/config/:app_config_id", "app_config_id", "app_config", "app config");
+
+  app.put("/v1/installs/:install_id/action-workflow-runs/:workflow_run_id/steps/:step_id", async (c) => {
+    const runner = runnerOf(store, c);
+    if (!runner.ok) return runner.error;
+    const body = await readJson(c, actionStepUpdate);
+    if (!body.ok) return body.error;
+    const found = reachDocument(store, runner.value, c.req.param("step_id"), "action_step");
+    if (!found) return notFound(c, "install action workflow run step");
+    const status = stepStatus.safeParse(body.value.status);
+    if (body.value.status && !status.success)
+      return badRequest(c, `invalid request: unknown status ${body.value.status}`);
+    const execution = openExecution(store, runner.value, found.job.id);
+    if (execution && status.success) {
+      const step = { name: found.name, status: status.data, durationMs: nsToMs(body.value.execution_duration) };
+      await store.db.group(() => {
+        const fresh = store.sql.execution.get(execution.id);
+        if (fresh && fresh.finished_at === null) setStep(store, found.job, fresh, step);
+      });
+    }
+    return c.json({ status: body.value.status ?? "", execution_duration: body.value.execution_duration ?? 0 });
+  });
+
+  return app;
+}

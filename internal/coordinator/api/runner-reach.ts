@@ -1,0 +1,95 @@
+import type { JobGroup } from "../../protocol/enums.ts";
+import { hasRoom, obstacleOf } from "../queue/evaluate.ts";
+import type { KnownRunner } from "../store/runner-registry.ts";
+import type { ExecutionRow, JobRow, LogStreamRow, WorkspaceRow } from "../store/statements.ts";
+import type { Store } from "../store/store.ts";
+import { jobView, runnerView, runningNow } from "../store/views.ts";
+
+/** A token reaches its own jobs, plans, streams and workspaces; what it does not reach does not exist for it. */
+export function reachJob(store: Store, runner: KnownRunner, jobId: string): JobRow | null {
+  const job = store.sql.job.get(jobId);
+  if (!job) return null;
+  return job.runner_id === runner.row.id || ran(store, runner, job.id) || isOffered(store, runner, job) ? job : null;
+}
+
+export function reachExecution(
+  store: Store,
+  runner: KnownRunner,
+  jobId: string,
+  executionId: string,
+): { readonly job: JobRow; readonly execution: ExecutionRow } | null {
+  const execution = store.sql.execution.get(executionId);
+  if (!execution || execution.job_id !== jobId || execution.runner_id !== runner.row.id) return null;
+  const job = store.sql.job.get(jobId);
+  return job ? { job, execution } : null;
+}
+
+/** A Go runner writes to the stream before it reserves the job. */
+export function reachStream(store: Store, runner: KnownRunner, streamId: string): LogStreamRow | null {
+  const stream = store.sql.logStream.get(streamId);
+  if (!stream) return null;
+  if (stream.execution_id !== null) {
+    return store.sql.execution.get(stream.execution_id)?.runner_id === runner.row.id ? stream : null;
+  }
+  return reachJob(store, runner, stream.job_id) ? stream : null;
+}
+
+/** Workspaces of jobs that this runner runs or ran. */
+export function reachWorkspace(store: Store, runner: KnownRunner, workspaceId: string): WorkspaceRow | null {
+  const workspace = store.sql.workspace.get(workspaceId);
+  if (!workspace) return null;
+  const found = store.db
+    .prepare<{ one: number }, [string, string]>(
+      `SELECT 1 AS one FROM jobs j JOIN executions e ON e.job_id = j.id
+       WHERE j.workspace_id = ? AND e.runner_id = ? LIMIT 1`,
+    )
+    .get(workspaceId, runner.row.id);
+  return found ? workspace : null;
+}
+
+/** Job and step behind an id inside a document. */
+export function reachDocument(
+  store: Store,
+  runner: KnownRunner,
+  id: string,
+  kind: string,
+): { readonly job: JobRow; readonly name: string } | null {
+  const found = store.sql.documentId.get(id);
+  if (!found || found.kind !== kind) return null;
+  const job = reachJob(store, runner, found.job_id);
+  return job ? { job, name: found.name } : null;
+}
+
+export function documentOf(store: Store, jobId: string, kind: string): string | null {
+  return store.sql.documents.all(jobId).find((row) => row.kind === kind)?.json ?? null;
+}
+
+/** The execution that a Go runner means when it names only the job. */
+export function openExecution(store: Store, runner: KnownRunner, jobId: string): ExecutionRow | null {
+  return store.sql.openOfJob.all(jobId).find((execution) => execution.runner_id === runner.row.id) ?? null;
+}
+
+/** The job a Go runner may reserve now: the oldest of all groups it polls, and only when it works on nothing else. */
+export function offeredJobs(store: Store, runner: KnownRunner, group: JobGroup | null): JobRow[] {
+  const view = { ...runnerView(store, runner), live: true };
+  const running = runningNow(store);
+  const available = store.db.prepare<JobRow, [string]>(
+    "SELECT * FROM jobs WHERE status = 'available' AND parked = 0 AND (runner_id IS NULL OR runner_id = ?) ORDER BY rowid LIMIT 500",
+  );
+  const fitting = available
+    .all(runner.row.id)
+    .filter((job) => obstacleOf(jobView(job), view) === null && hasRoom(job.job_group, view, running));
+  const next = [
+    fitting.find((job) => job.job_group !== "management"),
+    fitting.find((job) => job.job_group === "management"),
+  ];
+  return next.filter((job) => job !== undefined).filter((job) => group === null || job.job_group === group);
+}
+
+function ran(store: Store, runner: KnownRunner, jobId: string): boolean {
+  return store.sql.executionsOfJob.all(jobId).some((execution) => execution.runner_id === runner.row.id);
+}
+
+function isOffered(store: Store, runner: KnownRunner, job: JobRow): boolean {
+  return job.status === "available" && obstacleOf(jobView(job), runnerView(store, runner)) === null;
+}

@@ -1,0 +1,126 @@
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+
+/**
+ * Log streams on disk: one append-only file each, batches with a 4 byte big-endian length before them. How much of a
+ * file counts is said by the database row, which is written in the group commit: a longer file was cut off by a crash
+ * between the two, and the rest is overwritten.
+ */
+export interface LogFiles {
+  /** Writes one batch behind `bytes`, the valid length so far; answers the new one. Throws what the disk throws. */
+  append(streamId: string, bytes: number, batch: Uint8Array): number;
+  /** Batches from position `from` up to `to`, each with the position behind it. */
+  read(streamId: string, from: number, to: number): AsyncIterable<StoredBatch>;
+  close(): void;
+}
+
+export interface StoredBatch {
+  readonly position: number;
+  readonly next: number;
+  readonly payload: Uint8Array;
+}
+
+const HEADER = 4;
+/** Files held open for writing. */
+const MAX_OPEN = 64;
+const READ_CHUNK = 1024 * 1024;
+
+export function createLogFiles(folder: string): LogFiles {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const open = new Map<string, number>();
+  const path = (streamId: string) => join(folder, `${streamId}.log`);
+
+  const writable = (streamId: string, bytes: number): number => {
+    const known = open.get(streamId);
+    if (known !== undefined) return known;
+    for (const [oldest, fd] of open) {
+      if (open.size < MAX_OPEN) break;
+      closeSync(fd);
+      open.delete(oldest);
+    }
+    const fd = openSync(path(streamId), "a+", 0o600);
+    closeSync(fd);
+    const file = openSync(path(streamId), "r+");
+    if (fstatSync(file).size > bytes) ftruncateSync(file, bytes);
+    open.set(streamId, file);
+    return file;
+  };
+
+  return {
+    append: (streamId, bytes, batch) => {
+      const fd = writable(streamId, bytes);
+      const header = Buffer.alloc(HEADER);
+      header.writeUInt32BE(batch.byteLength);
+      writeAll(fd, header, bytes);
+      writeAll(fd, batch, bytes + HEADER);
+      return bytes + HEADER + batch.byteLength;
+    },
+    read: (streamId, from, to) => readBatches(path(streamId), from, to),
+    close: () => {
+      for (const fd of open.values()) closeSync(fd);
+      open.clear();
+    },
+  };
+}
+
+/** A write may be short (a full disk): what is left is tried again, so that the error is the disk's own. */
+function writeAll(fd: number, bytes: Uint8Array, position: number): void {
+  let done = 0;
+  while (done < bytes.byteLength) done += writeSync(fd, bytes, done, bytes.byteLength - done, position + done);
+}
+
+async function* readBatches(path: string, from: number, to: number): AsyncGenerator<StoredBatch> {
+  if (from >= to) return;
+  const file = await open(path, "r");
+  try {
+    let position = from;
+    while (position < to) {
+      const window = Buffer.allocUnsafe(Math.min(READ_CHUNK, to - position));
+      const length = readAt(file.fd, window, position);
+      const batches = [...splitBatches(window.subarray(0, length), position)];
+      const last = batches.at(-1);
+      if (last) {
+        yield* batches;
+        position = last.next;
+        continue;
+      }
+      const whole = readLarge(file.fd, window.subarray(0, length), position, to);
+      if (whole === null) return;
+      yield whole;
+      position = whole.next;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function* splitBatches(window: Buffer, start: number): Generator<StoredBatch> {
+  let at = 0;
+  while (at + HEADER <= window.length) {
+    const end = at + HEADER + window.readUInt32BE(at);
+    if (end > window.length) return;
+    yield { position: start + at, next: start + end, payload: window.subarray(at + HEADER, end) };
+    at = end;
+  }
+}
+
+/** A batch larger than the window; null when the file is shorter than its row says. */
+function readLarge(fd: number, window: Buffer, position: number, to: number): StoredBatch | null {
+  if (window.length < HEADER) return null;
+  const length = window.readUInt32BE(0);
+  const next = position + HEADER + length;
+  if (next > to) return null;
+  const payload = Buffer.allocUnsafe(length);
+  return readAt(fd, payload, position + HEADER) === length ? { position, next, payload } : null;
+}
+
+function readAt(fd: number, into: Buffer, position: number): number {
+  let done = 0;
+  while (done < into.length) {
+    const n = readSync(fd, into, done, into.length - done, position + done);
+    if (n === 0) break;
+    done += n;
+  }
+  return done;
+}
