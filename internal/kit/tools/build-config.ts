@@ -1,0 +1,30 @@
+import { z } from "zod";
+import text from "../../../build-config.yaml" with { type: "text" };
+
+const toolConfig = z.strictObject({
+  default: z.string().optional(),
+  download: z
+    .strictObject({
+      /** Base address of the vendor; a mirror takes its place. */
+      from: z.url(),
+      /** Path below it, with {tool}, {version} and {platform}. */
+      archive: z.string(),
+    })
+    .optional(),
+  /** version → platform (`linux_amd64`) → SHA-256 of the archive. */
+  sha256: z.record(z.string(), z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/))).optional(),
+});
+export type ToolConfig = z.infer<typeof toolConfig>;
+
+export const buildConfigSchema = z.strictObject({
+  tools: z.strictObject({ terraform: toolConfig, tofu: toolConfig, git: toolConfig, oras: toolConfig }),
+});
+export type ToolName = keyof z.infer<typeof buildConfigSchema>["tools"];
+
+let parsed: z.infer<typeof buildConfigSchema> | undefined;
+
+/** build-config.yaml as it was when this binary was built. */
+export function buildConfig(): z.infer<typeof buildConfigSchema> {
+  parsed ??= buildConfigSchema.parse(Bun.YAML.parse(text));
+  return parsed;
+}

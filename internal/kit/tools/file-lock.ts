@@ -1,0 +1,57 @@
+import { open, readFile, rm } from "node:fs/promises";
+import { RunnerError } from "../../protocol/errors.ts";
+import type { Clock } from "../base/clock.ts";
+import { identify, isSame } from "../exec/index.ts";
+
+const LOOK_MS = 100;
+
+/**
+ * Runs the work while holding a lock file, so that two processes do not fetch the same thing at once. A lock whose
+ * holder has died is taken over; two that do so at once may both work, so the work must bear that. Throws RunnerError `environment` when it is held for longer than `maxWaitMs`.
+ */
+export async function withFileLock<T>(
+  path: string,
+  clock: Clock,
+  maxWaitMs: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  const start = clock.monotonic();
+  while (!(await take(path))) {
+    if (!(await heldByLiving(path))) await rm(path, { force: true });
+    else if (clock.monotonic() - start > maxWaitMs) {
+      throw new RunnerError("environment", `another process has held ${path} for too long`, {
+        remedy: "stop it, or remove the file when there is none",
+      });
+    } else await clock.sleep(LOOK_MS);
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+async function take(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, "wx", 0o600);
+    await file.writeFile(JSON.stringify(identify(process.pid)));
+    await file.close();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function heldByLiving(path: string): Promise<boolean> {
+  const text = await readFile(path, "utf8").catch(() => null);
+  if (text === null) return false; // given back in between
+  try {
+    const holder: unknown = JSON.parse(text);
+    if (typeof holder !== "object" || holder === null) return false;
+    const { pid, startTime, bootId } = { pid: 0, startTime: "", bootId: "", ...holder };
+    return isSame({ pid: Number(pid), startTime: String(startTime), bootId: String(bootId) });
+  } catch {
+    return text === ""; // made and not yet written: its holder is at work
+  }
+}
