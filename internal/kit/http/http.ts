@@ -89,12 +89,14 @@ export function createHttp(options: HttpOptions): Http {
       failed += 1;
       const { error } = answer;
       if (req.signal?.aborted || !error.retryable || failed >= req.rule.tries) {
-        if (error.retryable) reach.forget(tag);
-        else reach.good(tag);
+        if (!error.retryable) reach.good(tag);
+        // Who asks with a single try repeats it by itself: its tag stays open until it works again.
+        else if (req.rule.tries === 1 && error.status !== 429) reach.trouble(tag, kindOf(error), error.message);
+        else reach.forget(tag);
         return fail(req.signal?.aborted ? aborted(req) : error);
       }
       // A busy server is not away: 429 is waited for in silence.
-      if (error.status !== 429) reach.trouble(tag, error.status === null ? "network" : "answer", error.message);
+      if (error.status !== 429) reach.trouble(tag, kindOf(error), error.message);
       log.debug(`try ${failed} of ${tag} failed`, { why: error.message });
       await clock.sleep(waitMs(req.rule, failed, random, error.retryAfterMs ?? 0), req.signal);
       if (req.signal?.aborted) reach.forget(tag);
@@ -102,6 +104,8 @@ export function createHttp(options: HttpOptions): Http {
   }
   return { request };
 }
+
+const kindOf = (error: HttpFailure) => (error.status === null ? "network" : "answer");
 
 function aborted(req: HttpRequest): HttpFailure {
   return new HttpFailure("cancelled", `${req.method} ${req.path}: given up`);

@@ -57,7 +57,8 @@ export interface Announcement {
   readonly inventory: Inventory;
   readonly slots: Slots;
   readonly jobTypes: readonly string[];
-  readonly held: readonly LeaseRef[];
+  /** `jobId` spares a nuon server's dialect a guess: its executions are found through their job. */
+  readonly held: readonly (LeaseRef & { readonly jobId?: string })[];
   /** Start of the oldest re-attached process (ms since the epoch), else start of this process; nuon's alive_time counts from it. */
   readonly aliveSince: number;
 }

@@ -1,0 +1,174 @@
+import { type Clock, systemClock } from "../../kit/base/clock.ts";
+import { type SystemLog, silentLog } from "../../kit/base/system-log.ts";
+import { createHttp, type Fetch, type Http } from "../../kit/http/http.ts";
+import { fail, ok, RunnerError } from "../../protocol/errors.ts";
+import {
+  type ClaimRequest,
+  claimResponse,
+  completeResponse,
+  type RenewRequest,
+  renewResponse,
+} from "../../protocol/native.ts";
+import { RETRY } from "../../protocol/retry.ts";
+import { DEFAULT_TIMES } from "../../protocol/times.ts";
+import type { ControlPlane, ExecutionRef } from "./control-plane.ts";
+import { baselineDocuments } from "./documents.ts";
+import { hostFacts } from "./host-facts.ts";
+import { encodeLogBatch } from "./log-export.ts";
+import { type Completions, createCompletions } from "./native-completions.ts";
+import { isLoopback, sendLogs } from "./native-logs.ts";
+import { sessionOf, ttlOf, unseal, wishOf, workOf } from "./native-mapping.ts";
+import { openSession } from "./native-session.ts";
+import { terraformState } from "./terraform-state.ts";
+
+/** What every dialect needs to reach its control plane. */
+export interface DialectOptions {
+  /** RUNNER_API_URL. */
+  readonly url: string;
+  readonly runnerId: string;
+  readonly token: string;
+  readonly version: string;
+  /** Certificate authorities (PEM) to trust instead of the system's. */
+  readonly ca?: string;
+  readonly clock?: Clock;
+  readonly fetch?: Fetch;
+  /** 0 ≤ n < 1, for jitter. */
+  readonly random?: () => number;
+  readonly log?: SystemLog;
+}
+
+export interface NativeOptions extends DialectOptions {
+  /** Where the journal lies; its free space is reported with renewals. */
+  readonly stateDir: string;
+}
+
+/** The control plane as our own coordinator speaks it (protocol/native.ts). */
+export function createNativeControlPlane(options: NativeOptions): ControlPlane {
+  const { clock = systemClock, random = Math.random, log = silentLog, token } = options;
+  const url = options.url.replace(/\/+$/, "");
+  const http = httpOf(options, url);
+  const runnerPath = `/v1/runners/${encodeURIComponent(options.runnerId)}`;
+  const completions = completionsOf(http, `${runnerPath}/completions`);
+  const connected = Promise.withResolvers<string>();
+  const exporter = { runnerId: options.runnerId, version: options.version, schemaUrl: url };
+  let holdMs = DEFAULT_TIMES.claim_hold_ms;
+  let seen = 0;
+
+  return {
+    dialect: "native",
+    // Progress travels with renewals.
+    status: async () => undefined,
+    workStep: async () => undefined,
+
+    async connect(announcement, signal) {
+      const opened = await openSession({ http, runnerPath, clock, random, log }, announcement, signal);
+      if (!opened.ok) return opened;
+      holdMs = opened.value.session.times.claim_hold_ms;
+      connected.resolve(announcement.instanceId);
+      return ok(sessionOf(opened.value.session, opened.value.tookMs));
+    },
+
+    async claim({ key, slots, after }, signal) {
+      const instance_id = await connected.promise;
+      const json: ClaimRequest = { instance_id, key, slots, wait_ms: holdMs, after };
+      const rule = { ...RETRY.claim, timeout_ms: RETRY.claim.timeout_ms + holdMs };
+      const call = { method: "POST", path: `${runnerPath}/claims`, tag: "claims" } as const;
+      const answer = await http.request({ ...call, json, rule, decode: claimResponse, signal });
+      if (!answer.ok) return answer;
+      const { claims, directives, after: now } = answer.value.value;
+      seen = Math.max(seen, now);
+      const work = claims.map((one) => workOf(one, instance_id));
+      return ok({ work, directives: directives.map(wishOf), after: now });
+    },
+
+    async renew(executions, signal) {
+      const instance_id = await connected.promise;
+      const host = await hostFacts(options.stateDir);
+      const json: RenewRequest = { instance_id, executions: [...executions], host, after: seen };
+      const call = { method: "POST", path: `${runnerPath}/renewals`, tag: "renewals" } as const;
+      const answer = await http.request({ ...call, json, rule: RETRY.renew, decode: renewResponse, signal });
+      if (!answer.ok) return answer;
+      const { tookMs, value } = answer.value;
+      seen = Math.max(seen, value.after);
+      const leases = value.leases.map((one) => ({ execution_id: one.execution_id, ttlMs: ttlOf(one, tookMs) }));
+      return ok({ leases, lost: value.lost, directives: value.directives.map(wishOf), after: value.after });
+    },
+
+    logs: (execution, batch, signal) =>
+      sendLogs(
+        { http, loopback: isLoopback(url) },
+        execution,
+        batch,
+        encodeLogBatch(execution, batch, exporter),
+        signal,
+      ),
+
+    async complete(execution, completion, cleanup, signal) {
+      // Reports may come before the session: the sealed facts know the instance. Where they are lost, the session does.
+      const instance = unseal(execution)?.instance_id ?? (await orAbort(connected.promise, signal));
+      if (instance === null) return fail(new RunnerError("cancelled", "reporting was given up"));
+      const reported = await completions.report(instance, completion, signal);
+      if (!reported.ok) return reported;
+      const end = { execution_id: execution.id, epoch: execution.epoch, error: await cleanup() };
+      const cleaned = await completions.cleaned(instance, end, signal);
+      if (!cleaned.ok) log.warn("the end of a cleanup could not be reported", { why: cleaned.error.message });
+      return ok({ recorded: reported.value.recorded, reason: reported.value.reason });
+    },
+
+    documents: (execution) => documentsOf(execution, http),
+
+    state(execution) {
+      const auth = unseal(execution)?.credentials ?? { token };
+      return terraformState({ http, url, jobId: execution.jobId, auth, ca: options.ca });
+    },
+
+    secrets(execution) {
+      const credentials = unseal(execution)?.credentials;
+      return credentials === undefined ? [token] : [token, credentials.password];
+    },
+  };
+}
+
+/** A client with the headers and the advice every dialect shares. */
+export function httpOf(options: DialectOptions, baseUrl: string): Http {
+  return createHttp({
+    baseUrl,
+    headers: { Authorization: `Bearer ${options.token}`, "X-Nuon-Client-Version": `runner:${options.version}` },
+    checkOnRefusal: "Check RUNNER_API_URL, RUNNER_ID and RUNNER_API_TOKEN.",
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.random === undefined ? {} : { random: options.random }),
+    ...(options.log === undefined ? {} : { log: options.log }),
+  });
+}
+
+function completionsOf(http: Http, path: string): Completions {
+  return createCompletions(async (json, signal) => {
+    const call = { method: "POST", path, tag: "completions" } as const;
+    const answer = await http.request({ ...call, json, rule: RETRY.report, decode: completeResponse, signal });
+    return answer.ok ? ok(answer.value.value) : answer;
+  });
+}
+
+function documentsOf(execution: ExecutionRef, http: Http): ReturnType<ControlPlane["documents"]> {
+  const given = unseal(execution)?.documents;
+  const baseline = baselineDocuments(http);
+  return {
+    actionRun: async (installId, runId) => given?.action_run ?? baseline.actionRun(installId, runId),
+    actionConfig: async (configId) => given?.action_config ?? baseline.actionConfig(configId),
+    appConfig: async (appId, configId) => given?.app_config ?? baseline.appConfig(appId, configId),
+  };
+}
+
+async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  if (signal.aborted) return null;
+  const given = Promise.withResolvers<null>();
+  const giveUp = () => given.resolve(null);
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    return await Promise.race([promise, given.promise]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+}

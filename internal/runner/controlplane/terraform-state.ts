@@ -1,0 +1,96 @@
+import type { Http } from "../../kit/http/http.ts";
+import { RETRY } from "../../protocol/retry.ts";
+import type { StateBackend } from "../handler.ts";
+
+/** How a dialect authenticates terraform and itself for one execution's state. */
+export interface StateAccess {
+  readonly http: Http;
+  /** Address terraform dials, with a base path when there is one; no trailing slash. */
+  readonly url: string;
+  readonly jobId: string;
+  /** Basic credentials in TF_HTTP_*, or a token in the query for servers that know no other way. */
+  readonly auth: { readonly username: string; readonly password: string } | { readonly token: string };
+  readonly ca: string | undefined;
+}
+
+/** Rides out an outage of about two minutes; terraform's default gives up after six seconds. */
+const TERRAFORM_RETRIES = "8";
+
+/** The http state backend of one execution (nuon-runner-api.md 2.12): every setting in the environment, none on disk. */
+export function terraformState(access: StateAccess): StateBackend {
+  const { http, jobId, auth } = access;
+  const basic = "username" in auth ? Buffer.from(`${auth.username}:${auth.password}`).toString("base64") : null;
+  const headers = basic === null ? {} : { Authorization: `Basic ${basic}` };
+  const workspacePath = (workspaceId: string) => `/v1/terraform-workspaces/${encodeURIComponent(workspaceId)}`;
+
+  async function unlockOwn(workspaceId: string): Promise<void> {
+    const path = `${workspacePath(workspaceId)}/unlock`;
+    const query = { job_id: jobId };
+    const done = await http.request({
+      method: "POST",
+      path,
+      query,
+      headers,
+      json: {},
+      rule: RETRY.fetch,
+      decode: "none",
+    });
+    if (!done.ok) throw done.error;
+  }
+
+  /** Without a lock id: accepted while nobody holds the lock (DESIGN section 4, invariant 5). */
+  function postState(workspaceId: string, state: Uint8Array) {
+    return http.request({
+      method: "POST",
+      path: "/v1/terraform-backend",
+      query: { workspace_id: workspaceId, job_id: jobId },
+      headers,
+      bytes: { data: state, type: "application/json" },
+      rule: RETRY.fetch,
+      decode: "none",
+    });
+  }
+
+  return {
+    unlockOwn,
+    terraformEnv: (workspaceId) => terraformEnv(access, workspaceId, workspacePath(workspaceId)),
+    async putStateJson(workspaceId, json) {
+      const done = await http.request({
+        method: "POST",
+        path: `${workspacePath(workspaceId)}/state-json`,
+        query: { job_id: jobId },
+        headers,
+        // Servers read a JSON string that holds base64 (nuon-handlers.md 4.4), not the document itself.
+        json: Buffer.from(json).toString("base64"),
+        rule: RETRY.fetch,
+        decode: "none",
+      });
+      if (!done.ok) throw done.error;
+    },
+    async pushErrored(workspaceId, state) {
+      const first = await postState(workspaceId, state);
+      if (first.ok) return true;
+      if (first.error.status !== 409 && first.error.status !== 423) return false;
+      // The dead terraform of this execution may still hold the lock: free it if it is ours, then try once more.
+      await unlockOwn(workspaceId).catch(() => undefined);
+      return (await postState(workspaceId, state)).ok;
+    },
+  };
+}
+
+function terraformEnv(access: StateAccess, workspaceId: string, workspacePath: string): Record<string, string> {
+  const { url, jobId, auth, ca } = access;
+  const token: Record<string, string> = "token" in auth ? { token: auth.token } : {};
+  const query = (more: Record<string, string>) => new URLSearchParams({ ...token, ...more, job_id: jobId }).toString();
+  return {
+    TF_HTTP_ADDRESS: `${url}/v1/terraform-backend?${query({ workspace_id: workspaceId })}`,
+    TF_HTTP_LOCK_ADDRESS: `${url}${workspacePath}/lock?${query({})}`,
+    TF_HTTP_UNLOCK_ADDRESS: `${url}${workspacePath}/unlock?${query({})}`,
+    TF_HTTP_UPDATE_METHOD: "POST",
+    TF_HTTP_LOCK_METHOD: "POST",
+    TF_HTTP_UNLOCK_METHOD: "POST",
+    TF_HTTP_RETRY_MAX: TERRAFORM_RETRIES,
+    ...("username" in auth ? { TF_HTTP_USERNAME: auth.username, TF_HTTP_PASSWORD: auth.password } : {}),
+    ...(ca === undefined ? {} : { TF_HTTP_CLIENT_CA_CERTIFICATE_PEM: ca }),
+  };
+}
