@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { EXIT } from "../internal/protocol/errors.ts";
-import { jobDoc, jobShow as jobShowSchema } from "../internal/protocol/operator.ts";
+import { jobDoc, jobShow as jobShowSchema, submitted } from "../internal/protocol/operator.ts";
 import { type Command, type Context, operand } from "./lib/context.ts";
 import { operatorFrom } from "./lib/operator-client.ts";
 import { seconds } from "./lib/summary.ts";
@@ -9,9 +9,9 @@ import { facts, table } from "./lib/table.ts";
 const pathOf = (context: Context) => `/jobs/${encodeURIComponent(operand(context))}`;
 
 export const jobList: Command = async (context) => {
-  const { target, json } = context.values;
-  const all = await operatorFrom(context.values).get("/jobs", z.array(jobDoc));
-  const jobs = target === null ? all : all.filter((job) => job.runner_id === target);
+  const { status, limit, json } = context.values;
+  const query = new URLSearchParams({ limit: String(limit), ...(status === null ? {} : { status }) });
+  const jobs = await operatorFrom(context.values).get(`/jobs?${query}`, z.array(jobDoc));
   const rows = jobs.map((job) => [job.id, job.name, job.type, job.status, job.reason, job.created_at]);
   context.out(json ? JSON.stringify(jobs) : table(["id", "name", "type", "status", "reason", "created"], rows));
   return EXIT.done;
@@ -71,6 +71,12 @@ function wish(verb: string, done: string): Command {
 }
 
 export const jobCancel = wish("cancel", "is being cancelled");
-export const jobRetry = wish("retry", "is queued again");
+
+/** A parked job goes on under its id; one that has ended is queued again under a new one. */
+export const jobRetry: Command = async (context) => {
+  const { job } = await operatorFrom(context.values).make(`${pathOf(context)}/retry`, submitted, {});
+  context.out(context.values.json ? JSON.stringify({ job }) : `${operand(context)} is queued again as ${job}`);
+  return EXIT.done;
+};
 export const jobApprove = wish("approve", "is approved");
 export const jobReject = wish("reject", "is rejected");

@@ -114,7 +114,8 @@ function unknownCommand(word: string, words: readonly string[]): RunnerError {
       remedy: "`runner --help` lists the commands.",
     });
   }
-  const near = suggest(word, [...COMMAND_NAMES, ...Object.keys(MODE_ALIASES)]);
+  const first = COMMAND_NAMES.map((name) => name.split(" ")[0] ?? "");
+  const near = suggest(word, [...first, ...Object.keys(MODE_ALIASES)]);
   return new RunnerError("usage", `unknown command ${JSON.stringify(word)}`, {
     remedy: near ? `Did you mean \`runner ${near}\`?` : "`runner --help` lists the commands.",
   });

@@ -62,12 +62,12 @@ function printToken(context: Context, created: z.infer<typeof runnerCreated>): v
 export const runnersCreate: Command = async (context) => {
   const { label } = context.values;
   const body = { name: operand(context), ...(label === null ? {} : { labels: label }) };
-  printToken(context, await operatorFrom(context.values).sendFor("/runners", runnerCreated, body));
+  printToken(context, await operatorFrom(context.values).make("/runners", runnerCreated, body));
   return EXIT.done;
 };
 
 export const runnersRotate: Command = async (context) => {
-  printToken(context, await operatorFrom(context.values).sendFor(`${pathOf(context)}/rotate`, runnerCreated, {}));
+  printToken(context, await operatorFrom(context.values).make(`${pathOf(context)}/rotate`, runnerCreated, {}));
   return EXIT.done;
 };
 

@@ -50,7 +50,10 @@ export const workspacesUnlock: Command = async (context) => {
       remedy: "There is nothing to free.",
     });
   }
-  await client.send("POST", `${pathOf(context)}/unlock`, { lock_id: id });
+  await client.send("POST", `${pathOf(context)}/unlock`, {
+    lock_id: id,
+    ...(context.values.force ? { force: true } : {}),
+  });
   context.out(
     context.values.json ? JSON.stringify({ lock_id: id }) : `${operand(context)} is free; lock ${id} is gone`,
   );

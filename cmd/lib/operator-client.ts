@@ -1,11 +1,11 @@
-import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import type { HttpFailure } from "../../internal/kit/http/failure.ts";
-import { createHttp, type Http, type HttpRequest } from "../../internal/kit/http/http.ts";
-import { type ErrorKind, KIND_EXIT, type Result, RunnerError, reasonOf } from "../../internal/protocol/errors.ts";
+import { createHttp } from "../../internal/kit/http/http.ts";
+import { type ErrorKind, KIND_EXIT, type Result, RunnerError } from "../../internal/protocol/errors.ts";
 import { problemBody } from "../../internal/protocol/operator.ts";
-import { RETRY } from "../../internal/protocol/retry.ts";
+import { RETRY, type RetryRule } from "../../internal/protocol/retry.ts";
 import type { Wanted } from "./context.ts";
+import { readFile, readLine } from "./read-file.ts";
 
 /** Where a coordinator is and what opens it. */
 export interface Access {
@@ -19,15 +19,20 @@ export interface Access {
 export interface OperatorClient {
   readonly access: Access;
   get<T>(path: string, schema: z.ZodType<T>): Promise<T>;
-  /** null when there is none (404). */
-  find<T>(path: string, schema: z.ZodType<T>): Promise<T | null>;
   text(path: string): Promise<string>;
+  /** A mutating call that may be sent again when its answer was lost. */
   send(method: "POST" | "DELETE", path: string, json?: unknown): Promise<void>;
-  sendFor<T>(path: string, schema: z.ZodType<T>, json: unknown): Promise<T>;
+  /** A call that makes something: sent again only when `key` lets the coordinator tell a repeat. */
+  make<T>(path: string, schema: z.ZodType<T>, json: unknown, key?: string): Promise<T>;
   put(path: string, data: Uint8Array, type: string): Promise<void>;
+  /** A PUT that may be answered 409 with this body. null: done. */
+  putUnless<T>(path: string, data: Uint8Array, type: string, conflict: z.ZodType<T>): Promise<T | null>;
 }
 
 const PREFIX = "/api/v1";
+/** A blob of the largest size on a slow line. */
+const UPLOAD: RetryRule = { ...RETRY.operator, timeout_ms: 600_000 };
+const ONCE: RetryRule = { ...RETRY.operator, tries: 1 };
 
 export function createOperatorClient(access: Access): OperatorClient {
   const http = createHttp({
@@ -36,78 +41,63 @@ export function createOperatorClient(access: Access): OperatorClient {
     peer: `the coordinator at ${access.url}`,
     ...(access.ca === undefined ? {} : { ca: access.ca }),
   });
-  const call = caller(http, access.url);
+  const must = <T>(answer: Answer<T>): T => {
+    if (answer.ok) return answer.value.value;
+    throw explain(answer.error, access.url);
+  };
+  const rule = RETRY.operator;
+  const upload = (path: string, data: Uint8Array, type: string) =>
+    http.request({ method: "PUT", path, bytes: { data, type }, rule: UPLOAD, decode: "none" });
   return {
     access,
-    get: (path, schema) => call.json({ method: "GET", path }, schema),
-    async find(path, schema) {
-      try {
-        return await call.json({ method: "GET", path }, schema);
-      } catch (error) {
-        if (error instanceof OperatorError && error.status === 404) return null;
-        throw error;
-      }
+    get: async (path, schema) => must(await http.request({ method: "GET", path, rule, decode: schema })),
+    text: async (path) => must(await http.request({ method: "GET", path, rule, decode: "text" })),
+    send: async (method, path, json = {}) => {
+      must(await http.request({ method, path, json, rule, decode: "none" }));
     },
-    text: async (path) => must(await http.request({ ...rule({ method: "GET", path }), decode: "text" }), access.url),
-    send: async (method, path, json) => {
-      must(await http.request({ ...rule({ method, path, json: json ?? {} }), decode: "none" }), access.url);
+    make: async (path, schema, json, key) => {
+      const headers = key === undefined ? {} : { "Idempotency-Key": key };
+      const request = { method: "POST", path, json, headers, rule: key === undefined ? ONCE : rule } as const;
+      return must(await http.request({ ...request, decode: schema }));
     },
-    sendFor: (path, schema, json) => call.json({ method: "POST", path, json }, schema),
     put: async (path, data, type) => {
-      const request = rule({ method: "PUT", path, bytes: { data, type } });
-      must(await http.request({ ...request, decode: "none" }), access.url);
+      must(await upload(path, data, type));
+    },
+    putUnless: async (path, data, type, conflict) => {
+      const answer = await upload(path, data, type);
+      const body = !answer.ok && answer.error.status === 409 ? conflict.safeParse(answer.error.body) : null;
+      if (body?.success) return body.data;
+      must(answer);
+      return null;
     },
   };
 }
 
-type Bare = Omit<HttpRequest, "rule">;
-const rule = (request: Bare): HttpRequest => ({ ...request, rule: RETRY.operator });
+type Answer<T> = Result<{ readonly value: T }, HttpFailure>;
 
-function caller(http: Http, url: string) {
-  return {
-    json: async <T>(request: Bare, schema: z.ZodType<T>): Promise<T> =>
-      must(await http.request({ ...rule(request), decode: schema }), url),
-  };
-}
-
-/** An answer that was not the wanted one, in the coordinator's own words where it sent some. */
-export class OperatorError extends RunnerError {
-  readonly status: number | null;
-  constructor(kind: ErrorKind, message: string, options: { remedy?: string; cause: HttpFailure }) {
-    super(kind, message, options);
-    this.name = "OperatorError";
-    this.status = options.cause.status;
-  }
-}
-
-function must<T>(answer: Result<{ readonly value: T }, HttpFailure>, url: string): T {
-  if (answer.ok) return answer.value.value;
-  throw explain(answer.error, url);
-}
-
-function explain(cause: HttpFailure, url: string): OperatorError {
+function explain(cause: HttpFailure, url: string): RunnerError {
   if (cause.status === null) {
-    return new OperatorError("unreachable", `the coordinator at ${url} does not answer: ${cause.message}`, {
+    return new RunnerError("unreachable", `the coordinator at ${url} does not answer: ${cause.message}`, {
       remedy: "Is it running? Check --coordinator-url (RUNNER_COORDINATOR_URL).",
       cause,
     });
   }
   if (cause.status === 401) {
-    return new OperatorError("refused", `the coordinator at ${url} refuses the key`, {
+    return new RunnerError("refused", `the coordinator at ${url} refuses the key`, {
       remedy: "Check RUNNER_ADMIN_KEY, --admin-key-file, and that the key belongs to this coordinator.",
       cause,
     });
   }
   const problem = problemBody.safeParse(cause.body);
   if (!problem.success) {
-    return new OperatorError(cause.kind, `the coordinator at ${url}: ${cause.message}`, {
+    return new RunnerError(cause.kind, `the coordinator at ${url}: ${cause.message}`, {
       remedy: "Check that --coordinator-url is the address of a coordinator.",
       cause,
     });
   }
   const { kind, error, remedy } = problem.data;
   const known = Object.hasOwn(KIND_EXIT, kind) ? (kind as ErrorKind) : cause.kind;
-  return new OperatorError(known, error, { ...(remedy ? { remedy } : {}), cause });
+  return new RunnerError(known, error, { ...(remedy ? { remedy } : {}), cause });
 }
 
 /** The coordinator that the settings name. Throws RunnerError usage when the key is missing or a file unreadable. */
@@ -123,24 +113,4 @@ export function operatorFrom(
   }
   const ca = values.caFile ? { ca: readFile(values.caFile, "CA file") } : {};
   return createOperatorClient({ url: values.coordinatorUrl, key, ...ca });
-}
-
-/** A one-line secret of a file. Throws RunnerError usage that names the file, never its content. */
-export function readLine(path: string, what: string): string {
-  const line = readFile(path, what).trim();
-  if (line === "" || /\s/.test(line)) {
-    throw new RunnerError("usage", `${what} ${path}: allowed is one line that is not empty`);
-  }
-  return line;
-}
-
-export function readFile(path: string, what: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new RunnerError("usage", `${what} ${path} cannot be read: ${reasonOf(cause)}`, {
-      remedy: "Check the path and its permissions.",
-      cause,
-    });
-  }
 }

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { RunnerError } from "../../internal/protocol/errors.ts";
 import { secretRef } from "../../internal/protocol/job-file.ts";
-import { readFile } from "./operator-client.ts";
+import { readFile } from "./read-file.ts";
 
 /** A job document whose secret references are replaced, and the names that were. */
 export interface Resolved {

@@ -1,9 +1,11 @@
 import { dirname, resolve } from "node:path";
 import { RunnerError } from "../../internal/protocol/errors.ts";
+import { newSecret } from "../../internal/protocol/ids.ts";
 import type { SourceSpec } from "../../internal/protocol/job-file.ts";
 import { type ParsedJob, parseJobFile } from "../../internal/protocol/job-file-parse.ts";
 import { type Submission, submitted } from "../../internal/protocol/operator.ts";
-import { type OperatorClient, readFile } from "./operator-client.ts";
+import type { OperatorClient } from "./operator-client.ts";
+import { readFile } from "./read-file.ts";
 import { resolveSecrets } from "./resolve-secrets.ts";
 import { uploadSource } from "./upload-source.ts";
 
@@ -38,7 +40,7 @@ export async function submitJob(
     ...(varsFiles ? { vars_files: varsFiles.map((name) => readFile(resolve(folder, name), "vars file")) } : {}),
     ...(options.runner === null ? {} : { runner: options.runner }),
   };
-  return (await client.sendFor("/jobs", submitted, submission)).job;
+  return (await client.make("/jobs", submitted, submission, newSecret())).job;
 }
 
 async function uploadSources(client: OperatorClient, job: ParsedJob, folder: string) {

@@ -4,6 +4,7 @@ import type { OperatorClient } from "./operator-client.ts";
 
 /** Blobs on their way at once: enough to hide round trips, few enough to share a line with the jobs. */
 const AT_ONCE = 4;
+const missingBlobs = z.looseObject({ missing: z.array(z.string()) });
 
 /** Packs a folder and uploads what the coordinator does not have. Answers the digest. Throws RunnerError. */
 export async function uploadSource(
@@ -13,14 +14,16 @@ export async function uploadSource(
 ): Promise<string> {
   const packed = await packFolder(folder, { include });
   const path = `/sources/${packed.digest}`;
-  if ((await client.find(path, z.unknown())) !== null) return packed.digest;
-  await uploadBlobs(client, packed);
-  await client.put(path, packed.manifest, MANIFEST_TYPE);
+  const lacks = await client.putUnless(path, packed.manifest, MANIFEST_TYPE, missingBlobs);
+  if (lacks !== null) {
+    await uploadBlobs(client, packed, new Set(lacks.missing));
+    await client.put(path, packed.manifest, MANIFEST_TYPE);
+  }
   return packed.digest;
 }
 
-async function uploadBlobs(client: OperatorClient, packed: PackedFolder): Promise<void> {
-  const waiting = [...packed.blobs];
+async function uploadBlobs(client: OperatorClient, packed: PackedFolder, missing: ReadonlySet<string>): Promise<void> {
+  const waiting = packed.blobs.filter((blob) => missing.has(blob.digest));
   const worker = async () => {
     for (let blob = waiting.shift(); blob !== undefined; blob = waiting.shift()) {
       const data = new Uint8Array(await new Response(blob.open()).arrayBuffer());

@@ -68,7 +68,7 @@ export const COMMANDS = {
     summary: "jobs and changes, newest first",
     operands: "",
     count: NONE,
-    examples: ["runner job list", "runner job list --json"],
+    examples: ["runner job list", "runner job list --status queued,in-progress --json"],
   },
   "job show": {
     summary: "one job: status, reason, steps, outputs, executions, events",

@@ -90,11 +90,16 @@ const PLACEHOLDER: Record<Setting["type"], string> = {
 function optionLines(setting: Setting): string[] {
   const shown = setting.type === "enum" ? ` ${setting.values.join("|")}` : PLACEHOLDER[setting.type];
   const short = setting.short ? `-${setting.short}, ` : "";
-  const without = setting.default ?? setting.otherwise;
   return [
     `  ${short}--${setting.flag}${shown}  [${setting.env}]`,
-    ...wrap(`${setting.description}${without ? ` Default: ${without}.` : ""}`, 94).map((line) => `      ${line}`),
+    ...wrap(`${setting.description}${without(setting)}`, 94).map((line) => `      ${line}`),
   ];
+}
+
+function without({ default: preset, otherwise }: Setting): string {
+  if (otherwise?.startsWith("required")) return ` R${otherwise.slice(1)}.`;
+  const value = preset ?? otherwise;
+  return value === undefined ? "" : ` Default: ${value}.`;
 }
 
 function wrap(text: string, width: number): string[] {

@@ -9,34 +9,6 @@ const PRINTING = [...OPERATOR, "run-local", "version"] as const satisfies readon
 
 /** The one schema: add a setting here and it has a flag, an env name, a file key, help and a row in the docs. */
 export const SETTINGS = {
-  // Every command
-  logFormat: {
-    flag: "log-format",
-    env: "RUNNER_LOG_FORMAT",
-    type: "enum",
-    values: ["text", "json"],
-    default: "text",
-    commands: EVERY,
-    description: "Form of the process's own log and errors on stderr.",
-  },
-  logLevel: {
-    flag: "log-level",
-    env: "RUNNER_LOG_LEVEL",
-    type: "enum",
-    values: ["debug", "info", "warn", "error"],
-    default: "info",
-    commands: EVERY,
-    description: "Least severity of the process's own log.",
-  },
-  json: {
-    flag: "json",
-    env: "RUNNER_JSON",
-    type: "bool",
-    default: "false",
-    commands: PRINTING,
-    description: "One JSON document on one line, as the last line of stdout.",
-  },
-
   // The runner
   apiUrl: {
     flag: "api-url",
@@ -263,8 +235,26 @@ export const SETTINGS = {
     flag: "runner",
     env: "RUNNER_TARGET",
     type: "string",
-    commands: ["job submit", "job list"],
-    description: "Only this runner (id).",
+    commands: ["job submit"],
+    description: "Only this runner (id) may take the job.",
+  },
+  status: {
+    flag: "status",
+    env: "RUNNER_STATUS",
+    type: "string",
+    commands: ["job list"],
+    description: "Only jobs with one of these status words, with commas between.",
+    otherwise: "all",
+  },
+  limit: {
+    flag: "limit",
+    env: "RUNNER_LIMIT",
+    type: "int",
+    min: 1,
+    max: 200,
+    default: "50",
+    commands: ["job list"],
+    description: "At most this many.",
   },
   wait: {
     flag: "wait",
@@ -296,6 +286,14 @@ export const SETTINGS = {
     commands: ["workspaces unlock"],
     description: "Id of the lock to free, as `workspaces show` prints it.",
     otherwise: "the lock that is there",
+  },
+  force: {
+    flag: "force",
+    env: "RUNNER_FORCE",
+    type: "bool",
+    default: "false",
+    commands: ["workspaces unlock"],
+    description: "Free the lock although its holder is alive; its state may be lost.",
   },
 
   // Local runs
@@ -330,6 +328,34 @@ export const SETTINGS = {
     default: "json",
     commands: ["run-local"],
     description: "Form of the --outputs file: one JSON object, or KEY='value' lines for a shell.",
+  },
+
+  // Every command
+  logFormat: {
+    flag: "log-format",
+    env: "RUNNER_LOG_FORMAT",
+    type: "enum",
+    values: ["text", "json"],
+    default: "text",
+    commands: EVERY,
+    description: "Form of the process's own log and errors on stderr.",
+  },
+  logLevel: {
+    flag: "log-level",
+    env: "RUNNER_LOG_LEVEL",
+    type: "enum",
+    values: ["debug", "info", "warn", "error"],
+    default: "info",
+    commands: EVERY,
+    description: "Least severity of the process's own log.",
+  },
+  json: {
+    flag: "json",
+    env: "RUNNER_JSON",
+    type: "bool",
+    default: "false",
+    commands: PRINTING,
+    description: "One JSON document on one line, as the last line of stdout.",
   },
 } as const satisfies Record<string, Setting>;
 

@@ -3,7 +3,7 @@ import { BUN, ROOT, run, textOf } from "./spawn.ts";
 
 export const BINARY = `${ROOT}dist/runner`;
 const STAMP = `${ROOT}dist/.built-from`;
-const SOURCES = ["cmd", "internal", "examples", "package.json", "bun.lock", "tsconfig.json"];
+const SOURCES = ["cmd", "internal", "examples", "build-config.yaml", "package.json", "bun.lock", "tsconfig.json"];
 
 /** dist/runner, one file with everything in it; skipped when no source changed. Ends the process when it fails. */
 export async function ensureBuilt(): Promise<void> {

@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import { startCoordinator } from "../internal/coordinator/start.ts";
+import { EXIT, RunnerError } from "../internal/protocol/errors.ts";
+import { DEFAULT_TIMES } from "../internal/protocol/times.ts";
+import type { Command } from "./lib/context.ts";
+import { stateBase } from "./lib/folders.ts";
+import { readFile } from "./lib/read-file.ts";
+import { onStop } from "./lib/signals.ts";
+import { refusePlainHttp } from "./lib/start-coordinator.ts";
+
+export const coordinator: Command = async (context) => {
+  const { values, log, version } = context;
+  const { listen, tlsCert, tlsKey } = values;
+  if ((tlsCert === null) !== (tlsKey === null)) {
+    throw new RunnerError("usage", `${tlsCert ? "--tls-key" : "--tls-cert"} is missing`, {
+      remedy: "TLS needs both --tls-cert and --tls-key.",
+    });
+  }
+  refusePlainHttp(listen.host, tlsCert !== null, values.insecure);
+  const dataDir = values.dataDir ?? join(stateBase({ env: context.env, uid: process.getuid?.() ?? 0 }), "coordinator");
+  const adminKeyFile = values.adminKeyFile ?? join(dataDir, "admin.key");
+  const stopped = Promise.withResolvers<void>();
+  const stop = onStop([() => stopped.resolve(), () => process.exit(EXIT.done)]);
+  const server = await startCoordinator(
+    {
+      version,
+      host: listen.host,
+      port: listen.port,
+      dataDir,
+      adminKeyFile,
+      publicUrl: values.publicUrl,
+      tls: tlsCert && tlsKey ? { cert: readFile(tlsCert, "TLS certificate"), key: readFile(tlsKey, "TLS key") } : null,
+      times: DEFAULT_TIMES,
+      exclusive: true,
+    },
+    { log },
+  );
+  log.info("coordinator is up", { url: server.url, data: dataDir, admin_key_file: adminKeyFile });
+  await stopped.promise;
+  stop();
+  await server.stop();
+  return EXIT.done;
+};

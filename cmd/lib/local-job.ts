@@ -1,0 +1,81 @@
+import { createInterface } from "node:readline/promises";
+import type { ExitCode } from "../../internal/protocol/errors.ts";
+import type { JobShow } from "../../internal/protocol/operator.ts";
+import { awaitJob } from "./await-job.ts";
+import type { Outputs } from "./clear-outputs.ts";
+import type { Context } from "./context.ts";
+import type { LocalPlane } from "./local-plane.ts";
+import { onStop } from "./signals.ts";
+import { type JobInput, submitJob } from "./submit.ts";
+import { exitOf, painter, summaryOf, summaryText } from "./summary.ts";
+
+export interface LocalDone {
+  readonly code: ExitCode;
+  /** In clear. */
+  readonly outputs: Outputs;
+  /** Left in a hurry: tools may still run, so their folders stay. */
+  readonly abandoned: boolean;
+}
+
+/** Runs one job on a local plane and prints its end. Ctrl-C cancels it, again stops it, a third time leaves it. */
+export async function runLocalJob(context: Context, plane: LocalPlane, job: JobInput): Promise<LocalDone> {
+  const id = await submitJob(plane.client, job, { env: context.env, runner: plane.runnerId });
+  const left = new AbortController();
+  const stop = onStop([
+    (why) => {
+      context.say("cancelling");
+      void plane.client.send("POST", `/jobs/${id}/cancel`, { reason: why }).catch(() => plane.runner.cancel(why));
+    },
+    plane.runner.cancel,
+    (why) => {
+      plane.runner.abandon(why);
+      left.abort();
+    },
+  ]);
+  try {
+    const approve = approver(context, plane, id);
+    const end = await awaitJob(context, plane.client, id, { onJob: approve, signal: left.signal });
+    context.out(
+      context.values.json ? JSON.stringify(summaryOf(end)) : summaryText(end, painter(context.terminal.colour)),
+    );
+    return {
+      code: left.signal.aborted ? 5 : exitOf(end.status),
+      outputs: clear(end, plane),
+      abandoned: left.signal.aborted,
+    };
+  } finally {
+    stop();
+  }
+}
+
+/** Outputs in clear: of the job, or of the last job of a change that has some. */
+function clear(end: JobShow, plane: LocalPlane): Outputs {
+  const delivered = end.jobs.map((job) => plane.outputs.get(job.id)).filter((outputs) => outputs !== undefined);
+  return delivered.at(-1) ?? {};
+}
+
+/** A change that waits for a person: asks on a terminal; without one there is nobody, so it is rejected. */
+function approver(context: Context, plane: LocalPlane, id: string): (job: JobShow) => void {
+  let asked = false;
+  return (job) => {
+    if (job.status !== "approval-awaiting" || asked) return;
+    asked = true;
+    void decide(context, job).then((verdict) => plane.client.send("POST", `/jobs/${id}/${verdict.verb}`, verdict.body));
+  };
+}
+
+async function decide(context: Context, job: JobShow) {
+  if (job.diff) context.say(job.diff);
+  if (process.stdin.isTTY !== true || context.values.json) {
+    context.say(
+      "runner: the change needs approval and there is no terminal to ask on\n  → Use job submit and job approve.",
+    );
+    return { verb: "reject", body: { reason: "no terminal to ask on" } };
+  }
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question("Apply this plan? Only yes is taken as yes: ");
+  lines.close();
+  return answer.trim() === "yes"
+    ? { verb: "approve", body: { reason: "approved on the terminal" } }
+    : { verb: "reject", body: { reason: "not approved on the terminal" } };
+}

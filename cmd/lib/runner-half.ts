@@ -1,0 +1,62 @@
+import type { SystemLog } from "../../internal/kit/base/system-log.ts";
+import type { RunnerMode } from "../../internal/protocol/enums.ts";
+import { connectControlPlane } from "../../internal/runner/controlplane/connect.ts";
+import type { ControlPlane } from "../../internal/runner/controlplane/control-plane.ts";
+import { registry } from "../../internal/runner/handlers/registry.ts";
+import type { RunnerProcess } from "../../internal/runner/runner.ts";
+import { startRunner } from "../../internal/runner/start.ts";
+import { slotsFor } from "./concurrency.ts";
+import type { Context } from "./context.ts";
+import { readFile } from "./read-file.ts";
+import { sourceFetcher } from "./source-fetcher.ts";
+import { toolsFor } from "./tools.ts";
+
+/** A runner to start in this process. */
+export interface RunnerHalf {
+  readonly apiUrl: string;
+  readonly runnerId: string;
+  readonly token: string;
+  readonly dialect: "native" | "nuon" | null;
+  readonly mode: RunnerMode;
+  readonly stateDir: string;
+  readonly log: SystemLog;
+  /** May wrap the control plane. */
+  readonly wrap?: (controlPlane: ControlPlane) => ControlPlane;
+}
+
+/** Connects and starts a runner with the settings of this command. Waits while the control plane is away. Throws RunnerError. */
+export async function startRunnerHalf(context: Context, half: RunnerHalf, signal: AbortSignal): Promise<RunnerProcess> {
+  const { values, version } = context;
+  const ca = values.caFile ? readFile(values.caFile, "CA file") : undefined;
+  const controlPlane = await connectControlPlane({
+    apiUrl: half.apiUrl,
+    runnerId: half.runnerId,
+    token: half.token,
+    dialect: half.dialect,
+    version,
+    ca,
+    log: half.log,
+    signal,
+  });
+  const tools = toolsFor(context);
+  return startRunner(
+    {
+      mode: half.mode,
+      version,
+      stateDir: half.stateDir,
+      slots: slotsFor(half.mode, values.concurrency),
+      labels: values.label ?? {},
+      drainTimeoutMs: values.drainTimeout,
+      minFreeBytes: values.minFree,
+      logCapBytes: values.logCap,
+      logIntervalMs: values.logInterval,
+    },
+    {
+      controlPlane: half.wrap?.(controlPlane) ?? controlPlane,
+      handlers: registry,
+      tools,
+      sources: sourceFetcher({ env: tools.env, ca }),
+      log: half.log,
+    },
+  );
+}

@@ -1,0 +1,40 @@
+import { join } from "node:path";
+import { EXIT } from "../internal/protocol/errors.ts";
+import { type Command, type Context, need } from "./lib/context.ts";
+import { stateBase } from "./lib/folders.ts";
+import { readLine } from "./lib/read-file.ts";
+import { startRunnerHalf } from "./lib/runner-half.ts";
+import { onStop } from "./lib/signals.ts";
+
+export const run: Command = (context) => {
+  const { mode, stateDir } = context.values;
+  const home = { env: context.env, uid: process.getuid?.() ?? 0 };
+  return runAgainst(context, stateDir ?? join(stateBase(home), mode));
+};
+
+/** Works for the control plane of the settings until told to stop: drain, then cancel, then leave. */
+export async function runAgainst(context: Context, stateDir: string) {
+  const { values, log } = context;
+  const apiUrl = need(values.apiUrl, "the address of the control plane", "api-url", "RUNNER_API_URL");
+  const runnerId = need(values.runnerId, "the id of this runner", "runner-id", "RUNNER_ID");
+  const fromFile = values.tokenFile && !values.apiToken ? readLine(values.tokenFile, "token file") : null;
+  const token = need(values.apiToken ?? fromFile, "the token of this runner", "token-file", "RUNNER_API_TOKEN");
+  const connecting = new AbortController();
+  let stop = onStop([() => connecting.abort()]);
+  try {
+    const runner = await startRunnerHalf(
+      context,
+      { apiUrl, runnerId, token, dialect: values.dialect, mode: values.mode, stateDir, log },
+      connecting.signal,
+    );
+    stop();
+    stop = onStop([runner.drain, runner.cancel, runner.abandon]);
+    return await runner.ended;
+  } catch (error) {
+    // Asked to stop while the control plane was away: nothing was begun.
+    if (connecting.signal.aborted) return EXIT.done;
+    throw error;
+  } finally {
+    stop();
+  }
+}
