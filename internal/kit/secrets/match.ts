@@ -14,7 +14,7 @@ const MISS = -1;
 const SHORT = -2;
 const WEAK_CHARS = 4;
 /** Spellings overlap only in secrets full of `%` or `\`; from here on places seen are remembered. */
-const MEMO_AFTER = 32;
+const MEMO_AFTER = 4;
 
 const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 65 && byte <= 90 ? byte + 32 : byte));
 
