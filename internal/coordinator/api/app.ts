@@ -13,7 +13,7 @@ import { stateRoutes } from "./runner-state.ts";
 export interface AppParts {
   readonly runner: RunnerApiDeps;
   /** Mounted at /api/v1. */
-  readonly operator: OpenAPIHono | Hono;
+  readonly operator: OpenAPIHono;
   /** Mounted at /v2. */
   readonly sources: Hono;
   /** null: ready. */

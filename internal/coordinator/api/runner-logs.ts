@@ -3,8 +3,7 @@ import { failpoint } from "../../kit/base/failpoint.ts";
 import { fail, ok, type Result } from "../../protocol/errors.ts";
 import { LOG_HEADERS } from "../../protocol/native.ts";
 import { decodeLogsRequest } from "../../protocol/otlp.ts";
-import { countRecords } from "../logs/log-line.ts";
-import type { LogStreamRow } from "../store/statements.ts";
+import type { ExecutionRow, JobRow, LogStreamRow } from "../store/statements.ts";
 import type { Store } from "../store/store.ts";
 import { runnerOf } from "./auth.ts";
 import { readBody, unpackBody } from "./body.ts";
@@ -36,7 +35,7 @@ export function logRoutes(deps: RunnerApiDeps): Hono {
     if (!payload.ok) return payload.error;
     const decoded = decodeLogsRequest(payload.value);
     if (!decoded.ok) return badRequest(c, `unable to read the log records: ${decoded.error.message}`);
-    const records = countRecords(decoded.value);
+    const records = decoded.value.reduce((sum, group) => sum + group.records.length, 0);
     if (records === 0 && range.value === null) return badRequest(c, "empty slice found", "a request needs records");
     const answer = await store.db.group(() => {
       const result = logs.append({ streamId: stream.id, payload: payload.value, records, range: range.value });
@@ -65,8 +64,19 @@ function rangeOf(store: Store, c: Context, stream: LogStreamRow): Result<Range, 
   const execution = store.sql.execution.get(executionId);
   const epoch = Number(c.req.header(LOG_HEADERS.epoch));
   const job = execution ? store.sql.job.get(execution.job_id) : null;
-  if (!execution || !job || stream.execution_id !== execution.id || execution.epoch !== epoch || job.epoch !== epoch) {
+  if (
+    !execution ||
+    !job ||
+    stream.execution_id !== execution.id ||
+    execution.epoch !== epoch ||
+    !mayWrite(execution, job)
+  ) {
     return fail(conflict(c, "the lease of this execution was lost", "stale epoch"));
   }
   return ok({ from: Number(from), to });
+}
+
+/** What an execution that reported its end still has to say belongs to it, even when the job is tried again. */
+function mayWrite(execution: ExecutionRow, job: JobRow): boolean {
+  return execution.epoch === job.epoch || execution.reported === 1;
 }

@@ -1,9 +1,7 @@
 import { fail, ok, type Result } from "../../protocol/errors.ts";
-import type { LogLine } from "../../protocol/operator.ts";
 import type { LogStreamRow } from "../store/statements.ts";
 import type { Store } from "../store/store.ts";
-import { createLogFiles, type LogFiles } from "./log-file.ts";
-import { type Cursor, linesOf, parseCursor } from "./log-line.ts";
+import { createLogFiles, type StoredBatch } from "./log-file.ts";
 
 /** One POST of records, already checked to be OTLP. */
 export interface LogAppend {
@@ -17,13 +15,8 @@ export interface LogAppend {
 export interface LogStore {
   /** Inside `store.db.group`. Refused with the stored offset when the range does not begin there. */
   append(batch: LogAppend): Result<{ readonly stored: number }, { readonly stored: number }>;
-  /** Lines behind `afterCursor` (empty: all) as far as the stream goes now. A cursor that is not ours starts anew. */
-  readRecords(
-    streamId: string,
-    range?: { readonly afterCursor?: string; readonly limit?: number },
-  ): AsyncIterable<LogLine>;
-  /** The same, and then every new line as it is stored, until the signal is aborted. */
-  tail(streamId: string, signal: AbortSignal, range?: { readonly afterCursor?: string }): AsyncIterable<LogLine>;
+  /** What is stored from `position` (0, or the `next` of a batch) on, until its end as it is now. */
+  batches(streamId: string, position: number): AsyncIterable<StoredBatch>;
   /** Resolves when more than `bytes` are stored, or the signal is aborted. */
   grown(streamId: string, bytes: number, signal: AbortSignal): Promise<void>;
   close(): void;
@@ -67,49 +60,8 @@ export function createLogStore(store: Store, folder: string): LogStore {
       store.db.afterCommit(() => wake(streamId));
       return ok({ stored: next });
     },
-    readRecords: (streamId, range = {}) =>
-      limited(readLines(files, streamId, cursorOf(range.afterCursor), sizeOf(streamId)), range.limit),
-    tail: (streamId, signal, range = {}) =>
-      tailLines(files, streamId, cursorOf(range.afterCursor), { sizeOf, grown, signal }),
+    batches: (streamId, position) => files.read(streamId, position, sizeOf(streamId)),
     grown,
     close: files.close,
   };
-}
-
-const cursorOf = (text: string | undefined): Cursor => parseCursor(text ?? "") ?? { position: 0, index: 0 };
-
-async function* limited<T>(items: AsyncIterable<T>, limit = Number.POSITIVE_INFINITY): AsyncGenerator<T> {
-  let left = limit;
-  if (left <= 0) return;
-  for await (const item of items) {
-    yield item;
-    left -= 1;
-    if (left <= 0) return;
-  }
-}
-
-async function* readLines(files: LogFiles, streamId: string, from: Cursor, to: number): AsyncGenerator<LogLine> {
-  for await (const batch of files.read(streamId, from.position, to)) {
-    yield* linesOf(batch, batch.position === from.position ? from.index : 0);
-  }
-}
-
-interface Tail {
-  readonly sizeOf: (streamId: string) => number;
-  readonly grown: LogStore["grown"];
-  readonly signal: AbortSignal;
-}
-
-async function* tailLines(files: LogFiles, streamId: string, from: Cursor, tail: Tail): AsyncGenerator<LogLine> {
-  let cursor = from;
-  while (!tail.signal.aborted) {
-    const size = tail.sizeOf(streamId);
-    for await (const line of readLines(files, streamId, cursor, size)) {
-      if (tail.signal.aborted) return;
-      yield line;
-    }
-    // Everything up to `size` was read; a batch never straddles it.
-    if (size > cursor.position) cursor = { position: size, index: 0 };
-    await tail.grown(streamId, size, tail.signal);
-  }
 }

@@ -1,0 +1,131 @@
+import { type Clock, systemClock } from "../kit/base/clock.ts";
+import { RunnerError, reasonOf } from "../protocol/errors.ts";
+import { type App, createApp } from "./api/app.ts";
+import { operatorRoutes } from "./api/operator/app.ts";
+import { type ChangeEngine, changeEngine } from "./changes/engine.ts";
+import { renderPlan } from "./compile/render-plan.ts";
+import type { Coordinator, CoordinatorDeps, CoordinatorOptions } from "./coordinator.ts";
+import { type DataDir, keyFile, openDataDir } from "./data-dir.ts";
+import { createLogStore } from "./logs/log-store.ts";
+import { sourceRoutes } from "./sources/oci-routes.ts";
+import { sourcesReached } from "./sources/reach.ts";
+import { createSourceStore } from "./sources/source-store.ts";
+import { createStore, type Store } from "./store/store.ts";
+import { graceAfterStart, tick } from "./store/transitions/tick.ts";
+import { webRoutes } from "./web/index.ts";
+
+const TICK_MS = 1_000;
+/** Above the largest source blob; every route has its own, lower limit. */
+const MAX_BODY = 1024 * 1024 * 1024;
+
+/**
+ * Starts the coordinator: port first, then folder and database, so that a refusal leaves nothing behind. Throws
+ * RunnerError (environment: port in use, folder in use, unwritable, full or damaged; usage: a bad key file).
+ */
+export async function startCoordinator(
+  options: CoordinatorOptions,
+  deps: CoordinatorDeps & { readonly clock?: Clock },
+): Promise<Coordinator> {
+  const server = listen(options);
+  let dataDir: DataDir | null = null;
+  try {
+    dataDir = openDataDir(options.dataDir, options.exclusive);
+    const adminKey = keyFile(options.adminKeyFile);
+    const parts = assemble(options, deps, dataDir, adminKey);
+    server.reload({ routes: { ...webRoutes }, fetch: parts.app.hono.fetch });
+    const ticker = setInterval(() => parts.tick(), TICK_MS);
+    ticker.unref();
+    const opened = dataDir;
+    const stop = async () => {
+      clearInterval(ticker);
+      parts.app.stop();
+      // Held claims answer in this turn; then streams that never end are cut.
+      await Bun.sleep(10);
+      await server.stop(true);
+      parts.close();
+      opened.close();
+    };
+    return { url: urlOf(options, server.port ?? options.port), adminKey, stop };
+  } catch (error) {
+    dataDir?.close();
+    await server.stop(true);
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly app: App;
+  tick(): void;
+  close(): void;
+}
+
+function assemble(
+  options: CoordinatorOptions,
+  deps: CoordinatorDeps & { readonly clock?: Clock },
+  dataDir: DataDir,
+  adminKey: string,
+): Parts {
+  const { log, clock = systemClock } = deps;
+  const store = createStore({ db: dataDir.db, times: options.times, clock, secret: dataDir.secret });
+  const logs = createLogStore(store, `${options.dataDir}/logs`);
+  const sources = createSourceStore({ db: dataDir.db, clock, dataDir: options.dataDir });
+  const changes = changeEngine({ store });
+  store.jobEnded.push(changes.jobEnded);
+  graceAfterStart(store);
+  const app = createApp({
+    runner: { store, logs, log, version: options.version, publicUrl: options.publicUrl, renderPlan },
+    operator: operatorRoutes({ store, sources, changes, logs, adminKey, https: options.tls !== null, log }),
+    sources: sourceRoutes({ sources, reach: (username, password) => sourcesReached(store, username, password) }),
+    notReady: () => null,
+  });
+  return {
+    app,
+    tick: () => tickSafely(store, changes, (reason) => log.error("the coordinator's tick failed", { error: reason })),
+    close: () => {
+      store.runners.flush();
+      logs.close();
+    },
+  };
+}
+
+/** A tick that fails (a full disk) is tried again in a second. */
+function tickSafely(store: Store, changes: ChangeEngine, failed: (reason: string) => void): void {
+  try {
+    tick(store);
+    changes.expire();
+  } catch (error) {
+    failed(reasonOf(error));
+  }
+}
+
+function listen(options: CoordinatorOptions) {
+  try {
+    return Bun.serve({
+      hostname: options.host,
+      port: options.port,
+      development: false,
+      maxRequestBodySize: MAX_BODY,
+      ...(options.tls ? { tls: options.tls } : {}),
+      routes: {},
+      fetch: () => new Response("starting", { status: 503, headers: { "retry-after": "1" } }),
+    });
+  } catch (cause) {
+    const code = cause !== null && typeof cause === "object" && "code" in cause ? cause.code : "";
+    const address = `${options.host}:${options.port}`;
+    const inUse = code === "EADDRINUSE";
+    throw new RunnerError(
+      "environment",
+      inUse ? `another program listens on ${address}` : `cannot listen on ${address}: ${reasonOf(cause)}`,
+      {
+        remedy: inUse ? "Stop it, or choose another address with --listen." : "Check --listen and the TLS files.",
+        cause,
+      },
+    );
+  }
+}
+
+function urlOf(options: CoordinatorOptions, port: number): string {
+  const host = options.host === "0.0.0.0" ? "127.0.0.1" : options.host === "::" ? "[::1]" : options.host;
+  const bracketed = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  return `${options.tls ? "https" : "http"}://${bracketed}:${port}`;
+}
