@@ -1,9 +1,9 @@
 /** Tools as processes that outlive the runner: spawn, find again, wait, stop (DESIGN section 4, invariants 3 and 4). */
 export { readCode } from "./code-file.ts";
 export { identify, isSame, type ProcessIdentity } from "./identity.ts";
-export { findTool, MARKER, markedProcesses, membersOf } from "./members.ts";
+export { findTool, membersOf } from "./members.ts";
 export { bootId } from "./proc.ts";
 export { resolveProgram } from "./resolve-program.ts";
 export { type SpawnOptions, spawnTool } from "./spawn-tool.ts";
-export { type Ladder, type StopOptions, type StopResult, type SweepResult, stopTool, sweep } from "./stop-tool.ts";
-export { attachTool, type RunningTool, type ToolExit, type ToolTarget } from "./wait-tool.ts";
+export { stopTool, sweep } from "./stop-tool.ts";
+export { attachTool, type RunningTool } from "./wait-tool.ts";

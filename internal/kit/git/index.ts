@@ -1,4 +1,4 @@
 /** Git sources by the system's git program. */
 export { gitAddress } from "./address.ts";
-export { type Checkout, type CheckoutOptions, checkout } from "./checkout.ts";
-export type { Run, RunResult } from "./run.ts";
+export { type CheckoutOptions, checkout } from "./checkout.ts";
+export type { Run } from "./run.ts";

@@ -38,7 +38,7 @@ async function registry(request: Request): Promise<Response> {
 }
 
 beforeAll(() => {
-  server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: registry });
+  server = Bun.serve({ hostname: "127.0.0.1", port: 0, development: false, fetch: registry });
   elsewhere = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,

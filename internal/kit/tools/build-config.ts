@@ -16,7 +16,7 @@ const toolConfig = z.strictObject({
 });
 export type ToolConfig = z.infer<typeof toolConfig>;
 
-export const buildConfigSchema = z.strictObject({
+const buildConfigSchema = z.strictObject({
   tools: z.strictObject({ terraform: toolConfig, tofu: toolConfig, git: toolConfig, oras: toolConfig }),
 });
 export type ToolName = keyof z.infer<typeof buildConfigSchema>["tools"];

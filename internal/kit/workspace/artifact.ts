@@ -48,4 +48,3 @@ export const extrasSchema = z.strictObject({
   /** Empty folders. */
   folders: z.array(z.string()).optional(),
 });
-export type Extras = z.infer<typeof extrasSchema>;

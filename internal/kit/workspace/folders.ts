@@ -1,5 +1,6 @@
-import { chmod, lstat, mkdir, readdir, readFile, realpath, rm, statfs } from "node:fs/promises";
-import { dirname, join, resolve, sep } from "node:path";
+import { statfsSync } from "node:fs";
+import { chmod, lstat, mkdir, readdir, readFile, realpath, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
 
 /**
@@ -50,8 +51,8 @@ export async function removeTree(path: string, stateDir: string): Promise<void> 
 }
 
 /** Bytes that this user can still write on the file system of `path`. Throws the file system's error. */
-export async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path);
+export function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
   return bavail * bsize;
 }
 
@@ -60,7 +61,7 @@ async function realPlace(path: string): Promise<string | null> {
   const absolute = resolve(path);
   try {
     const parent = await realpath(dirname(absolute));
-    const place = join(parent, absolute.slice(dirname(absolute).length).replace(/^\/+/, ""));
+    const place = join(parent, basename(absolute));
     await lstat(place);
     return place;
   } catch (error) {

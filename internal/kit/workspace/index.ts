@@ -1,22 +1,5 @@
 /** Private folders, and folders packed as OCI artifacts. */
-export {
-  CONFIG_TYPE,
-  digestOf,
-  EXTRAS,
-  FILE_TYPE,
-  MANIFEST_TYPE,
-  type Manifest,
-  MODES,
-  manifestSchema,
-  TITLE,
-} from "./artifact.ts";
+export { digestOf, EXTRAS, MANIFEST_TYPE, MODES } from "./artifact.ts";
 export { freeBytes, makePrivateDir, removeTree } from "./folders.ts";
-export { type PackedBlob, type PackedFolder, type PackOptions, packFolder } from "./pack.ts";
-export {
-  type GetBlob,
-  MAX_MANIFEST_BYTES,
-  parseManifest,
-  type Unpacked,
-  type UnpackOptions,
-  unpack,
-} from "./unpack.ts";
+export { type PackedFolder, packFolder } from "./pack.ts";
+export { type GetBlob, MAX_MANIFEST_BYTES, parseManifest, unpack } from "./unpack.ts";
