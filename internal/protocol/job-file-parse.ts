@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { JobType } from "./enums.ts";
+import { JOB_TYPE_GROUP, type JobGroup, type JobType } from "./enums.ts";
 import { fail, ok, type Result, RunnerError } from "./errors.ts";
 import { type ActionSpec, actionSpec, type JobFile, jobFile, type TerraformSpec, terraformSpec } from "./job-file.ts";
 import { explainIssues, pathText } from "./suggest.ts";
@@ -90,12 +90,15 @@ export function parseJobDocument(value: unknown, source: string): Result<ParsedJ
 
 /** Types with a plan operation (plan, apply, destroy) in a job file of this version. */
 const CHANGE_TYPES: readonly JobType[] = ["terraform-deploy"];
+/** Groups whose wire jobs are told apart by their operation: with `plan:` the file may name it. */
+const PLANNED_GROUPS: readonly JobGroup[] = ["deploy", "sandbox"];
 
 function combinationFault(file: JobFile): string | null {
   if (file.plan !== undefined && file.spec !== undefined) return "has both spec and plan; write one of them";
   const changes = CHANGE_TYPES.includes(file.type) && file.plan === undefined;
-  if (file.operation !== undefined && !changes) {
-    return `operation: only ${CHANGE_TYPES.join(", ")} with spec has plan, apply and destroy; leave it out for ${file.plan === undefined ? file.type : "a plan"}`;
+  const planned = file.plan !== undefined && PLANNED_GROUPS.includes(JOB_TYPE_GROUP[file.type]);
+  if (file.operation !== undefined && !changes && !planned) {
+    return `operation: only ${CHANGE_TYPES.join(", ")} has plan, apply and destroy; leave it out for ${file.type}`;
   }
   if (file.approval !== undefined && (!changes || file.operation === "plan")) {
     return "approval: only a change (operation apply or destroy) can be approved; leave it out";

@@ -101,11 +101,17 @@ const single = (job: CompiledJob): Result<CompiledSubmission> => ok({ job, chang
 const deployOwner = (id: string) => ({ ownerId: id, ownerType: "install_deploys" });
 const unique = (names: readonly string[]) => [...new Set(names)];
 
-/** What Nuon's server writes as `operation` when a type has no plan of its own to make. */
-function plainOperation(parsed: ParsedJob): JobOperation {
-  const group = JOB_TYPE_GROUP[parsed.file.type];
-  if (parsed.file.type === "noop-deploy") return "apply-plan";
-  return group === "build" ? "build" : "exec";
+/** The wire operation of a job that is no change of ours: what Nuon's server writes for its group. */
+function plainOperation({ file, work }: ParsedJob): JobOperation {
+  const group = JOB_TYPE_GROUP[file.type];
+  if (group === "build") return "build";
+  if (file.operation === "plan") return "create-apply-plan";
+  if (file.operation === "destroy") return "create-teardown-plan";
+  if (file.operation === "apply" || file.type === "noop-deploy") return "apply-plan";
+  if (group !== "deploy" && group !== "sandbox") return "exec";
+  // An exact plan says by its contents whether it is to be made or applied.
+  const contents = work.kind === "plan" ? work.plan?.apply_plan_contents : undefined;
+  return typeof contents === "string" && contents !== "" ? "apply-plan" : "create-apply-plan";
 }
 
 function commonOf(parsed: ParsedJob, submission: Submission, name: string): CompiledJob {
