@@ -44,6 +44,9 @@ export interface ControlPlane {
     signal: AbortSignal,
   ): Promise<Result<{ readonly recorded: boolean; readonly reason: string }>>;
 
+  /** The plan of an execution taken up again after a restart, where `Work.loadPlan` is gone. Absent: it came with the claim. */
+  plan?(execution: ExecutionRef, signal: AbortSignal): Promise<Result<string | null>>;
+
   documents(execution: ExecutionRef): Documents;
   state(execution: ExecutionRef): StateBackend;
   /** Secrets of this dialect that may show up in output (tokens); registered before the first log byte. */

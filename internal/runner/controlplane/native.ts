@@ -1,6 +1,6 @@
-import { type Clock, systemClock } from "../../kit/base/clock.ts";
-import { type SystemLog, silentLog } from "../../kit/base/system-log.ts";
-import { createHttp, type Fetch, type Http } from "../../kit/http/http.ts";
+import { systemClock } from "../../kit/base/clock.ts";
+import { silentLog } from "../../kit/base/system-log.ts";
+import type { Http } from "../../kit/http/http.ts";
 import { fail, ok, RunnerError } from "../../protocol/errors.ts";
 import {
   type ClaimRequest,
@@ -12,6 +12,7 @@ import {
 import { RETRY } from "../../protocol/retry.ts";
 import { DEFAULT_TIMES } from "../../protocol/times.ts";
 import type { ControlPlane, ExecutionRef } from "./control-plane.ts";
+import { type DialectOptions, httpOf } from "./dialect-http.ts";
 import { baselineDocuments } from "./documents.ts";
 import { hostFacts } from "./host-facts.ts";
 import { encodeLogBatch } from "./log-export.ts";
@@ -20,22 +21,6 @@ import { isLoopback, sendLogs } from "./native-logs.ts";
 import { sessionOf, ttlOf, unseal, wishOf, workOf } from "./native-mapping.ts";
 import { openSession } from "./native-session.ts";
 import { terraformState } from "./terraform-state.ts";
-
-/** What every dialect needs to reach its control plane. */
-export interface DialectOptions {
-  /** RUNNER_API_URL. */
-  readonly url: string;
-  readonly runnerId: string;
-  readonly token: string;
-  readonly version: string;
-  /** Certificate authorities (PEM) to trust instead of the system's. */
-  readonly ca?: string;
-  readonly clock?: Clock;
-  readonly fetch?: Fetch;
-  /** 0 ≤ n < 1, for jitter. */
-  readonly random?: () => number;
-  readonly log?: SystemLog;
-}
 
 export interface NativeOptions extends DialectOptions {
   /** Where the journal lies; its free space is reported with renewals. */
@@ -127,20 +112,6 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
       return credentials === undefined ? [token] : [token, credentials.password];
     },
   };
-}
-
-/** A client with the headers and the advice every dialect shares. */
-export function httpOf(options: DialectOptions, baseUrl: string): Http {
-  return createHttp({
-    baseUrl,
-    headers: { Authorization: `Bearer ${options.token}`, "X-Nuon-Client-Version": `runner:${options.version}` },
-    checkOnRefusal: "Check RUNNER_API_URL, RUNNER_ID and RUNNER_API_TOKEN.",
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
-    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
-    ...(options.clock === undefined ? {} : { clock: options.clock }),
-    ...(options.random === undefined ? {} : { random: options.random }),
-    ...(options.log === undefined ? {} : { log: options.log }),
-  });
 }
 
 function completionsOf(http: Http, path: string): Completions {

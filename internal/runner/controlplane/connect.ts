@@ -1,0 +1,36 @@
+import type { SystemLog } from "../../kit/base/system-log.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { detectDialect } from "./detect.ts";
+import { createNativeControlPlane } from "./native.ts";
+import { createNuonControlPlane } from "./nuon.ts";
+
+export interface ControlPlaneChoice {
+  readonly apiUrl: string;
+  readonly runnerId: string;
+  readonly token: string;
+  /** null: found by asking the server. */
+  readonly dialect: "native" | "nuon" | null;
+  readonly version: string;
+  /** Where the journal lies; its free space is reported. Default: the working directory. */
+  readonly stateDir?: string;
+  /** Certificate authorities (PEM) to trust instead of the system's. */
+  readonly ca?: string | undefined;
+  readonly log: SystemLog;
+  readonly signal: AbortSignal;
+}
+
+/** The control plane at `apiUrl` in its dialect. Waits while it is away; throws RunnerError when it is neither. */
+export async function connectControlPlane(choice: ControlPlaneChoice): Promise<ControlPlane> {
+  const { apiUrl, runnerId, token, version, ca, log, signal } = choice;
+  const found = choice.dialect ?? (await dialectAt(choice, signal));
+  const options = { url: apiUrl, runnerId, token, version, ca, log };
+  if (found === "nuon") return createNuonControlPlane(options);
+  return createNativeControlPlane({ ...options, stateDir: choice.stateDir ?? "." });
+}
+
+async function dialectAt({ apiUrl, ca, log }: ControlPlaneChoice, signal: AbortSignal): Promise<"native" | "nuon"> {
+  // Foreign servers have their API at the host's root, whatever path the address has.
+  const detected = await detectDialect({ baseUrl: apiUrl, ...(ca === undefined ? {} : { ca }), log }, signal);
+  if (!detected.ok) throw detected.error;
+  return detected.value;
+}

@@ -1,0 +1,34 @@
+import type { Clock } from "../../kit/base/clock.ts";
+import type { SystemLog } from "../../kit/base/system-log.ts";
+import { createHttp, type Fetch, type Http } from "../../kit/http/http.ts";
+
+/** What every dialect needs to reach its control plane. */
+export interface DialectOptions {
+  /** RUNNER_API_URL. */
+  readonly url: string;
+  readonly runnerId: string;
+  readonly token: string;
+  readonly version: string;
+  /** Certificate authorities (PEM) to trust instead of the system's. */
+  readonly ca?: string | undefined;
+  readonly clock?: Clock;
+  readonly fetch?: Fetch;
+  /** 0 ≤ n < 1, for jitter. */
+  readonly random?: () => number;
+  readonly log?: SystemLog;
+}
+
+/** A client with the headers and the advice every dialect shares. */
+export function httpOf(options: DialectOptions, baseUrl: string): Http {
+  const { ca, fetch, clock, random, log, token, version } = options;
+  return createHttp({
+    baseUrl,
+    headers: { Authorization: `Bearer ${token}`, "X-Nuon-Client-Version": `runner:${version}` },
+    checkOnRefusal: "Check RUNNER_API_URL, RUNNER_ID and RUNNER_API_TOKEN.",
+    ...(ca === undefined ? {} : { ca }),
+    ...(fetch === undefined ? {} : { fetch }),
+    ...(clock === undefined ? {} : { clock }),
+    ...(random === undefined ? {} : { random }),
+    ...(log === undefined ? {} : { log }),
+  });
+}

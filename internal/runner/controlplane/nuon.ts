@@ -1,0 +1,212 @@
+import { systemClock } from "../../kit/base/clock.ts";
+import { silentLog } from "../../kit/base/system-log.ts";
+import type { Http } from "../../kit/http/http.ts";
+import { ok, type Result } from "../../protocol/errors.ts";
+import { msToNs } from "../../protocol/nuon/base.ts";
+import { type RunnerSettings, runnerSettings } from "../../protocol/nuon/settings.ts";
+import { RETRY } from "../../protocol/retry.ts";
+import { DEFAULT_TIMES } from "../../protocol/times.ts";
+import type { Announcement, ControlPlane, ExecutionRef, Session, Wish } from "./control-plane.ts";
+import { type DialectOptions, httpOf } from "./dialect-http.ts";
+import { baselineDocuments } from "./documents.ts";
+import { encodeLogBatch } from "./log-export.ts";
+import { beat } from "./nuon/beats.ts";
+import { createClaims } from "./nuon/claims.ts";
+import { factsOf, ttlAt, workOf } from "./nuon/facts.ts";
+import { finish } from "./nuon/finish.ts";
+import { createMonitor, type Watched } from "./nuon/monitor.ts";
+import { createOutbox, type Outbox } from "./nuon/outbox.ts";
+import { createPoller } from "./nuon/poller.ts";
+import { createReservations } from "./nuon/reservations.ts";
+import { terraformState } from "./terraform-state.ts";
+
+/** A running job is looked at this often: cancel is noticed by polling only. */
+const LOOK_MS = 2_000;
+/** The work waits this long for a status to arrive, then goes on while it is tried again. */
+const STATUS_PATIENCE_MS = 1_000;
+/** After a drain the beats go on as long as jobs are looked at. */
+const LAST_SIGN_MS = 15_000;
+const STATUS = "status";
+
+/** A Nuon control plane (nuon-runner-api.md, viewpoint S). */
+export function createNuonControlPlane(options: DialectOptions): ControlPlane {
+  const { clock = systemClock, random = Math.random, log = silentLog, token, version } = options;
+  const url = options.url.replace(/\/+$/, "");
+  const { origin } = new URL(url);
+  // The API lies at the host's root; logs and state go to the address as it was given (1.2).
+  const http = httpOf(options, origin);
+  const logHttp = url === origin ? http : httpOf(options, url);
+  const runnerPath = `/v1/runners/${encodeURIComponent(options.runnerId)}`;
+  const watched = new Map<string, Watched>();
+  const outboxes = new Map<string, Outbox>();
+  const monitor = createMonitor(http, clock);
+  let settings: RunnerSettings | null = null;
+  let lastSign = clock.monotonic();
+
+  const know = (execution: ExecutionRef): void => {
+    const facts = factsOf(execution);
+    if (facts && !watched.has(execution.id)) watched.set(execution.id, { jobId: execution.jobId, facts });
+    lastSign = clock.monotonic();
+  };
+  const outboxOf = (execution: ExecutionRef): Outbox => {
+    know(execution);
+    const box = outboxes.get(execution.id) ?? createOutbox(clock);
+    outboxes.set(execution.id, box);
+    return box;
+  };
+
+  const claim = createClaims({
+    poller: createPoller(http, runnerPath, log),
+    reservations: createReservations({ http, runnerPath, version, clock, log }),
+    clock,
+    random,
+    isKnown: (executionId) => watched.has(executionId),
+    workOf: ({ job, executionId, createdMs }) => {
+      const work = workOf(job, executionId, createdMs, clock.now(), (signal) => loadPlan(http, job.id, signal));
+      know(work.execution);
+      return work;
+    },
+  });
+
+  async function connect(announcement: Announcement, signal: AbortSignal): Promise<Result<Session>> {
+    const path = `${runnerPath}/settings`;
+    const read = await http.request({ method: "GET", path, rule: RETRY.connect, decode: runnerSettings, signal });
+    if (!read.ok) return read;
+    settings = read.value.value;
+    const { mode, aliveSince } = announcement;
+    const wanted = () => !signal.aborted || clock.monotonic() - lastSign < LAST_SIGN_MS;
+    lastSign = clock.monotonic();
+    const period = settings.heart_beat_timeout;
+    void beat({ http, runnerPath, clock, log, mode, version: announcement.version, period, aliveSince, wanted });
+    const held = await Promise.all(
+      announcement.held.map(async (one) => {
+        const { verdict, watched: seen } = await monitor.verdict(one, signal);
+        if (seen) watched.set(one.execution_id, seen);
+        return verdict;
+      }),
+    );
+    return ok({ settings, times: { ...DEFAULT_TIMES, renew_ms: LOOK_MS }, held });
+  }
+
+  const exporter = () => ({ runnerId: options.runnerId, version, schemaUrl: url, metadata: settings?.metadata });
+
+  return {
+    dialect: "nuon",
+    connect,
+    claim,
+
+    async renew(executions, signal) {
+      lastSign = clock.monotonic();
+      const sights = await Promise.all(
+        executions.map(async ({ execution_id }) => {
+          const known = watched.get(execution_id);
+          if (!known) return [];
+          const sight = await monitor.look(known.jobId, signal);
+          return [{ execution_id, sight, ttlMs: ttlAt(known.facts, clock.now()) }];
+        }),
+      );
+      const all = sights.flat();
+      const directives: Wish[] = all
+        .filter(({ sight }) => sight.kind === "cancelled")
+        .map(({ execution_id, sight }) => ({ kind: "cancel", execution_id, reason: sight.why }));
+      const lost = all
+        .filter(({ sight }) => sight.kind === "lost")
+        .map(({ execution_id, sight }) => ({ execution_id, reason: sight.why }));
+      const leases = all.map(({ execution_id, ttlMs }) => ({ execution_id, ttlMs }));
+      return ok({ leases, lost, directives, after: 0 });
+    },
+
+    status(execution, status, signal) {
+      const path = executionPath(execution);
+      const send = (retries: AbortSignal) =>
+        http.request({
+          method: "PATCH",
+          path,
+          tag: "status",
+          json: { status },
+          rule: RETRY.report,
+          decode: "none",
+          signal: AbortSignal.any([signal, retries]),
+          letTryEnd: true,
+        });
+      return outboxOf(execution).put(STATUS, send, STATUS_PATIENCE_MS);
+    },
+
+    async workStep(execution, step, id, signal) {
+      if (id === undefined || step.status === "pending") return;
+      const facts = factsOf(execution);
+      const install = facts?.install_id ?? settings?.metadata?.["install.id"] ?? "-";
+      // The Go runner sends the action's id where the run's belongs; servers look at the step alone (2.14).
+      const path = `/v1/installs/${encodeURIComponent(install)}/action-workflow-runs/${encodeURIComponent(facts?.action_workflow_id ?? "-")}/steps/${encodeURIComponent(id)}`;
+      const json = { status: step.status, execution_duration: msToNs(step.duration_ms) };
+      const send = (retries: AbortSignal) =>
+        http.request({
+          method: "PUT",
+          path,
+          tag: "step",
+          json,
+          rule: RETRY.report,
+          decode: "none",
+          signal: AbortSignal.any([signal, retries]),
+          letTryEnd: true,
+        });
+      await outboxOf(execution).put(id, send, STATUS_PATIENCE_MS);
+    },
+
+    async logs(execution, batch, signal) {
+      // Absent means false here: the server leaves zero values out.
+      const disabled = settings !== null && settings.enable_logging !== true;
+      if (disabled || execution.logStreamId === null || batch.records.length === 0) return ok({ stored: batch.to });
+      const sent = await logHttp.request({
+        method: "POST",
+        path: `/v1/log-streams/${encodeURIComponent(execution.logStreamId)}/logs`,
+        tag: "logs",
+        bytes: { data: encodeLogBatch(execution, batch, exporter()), type: "application/x-protobuf" },
+        rule: RETRY.logs,
+        decode: "none",
+        signal,
+      });
+      return sent.ok ? ok({ stored: batch.to }) : sent;
+    },
+
+    async complete(execution, completion, cleanup, signal) {
+      const box = outboxOf(execution);
+      await box.close((key) => key === STATUS, signal);
+      const ended = await finish({ http, clock, log }, execution, completion, cleanup, signal);
+      if (ended.ok) {
+        outboxes.delete(execution.id);
+        watched.delete(execution.id);
+        monitor.forget(execution.jobId);
+      }
+      return ended;
+    },
+
+    plan: (execution, signal) => loadPlan(http, execution.jobId, signal),
+    documents: () => baselineDocuments(http),
+    state: (execution) => terraformState({ http, url, jobId: execution.jobId, auth: { token }, ca: options.ca }),
+    secrets: () => [token],
+  };
+}
+
+function executionPath(execution: ExecutionRef): string {
+  return `/v1/runner-jobs/${encodeURIComponent(execution.jobId)}/executions/${encodeURIComponent(execution.id)}`;
+}
+
+/** The plan's exact text; null for a type that has none. */
+async function loadPlan(http: Http, jobId: string, signal: AbortSignal): Promise<Result<string | null>> {
+  const path = `/v1/runner-jobs/${encodeURIComponent(jobId)}/plan`;
+  const answer = await http.request({ method: "GET", path, rule: RETRY.fetch, decode: "text", signal });
+  if (!answer.ok) return answer.error.status === 404 ? ok(null) : answer;
+  return ok(planText(answer.value.value, answer.value.headers.get("content-type") ?? ""));
+}
+
+/** Some servers send the text as a JSON string (nuon-runner-api.md 2.6). */
+function planText(body: string, type: string): string {
+  if (!type.includes("json") || !body.trimStart().startsWith('"')) return body;
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === "string" ? value : body;
+  } catch {
+    return body;
+  }
+}
