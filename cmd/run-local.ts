@@ -55,11 +55,19 @@ async function runOne(context: Context, job: JobInput) {
     identity: (client) => client.make("/runners", runnerCreated, { name: run }),
     signal: new AbortController().signal,
   });
-  const done = await runLocalJob(context, plane, job);
-  await plane.client.send("DELETE", `/runners/${plane.runnerId}`);
-  await plane.stop("the job is done");
-  if (!done.abandoned) rmSync(stateDir, { recursive: true, force: true });
-  return done;
+  try {
+    const done = await runLocalJob(context, plane, job);
+    plane.runner.drain("the job is done");
+    await plane.runner.ended;
+    await plane.client.send("DELETE", `/runners/${plane.runnerId}`);
+    if (!done.abandoned) rmSync(stateDir, { recursive: true, force: true });
+    return done;
+  } catch (error) {
+    plane.runner.cancel("run-local ends");
+    throw error;
+  } finally {
+    await plane.stop("run-local ends");
+  }
 }
 
 function jobFiles(context: Context): readonly string[] {

@@ -24,7 +24,7 @@ const TASKS: Record<string, (args: readonly string[]) => Promise<number>> = {
     const repeat = args.indexOf("--repeat");
     const rest = repeat < 0 ? args : args.toSpliced(repeat, 2);
     const times = repeat < 0 ? [] : [`--rerun-each=${Number(args[repeat + 1])}`];
-    return run([BUN, "test", "--timeout=120000", ...times, "./test/faults", ...rest]);
+    return run([BUN, "test", "--timeout=120000", ...times, "./test/faults", ...rest], { RUNNER_BIN: BINARY });
   },
   async bench(args) {
     await ensureBuilt();

@@ -94,8 +94,9 @@ describe("the end of a job", () => {
   ] as const)("%s is exit code %d", (status, code) => expect(exitOf(status)).toBe(code));
 
   test("times read well", () => {
-    expect([0, 940, 9_949, 9_950, 61_400, 3_600_000].map(seconds)).toEqual([
-      "0.0 s",
+    expect([0, 40, 940, 9_949, 9_950, 61_400, 3_600_000].map(seconds)).toEqual([
+      "0 ms",
+      "40 ms",
       "0.9 s",
       "9.9 s",
       "10 s",

@@ -80,7 +80,7 @@ function doing(job: JobShow): string {
 
 function stepLine(step: JobShow["steps"][number], paint: Paint): string {
   const good = step.status === "finished";
-  const code = step.exit_code ? `, exit code ${step.exit_code}` : "";
+  const code = !good && step.exit_code ? `, exit code ${step.exit_code}` : "";
   const mark = good ? paint("✓", "green") : paint("✗", "red");
   return `${mark} ${step.name} ${paint(`${step.status === "error" ? "failed" : step.status} in ${seconds(step.duration_ms)}${code}`, "dim")}`;
 }

@@ -34,6 +34,7 @@ export async function startRunnerHalf(context: Context, half: RunnerHalf, signal
     token: half.token,
     dialect: half.dialect,
     version,
+    stateDir: half.stateDir,
     ca,
     log: half.log,
     signal,

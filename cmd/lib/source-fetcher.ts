@@ -18,7 +18,9 @@ export function sourceFetcher(from: FetchFrom): (signal: AbortSignal, note: (tex
     async oci(source, into) {
       mkdirSync(into, { recursive: true, mode: 0o700 });
       const pulled = await pullArtifact(artifactSource(source.registry, source.tag), into, { ca: from.ca, signal });
-      note(`fetched ${pulled.files} files, ${pulled.bytes} bytes, ${pulled.digest}`);
+      note(
+        `fetched the source: ${pulled.files === 1 ? "1 file" : `${pulled.files} files`}, ${pulled.bytes} bytes, ${pulled.digest}`,
+      );
     },
     async git(source, into) {
       // Nothing of the runner's own home: what a job may use travels in its plan.

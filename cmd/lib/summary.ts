@@ -39,13 +39,16 @@ export function summaryText(job: JobShow, paint: Paint): string {
   ];
   if (job.reason) lines.push(`  ${job.reason}`);
   for (const [name, value] of Object.entries(job.outputs ?? {})) {
+    // An action gives its outputs twice: together, and under `steps` by the step they came from.
+    if (name === "steps" && job.type === "actions-workflow") continue;
     lines.push(`  ${name} = ${typeof value === "string" ? value : JSON.stringify(value)}`);
   }
   return lines.join("\n");
 }
 
-/** `0.4 s`, `12 s`, `3 min 5 s`. */
+/** `40 ms`, `0.4 s`, `12 s`, `3 min 5 s`. */
 export function seconds(ms: number): string {
+  if (ms < 100) return `${Math.round(ms)} ms`;
   if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
   const whole = Math.round(ms / 1000);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BINARY } from "./build.ts";
 import { readReport } from "./junit.ts";
 import { BUN, ROOT, run } from "./spawn.ts";
 
@@ -26,14 +27,8 @@ export async function runTests(args: readonly string[]): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "runner-test-"));
   const file = join(folder, "report.xml");
   try {
-    const code = await run([
-      BUN,
-      "test",
-      "--timeout=30000",
-      "--reporter=junit",
-      `--reporter-outfile=${file}`,
-      ...paths,
-    ]);
+    const report = ["--reporter=junit", `--reporter-outfile=${file}`];
+    const code = await run([BUN, "test", "--timeout=30000", ...report, ...paths], { RUNNER_BIN: BINARY });
     if (!existsSync(file)) {
       console.log(`\nthe test run ended with code ${code} before it could report`);
       return code || 1;
