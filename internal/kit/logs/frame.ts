@@ -17,8 +17,10 @@ export interface CutRules {
   readonly final: boolean;
   /** An unfinished last line may go out. */
   readonly partial: boolean;
-  /** Matches that may have begun here are decided up to this place. */
-  readonly decided: number;
+  /** Bytes before this are decided; a secret may have begun here. */
+  readonly held: number;
+  /** Whole lines may go out up to here. Not before `held`. */
+  readonly lines: number;
 }
 
 /**
@@ -27,12 +29,13 @@ export interface CutRules {
  */
 export function cutWindow(split: Split, hits: Scan["hits"], rules: CutRules): Cut {
   const { tool } = split;
-  const { final, partial, decided } = rules;
-  let end = final ? tool.length : partial ? lineSafe(tool, decided) : lastLine(tool, hits, decided);
+  const { final, partial, held } = rules;
+  let end = final ? tool.length : lastLine(tool, hits, rules.lines);
+  if (partial) end = Math.max(end, lineSafe(tool, held));
   const own: Array<Cut["own"][number]> = [];
   for (const line of split.own) {
     const at = placeOf(line.at, tool, hits, final);
-    if (at < 0 || at > decided) break;
+    if (at < 0 || (at > end && at > held)) break;
     own.push({ line, at });
     if (at > end) end = at;
   }

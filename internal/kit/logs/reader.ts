@@ -18,7 +18,7 @@ export interface ReaderOptions {
   /** Lines of a tool that share one record; 1 for servers that show a record as a line. Default: as many as fit. */
   readonly maxLinesPerRecord?: number | undefined;
   /** Bytes read at once, longest line, and most text of a batch. Default 1 MiB. */
-  readonly windowBytes?: number;
+  readonly windowBytes?: number | undefined;
   /** Attributes of what stands at this place of the file (lifecycle step, step of the work). */
   readonly attributesAt?: ((offset: number) => Attributes) | undefined;
   readonly clock?: Clock;
@@ -112,15 +112,16 @@ export function createLogReader(options: ReaderOptions): LogReader {
     const full = bytes.length === window;
     const final = wish.closed && atEnd;
     const split = splitOwnLines(bytes, marker, final || stuck);
-    const scan = redactor.scan(split.tool, final && !wish.torn);
+    const scan = redactor.scan(split.tool, final && !wish.torn, position > 0);
     const torn = final && scan.calm < split.tool.length;
     let hits = torn ? [...scan.hits, scan.calm, split.tool.length] : scan.hits;
-    const decided = final ? split.tool.length : wish.calm ? scan.calm : scan.held;
-    let cut = cutWindow(split, hits, { final, partial: wish.partial && atEnd, decided });
+    const held = final ? split.tool.length : scan.held;
+    const lines = wish.calm ? Math.max(held, scan.calm) : held;
+    let cut = cutWindow(split, hits, { final, partial: wish.partial && atEnd, held, lines });
     if (cut.end === 0 && cut.own.length === 0 && full && !final) {
       // A line longer than the window; or, in theory only, a chain of secrets or a torn line of our own as long as it.
-      hits = decided > 0 ? hits : [0, scan.open];
-      cut = { end: decided > 0 ? lineSafe(split.tool, decided) : scan.open, own: [] };
+      hits = held > 0 ? hits : [0, scan.open];
+      cut = { end: held > 0 ? lineSafe(split.tool, held) : scan.open, own: [] };
     }
     const to = position + Math.max(split.rawEnd(cut.end), cut.own.at(-1)?.line.end ?? 0);
     // Only a line of ours that lost its end can leave nothing to emit of a full window.

@@ -12,7 +12,8 @@ export interface Match {
 
 const MISS = -1;
 const SHORT = -2;
-const WEAK_CHARS = 4;
+/** From so many characters on wrapped base64 is taken for what it looks like. */
+export const WEAK_CHARS = 4;
 /** Spellings overlap only in secrets full of `%` or `\`; from here on places seen are remembered. */
 const MEMO_AFTER = 4;
 
@@ -33,8 +34,8 @@ function compare(bytes: Uint8Array, at: number, spelling: Spelling): number {
 /** Places still to be tried: element index, position, whether a line break was crossed. */
 type Place = readonly [element: number, at: number, wrapped: boolean];
 
-/** Match `pattern` at `start`; the result object is filled anew and returned. */
-export function matchAt(pattern: Pattern, bytes: Uint8Array, start: number, result: Match): Match {
+/** Match `pattern` at `start`, without its first `skip` elements; the result object is filled anew and returned. */
+export function matchAt(pattern: Pattern, bytes: Uint8Array, start: number, result: Match, skip = 0): Match {
   result.end = -1;
   result.live = false;
   result.strong = false;
@@ -42,7 +43,7 @@ export function matchAt(pattern: Pattern, bytes: Uint8Array, start: number, resu
   const open: Place[] = [];
   const memo = new Set<number>();
   let tried = 0;
-  let place: Place | undefined = [0, start, false];
+  let place: Place | undefined = [skip, start, false];
 
   const tryAll = (options: Element, [element, at, wrapped]: Place, next: number, crossing: boolean) => {
     for (const spelling of options) {
@@ -50,7 +51,7 @@ export function matchAt(pattern: Pattern, bytes: Uint8Array, start: number, resu
       if (length === MISS) continue;
       if (length === SHORT) {
         result.live = true;
-        if (!(wrapped || crossing) || element >= WEAK_CHARS) result.strong = true;
+        if (!(wrapped || crossing) || element - skip >= WEAK_CHARS) result.strong = true;
       } else open.push([next, at + length, wrapped || crossing]);
     }
   };

@@ -19,9 +19,10 @@ export interface Redactor {
   readonly active: boolean;
   /**
    * Ranges to mask in `bytes`, and how far they are decided. `final`: nothing follows. It keeps nothing between calls:
-   * a caller that streams gives the bytes from `held` on again, with more behind them.
+   * a caller that streams gives the bytes from `held` on again, with more behind them. One that goes on from `calm`
+   * says `resumed`: then the rest of wrapped base64 is known by itself.
    */
-  scan(bytes: Uint8Array, final: boolean): Scan;
+  scan(bytes: Uint8Array, final: boolean, resumed?: boolean): Scan;
   /** A whole text: errors, titles, fields. */
   redactText(text: string): string;
   /** A whole buffer; the same object when there was nothing to mask. */
@@ -50,9 +51,9 @@ export function createRedactor(): Redactor {
     return { tooShort };
   };
 
-  const scan = (bytes: Uint8Array, final: boolean): Scan =>
+  const scan = (bytes: Uint8Array, final: boolean, resumed = false): Scan =>
     known.size > 0
-      ? index.scan(bytes, final)
+      ? index.scan(bytes, final, resumed)
       : { hits: [], held: bytes.length, calm: bytes.length, open: bytes.length };
 
   const redactBytes = (bytes: Uint8Array) => {

@@ -1,5 +1,5 @@
 import { type Element, type Pattern, WRAP } from "./forms.ts";
-import { type Match, matchAt } from "./match.ts";
+import { type Match, matchAt, WEAK_CHARS } from "./match.ts";
 
 /** What a scan of some bytes found. Positions count from the first byte given. */
 export interface Scan {
@@ -19,15 +19,18 @@ export interface Scan {
  */
 export interface Index {
   add(pattern: Pattern): void;
-  scan(bytes: Uint8Array, final: boolean): Scan;
+  /** `resumed`: the bytes may begin behind the first characters of wrapped base64 that `calm` let go. */
+  scan(bytes: Uint8Array, final: boolean, resumed: boolean): Scan;
 }
 
 export function createIndex(): Index {
   const pairs = new Uint8Array(65536);
   const byPair = new Map<number, Pattern[]>();
   const byFirst = new Map<number, Pattern[]>();
+  const wrapping: Pattern[] = [];
 
   const add = (pattern: Pattern) => {
+    if (pattern.wraps) wrapping.push(pattern);
     const found = new Set<number>();
     for (const [first, second] of beginnings(pattern)) {
       found.add((first << 8) | second);
@@ -39,8 +42,9 @@ export function createIndex(): Index {
     }
   };
 
-  const scan = (bytes: Uint8Array, final: boolean): Scan => {
+  const scan = (bytes: Uint8Array, final: boolean, resumed: boolean): Scan => {
     const sweep = createSweep(bytes, final);
+    if (resumed) for (let skip = 1; skip < WEAK_CHARS; skip++) sweep.visit(wrapping, 0, skip);
     const last = bytes.length - 1;
     let pair = bytes[0] ?? 0;
     for (let at = 0; at < last; at++) {
@@ -64,9 +68,9 @@ function createSweep(bytes: Uint8Array, final: boolean) {
   let rangeStart = -1;
   let rangeEnd = -1;
 
-  const visit = (patterns: readonly Pattern[], at: number) => {
+  const visit = (patterns: readonly Pattern[], at: number, skip = 0) => {
     for (const pattern of patterns) {
-      const { end, live, strong } = matchAt(pattern, bytes, at, match);
+      const { end, live, strong } = matchAt(pattern, bytes, at, match, skip);
       if (live && !final && at < open) open = at;
       if (strong && !final && at < calmOpen) calmOpen = at;
       if (end < 0) continue;
