@@ -3,7 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { suggest } from "../../../protocol/suggest.ts";
 import { adminGuard } from "../auth.ts";
 import type { OperatorDeps } from "./deps.ts";
-import { describeApi } from "./openapi-info.ts";
+import { openApiDocument } from "./openapi.ts";
 import { answerError, explained, problem } from "./problem.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { jobRoutes } from "./routes/jobs.ts";
@@ -20,7 +20,7 @@ export function operatorRoutes(deps: OperatorDeps): OpenAPIHono {
   const app = new OpenAPIHono({ defaultHook: explained() });
   app.onError((error) => answerError(error, (text) => deps.log.error("operator request failed", { error: text })));
   app.notFound((c) => unknownRoute(c.req.path));
-  app.get("/openapi.json", (c) => c.json(describeApi(app)));
+  app.get("/openapi.json", (c) => c.json(openApiDocument()));
   app.use("*", adminGuard(deps.adminKey));
   const limit = bodyLimit({ maxSize: BODY_LIMIT, onError: () => problem(413, "usage", TOO_LARGE).getResponse() });
   app.use("*", (c, next) => (c.req.method === "PUT" ? next() : limit(c, next)));

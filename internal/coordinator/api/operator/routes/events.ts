@@ -34,6 +34,8 @@ const stream = createRoute({
   },
 });
 
+export const EVENT_ROUTES = [list, stream];
+
 export function eventRoutes(app: OpenAPIHono, { store }: OperatorDeps): void {
   app.openapi(
     list,

@@ -46,15 +46,22 @@ const show = createRoute({
   responses: answers(jobShow.openapi("JobShow"), "The job or change"),
 });
 
-const verb = <S extends z.ZodType>(name: string, summary: string, schema: S, description: string) =>
+const verb = <N extends string, S extends z.ZodType>(name: N, summary: string, schema: S, description: string) =>
   createRoute({
     method: "post",
-    path: `/jobs/{id}/${name}`,
+    path: `/jobs/{id}/${name}` as const,
     tags,
     summary,
     request: { params: idParam, body: jsonBody(reasonBody, false) },
     responses: answers(schema, description),
   });
+
+const cancel = verb("cancel", "Cancel; final", done, "Cancelled, or its runner has been told");
+const retry = verb("retry", "Try again", submitted, "The id to follow: the same for a parked job, else a new one");
+const approve = verb("approve", "Approve a change that waits", done, "Its apply job is queued");
+const reject = verb("reject", "Reject a change that waits", done, "The change has ended");
+
+export const JOB_ROUTES = [submit, list, show, cancel, retry, approve, reject];
 
 export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
   const { store, changes } = deps;
@@ -80,7 +87,7 @@ export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
   });
 
   app.openapi(
-    verb("cancel", "Cancel; final", done, "Cancelled, or its runner has been told"),
+    cancel,
     (c) => {
       const { id } = c.req.valid("param");
       const reason = reasonFrom(c.req.valid("json"));
@@ -91,14 +98,10 @@ export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
     reasonHook,
   );
 
-  app.openapi(
-    verb("retry", "Try again", submitted, "The id to follow: the same for a parked job, a new one otherwise"),
-    (c) => c.json({ job: granted(retryWork(deps, c.req.valid("param").id, ADMIN)) }, 200),
-    reasonHook,
-  );
+  app.openapi(retry, (c) => c.json({ job: granted(retryWork(deps, c.req.valid("param").id, ADMIN)) }, 200), reasonHook);
 
   app.openapi(
-    verb("approve", "Approve a change that waits", done, "Its apply job is queued"),
+    approve,
     (c) => {
       granted(changes.approve(c.req.valid("param").id, ADMIN, reasonFrom(c.req.valid("json"))));
       return c.json(DONE, 200);
@@ -107,7 +110,7 @@ export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
   );
 
   app.openapi(
-    verb("reject", "Reject a change that waits", done, "The change has ended"),
+    reject,
     (c) => {
       granted(changes.reject(c.req.valid("param").id, ADMIN, reasonFrom(c.req.valid("json"))));
       return c.json(DONE, 200);

@@ -43,6 +43,8 @@ const live = createRoute({
   },
 });
 
+export const LOG_ROUTES = [read, live];
+
 export function logRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
   app.openapi(
     read,

@@ -58,6 +58,8 @@ const drain = createRoute({
   responses: answers(done, "Draining"),
 });
 
+export const RUNNER_ROUTES = [create, list, show, remove, rotate, drain];
+
 export function runnerRoutes(app: OpenAPIHono, { store }: OperatorDeps): void {
   app.openapi(
     create,

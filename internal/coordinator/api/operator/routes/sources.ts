@@ -48,6 +48,8 @@ const putManifest = createRoute({
   },
 });
 
+export const UPLOAD_ROUTES = [show, putBlob, putManifest];
+
 export function uploadRoutes(app: OpenAPIHono, { sources }: OperatorDeps): void {
   app.openapi(show, (c) => {
     const { digest } = c.req.valid("param");

@@ -71,6 +71,8 @@ const state = createRoute({
   },
 });
 
+export const WORKSPACE_ROUTES = [list, show, unlock, states, state];
+
 export function workspaceRoutes(app: OpenAPIHono, { store }: OperatorDeps): void {
   const find = (name: string) => {
     const row = workspaceByName(store, name);
