@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Result, RunnerError } from "../../../protocol/errors.ts";
 import { Problem } from "./states.tsx";
 
@@ -13,11 +13,16 @@ interface ModalProps {
 export function Modal({ title, onClose, children }: ModalProps): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (!dialog) return;
+    const opener = document.activeElement;
     dialog.showModal();
-    return () => dialog.close();
+    return () => {
+      dialog.close();
+      // The browser gives the focus back only to a dialog that stays in the document.
+      if (opener instanceof HTMLElement) queueMicrotask(() => opener.focus());
+    };
   }, []);
   return (
     <dialog
