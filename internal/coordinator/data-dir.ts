@@ -34,7 +34,7 @@ export function openDataDir(dataDir: string, exclusive: boolean): DataDir {
     return { db, secret, close };
   } catch (cause) {
     unlock();
-    throw cause instanceof RunnerError ? cause : unusable(dataDir, cause);
+    throw cause;
   }
 }
 
@@ -108,11 +108,15 @@ const corrupt = (path: string, reason: string) =>
     remedy: "Restore it from a backup, or move it away to begin with an empty one.",
   });
 
-function unusable(path: string, cause: unknown): RunnerError {
+/** Codes of the disk and of its rights; anything else is a defect and is thrown as it is. */
+const DISK = /^(E[A-Z]+|SQLITE_(CANTOPEN|READONLY|PERM|IOERR|AUTH|FULL|BUSY|LOCKED))/;
+
+function unusable(path: string, cause: unknown): unknown {
   const code = codeOf(cause);
   if (/ENOSPC|EDQUOT|SQLITE_FULL/.test(code)) {
     return new RunnerError("environment", `no space is left in ${path}`, { remedy: "Free some space there.", cause });
   }
+  if (!DISK.test(code)) return cause;
   return new RunnerError("environment", `the folder ${path} cannot be used: ${reasonOf(cause)}`, {
     remedy: "Check that it is a folder this user may write to, or name another with --data-dir.",
     cause,

@@ -30,7 +30,7 @@ CREATE TABLE jobs (
   final_execution_id TEXT, created_by TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
   queued_at INTEGER NOT NULL, started_at INTEGER, finished_at INTEGER
 );
-CREATE INDEX jobs_waiting ON jobs (job_group, rowid) WHERE status IN ('queued', 'available') AND parked = 0;
+CREATE INDEX jobs_waiting ON jobs (job_group) WHERE status IN ('queued', 'available') AND parked = 0;
 CREATE INDEX jobs_change ON jobs (change_id) WHERE change_id IS NOT NULL;
 CREATE INDEX jobs_created ON jobs (created_at);
 
@@ -81,7 +81,7 @@ CREATE TABLE states (
   created_at INTEGER NOT NULL, job_id TEXT, execution_id TEXT, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
   body BLOB NOT NULL
 );
-CREATE INDEX states_workspace ON states (workspace_id, rowid);
+CREATE INDEX states_workspace ON states (workspace_id);
 CREATE TABLE state_json (
   workspace_id TEXT PRIMARY KEY, job_id TEXT, json TEXT NOT NULL, updated_at INTEGER NOT NULL
 );

@@ -1,0 +1,38 @@
+import { expect, test } from "bun:test";
+import { openDb } from "./db.ts";
+
+function counter() {
+  const db = openDb(":memory:");
+  const put = (key: string) =>
+    db.prepare<unknown, [string, string]>("INSERT INTO settings (key, value) VALUES (?, ?)").run(key, "x");
+  const keys = () => db.all(db.kysely.selectFrom("settings").select("key").orderBy("key")).map((row) => row.key);
+  return { db, put, keys };
+}
+
+test("writes of one turn are committed together; one that throws takes only its own back", async () => {
+  const { db, put, keys } = counter();
+  const effects: string[] = [];
+  const write = (key: string, fails = false) =>
+    db.group(() => {
+      put(key);
+      db.afterCommit(() => effects.push(key));
+      if (fails) throw new Error("refused");
+      return key;
+    });
+  const results = await Promise.allSettled([write("a"), write("b", true), write("c")]);
+  expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  expect(keys()).toEqual(["a", "c"]);
+  expect(effects).toEqual(["a", "c"]);
+});
+
+test("a transaction that throws leaves nothing, and the next one works", () => {
+  const { db, put, keys } = counter();
+  expect(() =>
+    db.transaction(() => {
+      put("a");
+      throw new Error("refused");
+    }),
+  ).toThrow("refused");
+  db.transaction(() => db.transaction(() => put("b")));
+  expect(keys()).toEqual(["b"]);
+});
