@@ -24,6 +24,8 @@ export interface OutputFileOptions {
   /** Applied to the whole text before it is cut and written, so that no secret of ours lies on disk. */
   readonly redact?: (text: string) => string;
   readonly clock?: Clock;
+  /** Bytes written of those given; throws what write(2) refuses. */
+  readonly write?: (fd: number, bytes: Uint8Array) => number;
 }
 
 /** One record stays far below the reader's window. */
@@ -50,7 +52,7 @@ export function openOutputFile(path: string, options: OutputFileOptions): Result
 }
 
 function outputFile(path: string, fd: number, options: OutputFileOptions): OutputFile {
-  const { nonce, redact = (text) => text, clock = systemClock } = options;
+  const { nonce, redact = (text) => text, clock = systemClock, write = writeSync } = options;
   let lost = 0;
   let torn = false;
   let open = true;
@@ -66,7 +68,7 @@ function outputFile(path: string, fd: number, options: OutputFileOptions): Outpu
   const append = (text: string): boolean => {
     const bytes = Buffer.from(text);
     try {
-      const written = writeSync(fd, bytes);
+      const written = write(fd, bytes);
       if (written === bytes.length) return true;
       torn ||= written > 0;
     } catch {
