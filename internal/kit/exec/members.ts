@@ -1,6 +1,14 @@
 import type { ProcessIdentity } from "./identity.ts";
 import { signalable } from "./identity.ts";
-import { bootId, HAS_PROC, livingProcesses, type ProcessFacts, processFacts, startedWith } from "./proc.ts";
+import {
+  bootId,
+  execPending,
+  HAS_PROC,
+  livingProcesses,
+  type ProcessFacts,
+  processFacts,
+  startedWith,
+} from "./proc.ts";
 
 /** Environment names every tool carries; they are how its processes are found again. */
 export const MARKER = "RUNNER_EXECUTION";
@@ -40,11 +48,19 @@ export function markedProcesses(executionId: string): number[] {
  * The wrapper of a tool whose identity was never written down: the runner died between spawn and journal. It leads its
  * session and carries both marks. null: it has ended or never started.
  */
-export function findTool(executionId: string, codeFile: string): ProcessIdentity | null {
+export async function findTool(executionId: string, codeFile: string): Promise<ProcessIdentity | null> {
   const marks = marksOf(executionId, codeFile);
-  const wrapper = livingProcesses().find((facts) => facts.session === facts.pid && startedWith(facts.pid, marks));
-  return wrapper ? { pid: wrapper.pid, startTime: wrapper.startTime, bootId: bootId() } : null;
+  for (let looks = 0; ; looks++) {
+    const pending = execPending();
+    const wrapper = livingProcesses().find((facts) => facts.session === facts.pid && startedWith(facts.pid, marks));
+    if (wrapper) return { pid: wrapper.pid, startTime: wrapper.startTime, bootId: bootId() };
+    if (!pending || looks === MAX_LOOKS) return null;
+    await Bun.sleep(10);
+  }
 }
+
+/** A program may blank its arguments for good: a second is enough for any exec. */
+const MAX_LOOKS = 100;
 
 function marksOf(executionId: string, codeFile: string | undefined): string[] {
   const marks = [`${MARKER}=${executionId}`];

@@ -58,6 +58,23 @@ export function startedWith(pid: number, entries: readonly string[]): boolean {
   return entries.every((entry) => framed.includes(`\0${entry}\0`));
 }
 
+/** Program and arguments, each ended by NUL; empty for what has ended or is in the middle of its exec. */
+export function commandLine(pid: number): string {
+  return readText(`/proc/${pid}/cmdline`) ?? "";
+}
+
+/**
+ * Whether some process is in the middle of its exec. Then the kernel shows neither its arguments nor its environment
+ * yet, and a search for marks that found nothing is to be repeated. (Kernel threads, of session 0, never have any.)
+ */
+export function execPending(): boolean {
+  return livingProcesses().some(({ pid, session }) => session !== 0 && commandLine(pid) === "" && alive(pid));
+}
+
+function alive(pid: number): boolean {
+  return processFacts(pid)?.zombie === false;
+}
+
 function readText(path: string): string | null {
   try {
     return readFileSync(path, "utf8");

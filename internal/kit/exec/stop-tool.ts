@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { signalable } from "./identity.ts";
 import { groupMembers, markedProcesses, membersOf } from "./members.ts";
 import { HAS_PROC } from "./proc.ts";
+import { toolSettled } from "./settled.ts";
 import type { ToolTarget } from "./wait-tool.ts";
 
 /** How a tool is asked to end. Signals go to its process group. */
@@ -44,6 +45,7 @@ export async function stopTool(target: ToolTarget, ladder: Ladder, options: Stop
 
   let by: Rung = "first";
   if (identity && group().length > 0) {
+    await toolSettled(identity, options.clock);
     send.group(identity.pid, ladder.first);
     if (!(await ended(group, ladder.grace_ms, options))) {
       by = "kill";

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { readCode } from "./code-file.ts";
 import { isSame, type ProcessIdentity } from "./identity.ts";
 import { membersOf } from "./members.ts";
+import { execPending } from "./proc.ts";
 
 /** A tool that can be waited for and stopped, by the process that spawned it or by a later one. */
 export interface ToolTarget {
@@ -25,6 +26,8 @@ export interface RunningTool extends ToolTarget {
 
 /** How often a process that is not our child is looked at, in ms. One look is one read of /proc. */
 const LOOK_MS = 100;
+/** Looks for which "nothing found by its marks" is doubted while some process is in its exec. */
+const MAX_PENDING = 10;
 
 /** A tool that an earlier process of ours started, found again by its identity or, without one, by its marks. */
 export function attachTool(target: ToolTarget, clock: Clock = systemClock): RunningTool {
@@ -41,13 +44,14 @@ export async function waitChild(target: ToolTarget, reaped: Promise<number | nul
 
 async function watch(target: ToolTarget, clock: Clock): Promise<ToolExit> {
   const { identity, codeFile, executionId } = target;
-  for (;;) {
+  for (let quiet = 0; ; ) {
     if (identity === null || !isSame(identity)) {
       // Members first, then the code: when none is left, whoever writes it has written it.
+      const pending = identity === null && quiet++ < MAX_PENDING && execPending();
       const members = membersOf(identity, executionId, codeFile);
       const code = readCode(codeFile);
       if (code !== null) return { code, lost: false };
-      if (members.length === 0) return { code: null, lost: true };
+      if (members.length === 0 && !pending) return { code: null, lost: true };
     }
     await clock.sleep(LOOK_MS);
   }
