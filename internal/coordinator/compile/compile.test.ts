@@ -78,12 +78,12 @@ describe("an action", () => {
     expect(plan.override_env_vars).toEqual({});
   });
 
-  test("gives all steps ten minutes and itself one more, unless the file says otherwise", () => {
+  test("gives all steps ten minutes and itself one more; a timeout in the file is the limit of the whole job", () => {
     expect(job.documents.action_config?.timeout).toBe(600_000_000_000);
     expect(job.timeouts.executionMs).toBe(660_000);
     const timed = compile({ job: { ...ACTION, timeout: "2m" }, sources: ACTION_SOURCES }).job;
     expect(timed.documents.action_config?.timeout).toBe(120_000_000_000);
-    expect(timed.timeouts.executionMs).toBe(180_000);
+    expect(timed.timeouts.executionMs).toBe(120_000);
   });
 
   test("names its packed folder by digest, and a git source with a ref that the Go runner takes", () => {

@@ -30,14 +30,13 @@ const EXECUTION_MS: Partial<Record<JobType, number>> = {
 
 /** All steps of an action together, when the job file names no timeout; ours, Nuon's server has no default. */
 export const ACTION_TIMEOUT_MS = 10 * MINUTE;
-/** What an action job gets beyond its steps: fetching, outputs, reports. */
-export const ACTION_MARGIN_MS = MINUTE;
+/** What an action job without a limit of its own gets beyond its steps: fetching, outputs, reports. */
+const ACTION_MARGIN_MS = MINUTE;
 
-/** `wanted` is the job file's `timeout`: of an action the time of its steps, otherwise the execution limit itself. */
+/** `wanted` is the job file's `timeout`: the limit of one execution, whatever the type. */
 export function timeoutsOf(type: JobType, wanted: number | undefined): JobTimeouts {
-  const executionMs =
-    type === "actions-workflow"
-      ? (wanted ?? ACTION_TIMEOUT_MS) + ACTION_MARGIN_MS
-      : (wanted ?? EXECUTION_MS[type] ?? DEFAULT_EXECUTION_MS);
+  const preset =
+    type === "actions-workflow" ? ACTION_TIMEOUT_MS + ACTION_MARGIN_MS : (EXECUTION_MS[type] ?? DEFAULT_EXECUTION_MS);
+  const executionMs = wanted ?? preset;
   return { queueMs: DEFAULT_QUEUE_MS, availableMs: DEFAULT_AVAILABLE_MS, executionMs };
 }
