@@ -1,4 +1,4 @@
-import { type Element, type Pattern, WRAP } from "./forms.ts";
+import { type Pattern, type Spelling, WRAP } from "./forms.ts";
 import { type Match, matchAt, WEAK_CHARS } from "./match.ts";
 
 /** What a scan of some bytes found. Positions count from the first byte given. */
@@ -14,8 +14,8 @@ export interface Scan {
 }
 
 /**
- * The index over all patterns: a map of the two-byte beginnings, so that clean text costs one look-up per byte, and
- * the patterns behind each beginning.
+ * The index over all patterns: a map of the two-byte beginnings, so that clean text costs one look-up per byte, then
+ * one of the three-byte beginnings, so that it stays fast with hundreds of secrets; then the patterns themselves.
  */
 export interface Index {
   add(pattern: Pattern): void;
@@ -23,39 +23,50 @@ export interface Index {
   scan(bytes: Uint8Array, final: boolean, resumed: boolean): Scan;
 }
 
+/** No pattern is shorter: a secret has at least four characters. */
+const HEAD = 3;
+
 export function createIndex(): Index {
   const pairs = new Uint8Array(65536);
-  const byPair = new Map<number, Pattern[]>();
-  const byFirst = new Map<number, Pattern[]>();
+  const triples = new Uint8Array(65536);
+  /** Patterns by the number that their first one, two or three bytes make; the length is the map's. */
+  const byHead = [new Map<number, Pattern[]>(), new Map<number, Pattern[]>(), new Map<number, Pattern[]>()] as const;
   const wrapping: Pattern[] = [];
 
   const add = (pattern: Pattern) => {
     if (pattern.wraps) wrapping.push(pattern);
-    const found = new Set<number>();
-    for (const [first, second] of beginnings(pattern)) {
-      found.add((first << 8) | second);
-      put(byFirst, first, pattern);
-    }
-    for (const pair of found) {
-      pairs[pair] = 1;
-      put(byPair, pair, pattern);
+    for (const head of headsOf(pattern)) {
+      pairs[head >> 8] = 1;
+      triples[slot(head)] = 1;
+      put(byHead[0], head >> 16, pattern);
+      put(byHead[1], head >> 8, pattern);
+      put(byHead[2], head, pattern);
     }
   };
 
   const scan = (bytes: Uint8Array, final: boolean, resumed: boolean): Scan => {
     const sweep = createSweep(bytes, final);
+    const size = bytes.length;
     if (resumed) for (let skip = 1; skip < WEAK_CHARS; skip++) sweep.visit(wrapping, 0, skip);
-    const last = bytes.length - 1;
-    let pair = bytes[0] ?? 0;
-    for (let at = 0; at < last; at++) {
-      pair = ((pair << 8) | (bytes[at + 1] as number)) & 0xffff;
-      if (pairs[pair] === 1) sweep.visit(byPair.get(pair) ?? [], at);
+    let head = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
+    for (let at = HEAD - 1; at < size; at++) {
+      head = ((head << 8) | (bytes[at] as number)) & 0xffffff;
+      if (pairs[head >> 8] === 1 && triples[slot(head)] === 1) {
+        sweep.visit(byHead[2].get(head) ?? [], at - HEAD + 1);
+      }
     }
-    if (last >= 0 && !final) sweep.visit(byFirst.get(bytes[last] ?? 0) ?? [], last);
+    if (!final) {
+      if (size > 1) sweep.visit(byHead[1].get(((bytes[size - 2] ?? 0) << 8) | (bytes[size - 1] ?? 0)) ?? [], size - 2);
+      if (size > 0) sweep.visit(byHead[0].get(bytes[size - 1] ?? 0) ?? [], size - 1);
+    }
     return sweep.result();
   };
 
   return { add, scan };
+}
+
+function slot(head: number): number {
+  return Math.imul(head, 0x9e3779b1) >>> 16;
 }
 
 /** Collects matches in order of their start and merges those that overlap. */
@@ -105,18 +116,26 @@ function before(hits: readonly number[], limit: number): readonly number[] {
   return count === hits.length ? hits : hits.slice(0, count);
 }
 
-function beginnings(pattern: Pattern): Array<[number, number]> {
-  const list: Array<[number, number]> = [];
-  const [first, second] = pattern.elements;
-  const follow: Element = pattern.wraps ? [...(second ?? []), ...WRAP] : (second ?? []);
-  for (const { bytes, fold } of first ?? []) {
-    const heads = bytes.length > 1 ? [bytes[1] ?? 0] : follow.map((next) => next.bytes[0] ?? 0);
-    for (const head of heads) {
-      list.push([bytes[0] ?? 0, head]);
-      if (fold && bytes.length > 1 && head >= 97 && head <= 122) list.push([bytes[0] ?? 0, head - 32]);
+/** Every row of three bytes a match can begin with, as a number. */
+function headsOf(pattern: Pattern): Set<number> {
+  const heads = new Set<number>();
+  const extend = (element: number, head: number, length: number) => {
+    if (length === HEAD) heads.add(head);
+    else {
+      for (const spelling of pattern.elements[element] ?? []) spell(spelling, element + 1, head, length, 0);
+      if (pattern.wraps && element > 0) for (const feed of WRAP) spell(feed, element, head, length, 0);
     }
-  }
-  return list;
+  };
+  const spell = (spelling: Spelling, next: number, head: number, length: number, at: number) => {
+    const byte = spelling.bytes[at];
+    if (byte === undefined || length === HEAD) return extend(next, head, length);
+    spell(spelling, next, (head << 8) | byte, length + 1, at + 1);
+    // Lower-case letters of a folded spelling stand for both cases.
+    if (spelling.fold && byte >= 97 && byte <= 122)
+      spell(spelling, next, (head << 8) | (byte - 32), length + 1, at + 1);
+  };
+  extend(0, 0, 0);
+  return heads;
 }
 
 function put(map: Map<number, Pattern[]>, key: number, pattern: Pattern): void {
