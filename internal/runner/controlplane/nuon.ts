@@ -2,7 +2,7 @@ import { systemClock } from "../../kit/base/clock.ts";
 import { silentLog } from "../../kit/base/system-log.ts";
 import type { Http } from "../../kit/http/http.ts";
 import { ok, type Result } from "../../protocol/errors.ts";
-import { msToNs } from "../../protocol/nuon/base.ts";
+import { NS_PER_MS } from "../../protocol/nuon/base.ts";
 import { type RunnerSettings, runnerSettings } from "../../protocol/nuon/settings.ts";
 import { RETRY } from "../../protocol/retry.ts";
 import { DEFAULT_TIMES } from "../../protocol/times.ts";
@@ -138,7 +138,7 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
       const install = facts?.install_id ?? settings?.metadata?.["install.id"] ?? "-";
       // The Go runner sends the action's id where the run's belongs; servers look at the step alone (2.14).
       const path = `/v1/installs/${encodeURIComponent(install)}/action-workflow-runs/${encodeURIComponent(facts?.action_workflow_id ?? "-")}/steps/${encodeURIComponent(id)}`;
-      const json = { status: step.status, execution_duration: msToNs(step.duration_ms) };
+      const json = { status: step.status, execution_duration: Math.round(step.duration_ms * NS_PER_MS) };
       const send = (retries: AbortSignal) =>
         http.request({
           method: "PUT",

@@ -99,7 +99,7 @@ export function createClaims({ poller, reservations, clock, random, workOf, isKn
     }
     for (;;) {
       if (granted.length > 0 || signal.aborted || clock.monotonic() >= until) break;
-      await clock.sleep(Math.min(nextPollAt, until) - clock.monotonic(), signal);
+      await clock.sleep(Math.max(0, Math.min(nextPollAt, until) - clock.monotonic()), signal);
       if (signal.aborted || clock.monotonic() < nextPollAt) continue;
       grant(await reservations.settle());
       const polled = await poll(wish, signal);
