@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { z } from "zod";
 import { errorBody } from "../../internal/protocol/nuon/base.ts";
+import { decodeLogsRequest, encodeLogsRequest } from "../../internal/protocol/otlp.ts";
 import { unnamedKeys } from "./named-keys.ts";
 import { OPERATIONS, operationOf } from "./operations.ts";
 import { type Exchange, goRunnerExchanges, isRemark, serverExchanges } from "./recordings.ts";
@@ -76,4 +77,20 @@ test("each operation of the protocol is in a recording", () => {
       .map((one) => operationOf(one.method, one.path)),
   );
   expect(Object.keys(OPERATIONS).filter((name) => !seen.has(name))).toEqual([]);
+});
+
+test("a recorded log export decodes and encodes again to the same bytes", () => {
+  const exports = Object.values(recordings)
+    .flat()
+    .filter((one) => operationOf(one.method, one.path) === "logs" && one.status === 201 && one.requestBytes !== null);
+  expect(exports.length).toBeGreaterThan(0);
+  for (const { name, requestBytes } of exports) {
+    const decoded = decodeLogsRequest(requestBytes ?? new Uint8Array());
+    if (!decoded.ok) throw decoded.error;
+    const again = decoded.value.map((logs) => Buffer.from(encodeLogsRequest(logs)));
+    expect({ name, bytes: Buffer.concat(again).toString("hex") }).toEqual({
+      name,
+      bytes: Buffer.from(requestBytes ?? []).toString("hex"),
+    });
+  }
 });
