@@ -66,7 +66,8 @@ export function changeView(store: Store, change: ChangeRow): JobDoc {
     started_at: first?.started_at ?? null,
     finished_at: atOrNull(change.finished_at),
     execution_timeout_ms: last?.execution_timeout_ms ?? 0,
-    outputs: change.apply_job_id === null ? null : (last?.outputs ?? null),
+    // Without anything to change there is no apply job: the plan job read the outputs from the state.
+    outputs: change.apply_job_id === null && change.status !== "finished" ? null : (last?.outputs ?? null),
     workspace: workspaceName(store, change.workspace_id),
   };
 }
