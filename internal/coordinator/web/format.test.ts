@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { agoWords, count, durationWords, elapsedMs } from "./format.ts";
+import { agoWords, count, durationWords, elapsedMs, runningWords } from "./format.ts";
 
 describe("times in words", () => {
   test("a duration is given in the two units that matter", () => {
@@ -15,6 +15,10 @@ describe("times in words", () => {
       [Number.NaN, "0 s"],
     ];
     for (const [ms, words] of cases) expect(durationWords(ms)).toBe(words);
+  });
+
+  test("what still runs is told in whole seconds", () => {
+    expect([0, 999, 4_290, 65_000].map(runningWords)).toEqual(["0 s", "0 s", "4 s", "1 min 05 s"]);
   });
 
   test("a past moment is told from now, and a clock that runs ahead is no negative time", () => {

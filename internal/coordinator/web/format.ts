@@ -14,6 +14,11 @@ export function durationWords(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** The same for what still runs: whole seconds, because tenths that jump by ten say nothing. */
+export function runningWords(ms: number): string {
+  return ms < 10_000 ? `${Math.max(0, Math.floor(ms / 1_000))} s` : durationWords(ms);
+}
+
 /** `just now`, `12 s ago`, `5 min ago`, `3 h ago`, `2 d ago`. A clock that runs ahead of ours is `just now`. */
 export function agoWords(at: string, now: number): string {
   const seconds = Math.floor((now - Date.parse(at)) / 1_000);

@@ -72,6 +72,16 @@ export function reasonWords(reason: string): string {
   return Object.entries(WAITING).find(([name]) => name === reason)?.[1] ?? reason;
 }
 
+/** The wire's operations in words. */
+const OPERATION: Readonly<Record<string, string>> = {
+  exec: "run",
+  build: "build",
+  "create-apply-plan": "plan",
+  "create-teardown-plan": "plan to destroy",
+  "apply-plan": "apply",
+};
+export const operationWords = (operation: string): string => OPERATION[operation] ?? operation;
+
 /** Filters of the job list, in the URL as `?status=`; each stands for the statuses that the list is asked for. */
 export const FILTERS = [
   { id: "", label: "All", statuses: [] },

@@ -68,7 +68,7 @@ export function LogView({ id, log, emptyText }: LogViewProps): JSX.Element {
   const first = Math.max(0, Math.floor(view.top / ROW_HEIGHT) - OVERSCAN);
   const last = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW_HEIGHT) + OVERSCAN);
   return (
-    <div class="log-frame">
+    <div class={log.state === "ended" ? "log-frame log-done" : "log-frame"}>
       <LogTools
         id={id}
         log={log}

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { absoluteTime, agoWords, durationWords, elapsedMs } from "../format.ts";
+import { absoluteTime, agoWords, durationWords, elapsedMs, runningWords } from "../format.ts";
 import { useNow } from "../hooks.ts";
 
 /** "12 s ago", the exact time on hover and for machines. */
@@ -22,7 +22,5 @@ export function Elapsed({ from, to }: ElapsedProps): JSX.Element {
   const now = useNow();
   const ms = elapsedMs(from, to, now);
   if (ms === null) return <span class="faint">–</span>;
-  // A running clock ticks in whole seconds: tenths that jump by ten say nothing.
-  const shown = to === null ? Math.floor(ms / 1_000) * 1_000 : ms;
-  return <span class="number">{shown === 0 && to === null ? "0 s" : durationWords(shown)}</span>;
+  return <span class="number">{to === null ? runningWords(ms) : durationWords(ms)}</span>;
 }

@@ -6,9 +6,8 @@ import { Badge, Glyph } from "../parts/badge.tsx";
 import { CopyButton } from "../parts/copy.tsx";
 import { Ago, Elapsed } from "../parts/time.tsx";
 import { Link, urls } from "../router.tsx";
-import { hasEnded, jobLook, reasonWords } from "../status.ts";
+import { hasEnded, jobLook, operationWords, reasonWords } from "../status.ts";
 import { type Action, AskJob } from "./job-actions.tsx";
-import { operationWords } from "./jobs.tsx";
 
 interface HeadProps {
   readonly job: JobShow;

@@ -8,7 +8,7 @@ import { Badge } from "../parts/badge.tsx";
 import { Command, Empty, Loaded } from "../parts/states.tsx";
 import { Ago, Elapsed } from "../parts/time.tsx";
 import { Link, navigate, place, urls } from "../router.tsx";
-import { FILTERS, hasEnded, jobLook, reasonWords } from "../status.ts";
+import { FILTERS, hasEnded, jobLook, operationWords, reasonWords } from "../status.ts";
 import { useTitle } from "../title.ts";
 
 export function JobsView(): JSX.Element {
@@ -194,12 +194,3 @@ function JobRow({ job }: { readonly job: JobDoc }): JSX.Element {
     </tr>
   );
 }
-
-const OPERATION: Readonly<Record<string, string>> = {
-  exec: "run",
-  build: "build",
-  "create-apply-plan": "plan",
-  "create-teardown-plan": "plan to destroy",
-  "apply-plan": "apply",
-};
-export const operationWords = (operation: string): string => OPERATION[operation] ?? operation;

@@ -3,7 +3,7 @@ import type { JobShow } from "../../../protocol/operator.ts";
 import { durationWords } from "../format.ts";
 import { Badge, Glyph } from "../parts/badge.tsx";
 import { Elapsed } from "../parts/time.tsx";
-import { jobLook, stepLook } from "../status.ts";
+import { jobLook, operationWords, stepLook } from "../status.ts";
 
 type Step = JobShow["steps"][number];
 type Execution = JobShow["executions"][number];
@@ -36,7 +36,8 @@ function StepRow({ step }: { readonly step: Step }): JSX.Element {
       <span class="step-name">{step.name}</span>
       <span class="step-end">
         <span class="step-word">{look.label}</span>
-        {step.exit_code !== null && step.exit_code !== 0 ? `, exit code ${step.exit_code}` : ""}
+        {/* A step that is done may end with another code than 0: terraform says "there are changes" with 2. */}
+        {step.exit_code !== null && step.status !== "finished" ? `, exit code ${step.exit_code}` : ""}
       </span>
       <span class="step-time">
         <StepTime step={step} />
@@ -59,7 +60,7 @@ export function Attempts({ job }: { readonly job: JobShow }): JSX.Element | null
       <h2 id="attempts">Executions</h2>
       <ol class="attempts">
         {job.executions.map((execution) => (
-          <Attempt key={execution.id} execution={execution} />
+          <Attempt key={execution.id} execution={execution} operation={operationOf(job, execution)} />
         ))}
       </ol>
     </section>
@@ -69,10 +70,17 @@ export function Attempts({ job }: { readonly job: JobShow }): JSX.Element | null
 /** Statuses that only an execution has; the others are those of a job. */
 const PHASES = ["pending", "initializing", "cleaning-up"] as const;
 
-function Attempt({ execution }: { readonly execution: Execution }): JSX.Element {
+/** A change has executions of two kinds; a job only of its own. */
+function operationOf(job: JobShow, execution: Execution): string {
+  const own = job.kind === "change" ? job.jobs.find((one) => one.id === execution.job_id) : undefined;
+  return own ? `${operationWords(own.operation)}, ` : "";
+}
+
+function Attempt({ execution, operation }: { readonly execution: Execution; readonly operation: string }): JSX.Element {
   return (
     <li>
       <ExecutionBadge status={execution.status} />
+      {operation}
       <Elapsed from={execution.started_at} to={execution.finished_at} />
       <div class="sub mono">{execution.id}</div>
       {execution.reason === "" ? null : <div class="sub">{execution.reason}</div>}

@@ -1,10 +1,10 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { CHANGE_STATUSES, JOB_STATUSES } from "../../../protocol/enums.ts";
+import { CHANGE_STATUSES, JOB_STATUSES, STEP_STATUSES } from "../../../protocol/enums.ts";
 import type { EventDoc } from "../../../protocol/operator.ts";
 import { absoluteTime, clockTime, count } from "../format.ts";
 import { Glyph } from "../parts/badge.tsx";
-import { jobLook, reasonWords, type Tone } from "../status.ts";
+import { jobLook, reasonWords, stepLook, type Tone } from "../status.ts";
 
 /** Older events are behind a button once there are more. */
 const SHOWN = 30;
@@ -31,32 +31,56 @@ export function Timeline({ events }: { readonly events: readonly EventDoc[] }): 
 }
 
 function Item({ event }: { readonly event: EventDoc }): JSX.Element {
-  const look = lookOf(event.what);
+  const look = lookOf(event);
   return (
     <li>
       <Glyph tone={look.tone} />
       <time dateTime={event.at} title={absoluteTime(event.at)}>
         {clockTime(event.at)}
       </time>
-      <div>
+      <div title={event.why}>
         <span class="what">{look.label}</span>{" "}
         <span class="faint" title={event.by}>
           {actor(event.by)}
         </span>
-        {event.why === "" ? null : <div class="sub">{reasonWords(event.why)}</div>}
+        {look.detail === "" ? null : <div class="sub">{look.detail}</div>}
       </div>
     </li>
   );
 }
 
+interface Look {
+  readonly tone: Tone;
+  readonly label: string;
+  readonly detail: string;
+}
+
 const STATUSES = [...JOB_STATUSES, ...CHANGE_STATUSES];
 
-function lookOf(what: string): { readonly tone: Tone; readonly label: string } {
-  if (what.startsWith("step:")) return { tone: "info", label: `step ${what.slice("step:".length)}` };
+function lookOf({ what, why }: EventDoc): Look {
+  if (what.startsWith("step:")) return stepEvent(what.slice("step:".length), why);
+  if (what.startsWith("refused:")) {
+    return { tone: "warn", label: `refused: ${what.slice("refused:".length)}`, detail: why };
+  }
+  // The id of a lock fills two lines and says nothing here; it is there on hover.
+  if (what === "locked" || what === "unlocked")
+    return { tone: "info", label: what, detail: why.replace(/, lock .*$/, "") };
   const status = STATUSES.find((one) => one === what);
-  if (what.startsWith("refused:")) return { tone: "warn", label: `refused: ${what.slice("refused:".length)}` };
-  return status ? jobLook(status) : { tone: "info", label: what.replaceAll("-", " ") };
+  if (status === undefined) return { tone: "info", label: what.replaceAll("-", " "), detail: why };
+  const { tone, label } = jobLook(status);
+  return { tone: past(tone), label, detail: reasonWords(why) };
 }
+
+/** `why` of a step's event is its status. */
+function stepEvent(name: string, why: string): Look {
+  const status = STEP_STATUSES.find((one) => one === why);
+  if (status === undefined) return { tone: "info", label: `step ${name}`, detail: why };
+  const { tone, label } = stepLook(status);
+  return { tone: past(tone), label: `step ${name} ${label}`, detail: "" };
+}
+
+/** What is in the timeline has happened: nothing in it is going on. */
+const past = (tone: Tone): Tone => (tone === "live" ? "info" : tone);
 
 /** The id of a runner is too long for a line; it is there on hover. */
 const actor = (by: string): string => (by.startsWith("runner:") ? "runner" : by);
