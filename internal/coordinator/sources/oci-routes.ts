@@ -33,8 +33,6 @@ export function sourceRoutes(deps: SourceRouteDeps): Hono {
     return wanted === undefined ? null : sources.manifest(wanted);
   };
 
-  app.get("/", (c) => (reachOf(c) === null ? unauthorized() : c.json({}, 200, VERSION)));
-
   app.on(["GET", "HEAD"], "/sources/:repository/manifests/:reference", (c) => {
     const reach = reachOf(c);
     if (reach === null) return unauthorized();
@@ -62,9 +60,12 @@ export function sourceRoutes(deps: SourceRouteDeps): Hono {
     return size === null ? blobUnknown() : answerBlob(c, digest, Bun.file(sources.blobs.path(hex)), size);
   });
 
-  app.all("*", (c) =>
-    reachOf(c) === null ? unauthorized() : problem(404, "NAME_UNKNOWN", "there is no such repository"),
-  );
+  app.all("*", (c) => {
+    if (reachOf(c) === null) return unauthorized();
+    // The version check stands at `/v2/`, which a mounted app's `/` does not match.
+    const isRoot = /^\/v2\/?$/.test(c.req.path);
+    return isRoot ? c.json({}, 200, VERSION) : problem(404, "NAME_UNKNOWN", "there is no such repository");
+  });
   return app;
 }
 

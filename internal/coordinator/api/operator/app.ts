@@ -19,7 +19,6 @@ const BODY_LIMIT = 16 * 1024 * 1024;
 export function operatorRoutes(deps: OperatorDeps): OpenAPIHono {
   const app = new OpenAPIHono({ defaultHook: explained() });
   app.onError((error) => answerError(error, (text) => deps.log.error("operator request failed", { error: text })));
-  app.notFound((c) => unknownRoute(c.req.path));
   app.get("/openapi.json", (c) => c.json(openApiDocument()));
   app.use("*", adminGuard(deps.adminKey));
   const limit = bodyLimit({ maxSize: BODY_LIMIT, onError: () => problem(413, "usage", TOO_LARGE).getResponse() });
@@ -30,6 +29,8 @@ export function operatorRoutes(deps: OperatorDeps): OpenAPIHono {
   runnerRoutes(app, deps);
   workspaceRoutes(app, deps);
   uploadRoutes(app, deps);
+  // Not by `notFound`: that of a mounted app is never asked.
+  app.all("*", (c) => unknownRoute(c.req.path));
   return app;
 }
 

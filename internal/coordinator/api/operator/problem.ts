@@ -57,6 +57,9 @@ export function explained(schemas: { readonly json?: z.ZodType; readonly query?:
   };
 }
 
+/** A full or busy disk passes: clients shall come back. */
+const STORAGE = /^(SQLITE_(FULL|BUSY|IOERR)|ENOSPC|EDQUOT|EMFILE)/;
+
 /** What any route threw, as an answer. `report` hears of our own defects, with their text that nobody else gets. */
 export function answerError(error: unknown, report: (text: string) => void): Response {
   if (error instanceof RunnerError) return problemOf(error).getResponse();
@@ -64,6 +67,14 @@ export function answerError(error: unknown, report: (text: string) => void): Res
     if (error.res !== undefined) return error.getResponse();
     if (error.status === 413) return problem(413, "usage", "the body is too large").getResponse();
     if (error.status < 500) return problem(400, "usage", error.message || "the request is malformed").getResponse();
+  }
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (STORAGE.test(code)) {
+    report(`${code}: the request could not be stored`);
+    const remedy = "Free space on its disk; then repeat the request.";
+    const answer = problem(503, "environment", "the coordinator cannot write at the moment", remedy).getResponse();
+    answer.headers.set("retry-after", "5");
+    return answer;
   }
   report(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return problem(500, "defect", "the coordinator failed at this request; its log says more").getResponse();
