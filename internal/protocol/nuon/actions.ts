@@ -21,7 +21,7 @@ export const actionStepConfig = z.looseObject({
   references: z.array(z.unknown()).nullish(),
 });
 
-export const actionTriggerConfig = z.looseObject({
+const actionTriggerConfig = z.looseObject({
   ...partFields,
   action_workflow_config_id: str,
   app_id: str,

@@ -6,7 +6,7 @@ import { configRef, connectedGithubVcsConfig, publicGitVcsConfig, vcsConnectionC
 
 /** GET /v1/apps/{app}/config/{app_config} (nuon-runner-api.md 2.15). Runners read the terraform versions and whether helm is set. */
 
-export const sandboxConfig = z.looseObject({
+const sandboxConfig = z.looseObject({
   ...partFields,
   app_config_id: str,
   app_id: str,
@@ -23,7 +23,7 @@ export const sandboxConfig = z.looseObject({
   Refs: z.array(configRef).nullish(),
 });
 
-export const iamPolicy = z.looseObject({
+const iamPolicy = z.looseObject({
   ...partFields,
   app_aws_iam_role_config_id: str,
   app_config_id: str,
@@ -33,7 +33,7 @@ export const iamPolicy = z.looseObject({
   name: str,
 });
 
-export const iamRole = z.looseObject({
+const iamRole = z.looseObject({
   ...partFields,
   app_config_id: str,
   cloudformation_param_name: str,
@@ -48,7 +48,7 @@ export const iamRole = z.looseObject({
   type: str,
 });
 
-export const permissionsConfig = z.looseObject({
+const permissionsConfig = z.looseObject({
   ...partFields,
   app_config_id: str,
   app_id: str,
@@ -59,20 +59,20 @@ export const permissionsConfig = z.looseObject({
   provision_aws_iam_role: iamRole.nullish(),
 });
 
-export const breakGlassConfig = z.looseObject({
+const breakGlassConfig = z.looseObject({
   ...partFields,
   app_config_id: str,
   app_id: str,
   aws_iam_roles: z.array(iamRole).nullish(),
 });
 
-export const policiesConfig = z.looseObject({
+const policiesConfig = z.looseObject({
   ...partFields,
   app_config_id: str,
   app_id: str,
 });
 
-export const appInput = z.looseObject({
+const appInput = z.looseObject({
   ...partFields,
   app_input_id: str,
   default: str,
@@ -91,7 +91,7 @@ export const appInput = z.looseObject({
   source: str,
 });
 
-export const inputGroup = z.looseObject({
+const inputGroup = z.looseObject({
   ...partFields,
   app_input_id: str,
   app_inputs: z.array(appInput).nullish(),
@@ -101,7 +101,7 @@ export const inputGroup = z.looseObject({
   name: str,
 });
 
-export const inputConfig = z.looseObject({
+const inputConfig = z.looseObject({
   ...partFields,
   app_config_id: str,
   app_id: str,
@@ -110,7 +110,7 @@ export const inputConfig = z.looseObject({
   install_inputs: z.array(anyObject).nullish(),
 });
 
-export const runnerConfig = z.looseObject({
+const runnerConfig = z.looseObject({
   ...partFields,
   app_config_id: str,
   app_id: str,
@@ -121,7 +121,7 @@ export const runnerConfig = z.looseObject({
   init_script: str,
 });
 
-export const secretConfig = z.looseObject({
+const secretConfig = z.looseObject({
   ...partFields,
   app_config_id: str,
   app_id: str,
@@ -140,14 +140,14 @@ export const secretConfig = z.looseObject({
   required: bool,
 });
 
-export const secretsConfig = z.looseObject({
+const secretsConfig = z.looseObject({
   ...partFields,
   app_config_id: str,
   app_id: str,
   secrets: z.array(secretConfig).nullish(),
 });
 
-export const stackConfig = z.looseObject({
+const stackConfig = z.looseObject({
   ...partFields,
   app_config_id: str,
   app_id: str,

@@ -4,7 +4,7 @@ import { configRef, connectedGithubVcsConfig, publicGitVcsConfig } from "./vcs.t
 
 /** Component configs of an app config: exactly one of the kinds is set in each connection. */
 
-export const ecrImageConfig = z.looseObject({
+const ecrImageConfig = z.looseObject({
   ...partFields,
   aws_region: str,
   component_config_id: str,
@@ -12,7 +12,7 @@ export const ecrImageConfig = z.looseObject({
   iam_role_arn: str,
 });
 
-export const dockerBuildConfig = z.looseObject({
+const dockerBuildConfig = z.looseObject({
   ...partFields,
   build_args: z.array(z.string()).nullish(),
   component_config_connection_id: str,
@@ -23,7 +23,7 @@ export const dockerBuildConfig = z.looseObject({
   target: str,
 });
 
-export const externalImageConfig = z.looseObject({
+const externalImageConfig = z.looseObject({
   ...partFields,
   aws_ecr_image_config: ecrImageConfig.nullish(),
   component_config_connection_id: str,
@@ -31,7 +31,7 @@ export const externalImageConfig = z.looseObject({
   tag: str,
 });
 
-export const helmConfigJson = z.looseObject({
+const helmConfigJson = z.looseObject({
   chart_name: str,
   namespace: str,
   storage_driver: str,
@@ -41,7 +41,7 @@ export const helmConfigJson = z.looseObject({
   helm_repo_config: z.looseObject({ repo_url: str, chart: str, version: str }).nullish(),
 });
 
-export const helmConfig = z.looseObject({
+const helmConfig = z.looseObject({
   ...partFields,
   chart_name: str,
   component_config_connection_id: str,
@@ -55,7 +55,7 @@ export const helmConfig = z.looseObject({
   values_files: z.array(z.string()).nullish(),
 });
 
-export const jobConfig = z.looseObject({
+const jobConfig = z.looseObject({
   ...partFields,
   args: z.array(z.string()).nullish(),
   cmd: z.array(z.string()).nullish(),
@@ -65,14 +65,14 @@ export const jobConfig = z.looseObject({
   tag: str,
 });
 
-export const kubernetesManifestConfig = z.looseObject({
+const kubernetesManifestConfig = z.looseObject({
   ...partFields,
   component_config_connection_id: str,
   manifest: str,
   namespace: str,
 });
 
-export const terraformModuleConfig = z.looseObject({
+const terraformModuleConfig = z.looseObject({
   ...partFields,
   component_config_connection_id: str,
   connected_github_vcs_config: connectedGithubVcsConfig.nullish(),

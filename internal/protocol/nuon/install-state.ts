@@ -2,14 +2,14 @@ import { z } from "zod";
 import { anyObject, bool, str, stringMap, time } from "./base.ts";
 
 /** The install state that a terraform plan document carries for templates; nothing in it is needed to run the plan. */
-export const orgState = z.looseObject({
+const orgState = z.looseObject({
   id: str,
   name: str,
   populated: bool,
   status: str,
 });
 
-export const appState = z.looseObject({
+const appState = z.looseObject({
   id: str,
   name: str,
   populated: bool,
@@ -17,7 +17,7 @@ export const appState = z.looseObject({
   variables: stringMap,
 });
 
-export const sandboxState = z.looseObject({
+const sandboxState = z.looseObject({
   outputs: z.unknown(),
   populated: bool,
   recent_runs: z.array(anyObject).nullish(),
@@ -26,50 +26,50 @@ export const sandboxState = z.looseObject({
   version: str,
 });
 
-export const inputsState = z.looseObject({
+const inputsState = z.looseObject({
   inputs: stringMap,
   populated: bool,
 });
 
-export const actionWorkflowState = z.looseObject({
+const actionWorkflowState = z.looseObject({
   id: str,
   outputs: z.unknown(),
   populated: bool,
   status: str,
 });
 
-export const actionsState = z.looseObject({
+const actionsState = z.looseObject({
   populated: bool,
   workflows: z.record(z.string(), actionWorkflowState).nullish(),
 });
 
-export const runnerState = z.looseObject({
+const runnerState = z.looseObject({
   id: str,
   populated: bool,
   runner_group_id: str,
   status: str,
 });
 
-export const domainState = z.looseObject({
+const domainState = z.looseObject({
   internal_domain: str,
   populated: bool,
   public_domain: str,
 });
 
-export const awsAccount = z.looseObject({
+const awsAccount = z.looseObject({
   region: str,
 });
 
-export const azureAccount = z.looseObject({
+const azureAccount = z.looseObject({
   location: str,
 });
 
-export const cloudAccount = z.looseObject({
+const cloudAccount = z.looseObject({
   aws: awsAccount.nullish(),
   azure: azureAccount.nullish(),
 });
 
-export const installStackState = z.looseObject({
+const installStackState = z.looseObject({
   checksum: str,
   outputs: stringMap,
   populated: bool,
@@ -79,7 +79,7 @@ export const installStackState = z.looseObject({
   template_url: str,
 });
 
-export const installPartState = z.looseObject({
+const installPartState = z.looseObject({
   id: str,
   inputs: stringMap,
   internal_domain: str,
@@ -89,7 +89,7 @@ export const installPartState = z.looseObject({
   sandbox: sandboxState.nullish(),
 });
 
-export const componentState = z.looseObject({
+const componentState = z.looseObject({
   build_id: str,
   component_id: str,
   install_component_id: str,

@@ -84,7 +84,7 @@ export const terraformDeployBlock = foldedObject({
   plan_json: str,
 });
 
-export const helmDeployBlock = foldedObject({
+const helmDeployBlock = foldedObject({
   cluster_info: clusterInfo.nullish(),
   name: str,
   namespace: str,
@@ -96,7 +96,7 @@ export const helmDeployBlock = foldedObject({
   take_ownership: bool,
 });
 
-export const kubernetesManifestBlock = foldedObject({
+const kubernetesManifestBlock = foldedObject({
   cluster_info: clusterInfo.nullish(),
   namespace: str,
   manifest: str,

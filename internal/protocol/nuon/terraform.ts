@@ -14,7 +14,7 @@ export const lockDocument = foldedObject({
 });
 export type LockDocument = z.infer<typeof lockDocument>;
 
-export const stateResource = z.looseObject({
+const stateResource = z.looseObject({
   module: str,
   mode: str,
   type: str,

@@ -5,12 +5,12 @@ import type { RunnerJob } from "../../protocol/nuon/jobs.ts";
 import type { ExecutionRef, Session, Wish, Work } from "./control-plane.ts";
 
 /** What a claim brings along that later calls need; kept in the execution's 0600 file over a restart. */
-export const nativeSealed = z.looseObject({
+const nativeSealed = z.looseObject({
   instance_id: z.string(),
   credentials: claim.shape.credentials,
   documents: claim.shape.documents,
 });
-export type NativeSealed = z.infer<typeof nativeSealed>;
+type NativeSealed = z.infer<typeof nativeSealed>;
 
 /** The sealed facts of an execution, or null when its file was lost. */
 export function unseal(execution: Pick<ExecutionRef, "sealed">): NativeSealed | null {

@@ -1,22 +1,23 @@
 import { systemClock } from "../../kit/base/clock.ts";
 import { silentLog } from "../../kit/base/system-log.ts";
-import type { Http } from "../../kit/http/http.ts";
 import { ok, type Result } from "../../protocol/errors.ts";
-import { NS_PER_MS } from "../../protocol/nuon/base.ts";
 import { type RunnerSettings, runnerSettings } from "../../protocol/nuon/settings.ts";
 import { RETRY } from "../../protocol/retry.ts";
 import { DEFAULT_TIMES } from "../../protocol/times.ts";
-import type { Announcement, ControlPlane, ExecutionRef, Session, Wish } from "./control-plane.ts";
+import type { Announcement, ControlPlane, ExecutionRef, Session } from "./control-plane.ts";
 import { type DialectOptions, httpOf } from "./dialect-http.ts";
 import { baselineDocuments } from "./documents.ts";
 import { encodeLogBatch } from "./log-export.ts";
 import { beat } from "./nuon/beats.ts";
 import { createClaims } from "./nuon/claims.ts";
-import { factsOf, ttlAt, workOf } from "./nuon/facts.ts";
+import { factsOf, workOf } from "./nuon/facts.ts";
 import { finish } from "./nuon/finish.ts";
 import { createMonitor, type Watched } from "./nuon/monitor.ts";
 import { createOutbox, type Outbox } from "./nuon/outbox.ts";
+import { loadPlan } from "./nuon/plan.ts";
 import { createPoller } from "./nuon/poller.ts";
+import { STATUS, statusWrite, stepWrite } from "./nuon/progress.ts";
+import { lookAtAll } from "./nuon/renew.ts";
 import { createReservations } from "./nuon/reservations.ts";
 import { terraformState } from "./terraform-state.ts";
 
@@ -26,7 +27,6 @@ const LOOK_MS = 2_000;
 const STATUS_PATIENCE_MS = 1_000;
 /** After a drain the beats go on as long as jobs are looked at. */
 const LAST_SIGN_MS = 15_000;
-const STATUS = "status";
 
 /** A Nuon control plane (nuon-runner-api.md, viewpoint S). */
 export function createNuonControlPlane(options: DialectOptions): ControlPlane {
@@ -97,59 +97,15 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
 
     async renew(executions, signal) {
       lastSign = clock.monotonic();
-      const sights = await Promise.all(
-        executions.map(async ({ execution_id }) => {
-          const known = watched.get(execution_id);
-          if (!known) return [];
-          const sight = await monitor.look(known.jobId, signal);
-          return [{ execution_id, sight, ttlMs: ttlAt(known.facts, clock.now()) }];
-        }),
-      );
-      const all = sights.flat();
-      const directives: Wish[] = all
-        .filter(({ sight }) => sight.kind === "cancelled")
-        .map(({ execution_id, sight }) => ({ kind: "cancel", execution_id, reason: sight.why }));
-      const lost = all
-        .filter(({ sight }) => sight.kind === "lost")
-        .map(({ execution_id, sight }) => ({ execution_id, reason: sight.why }));
-      const leases = all.map(({ execution_id, ttlMs }) => ({ execution_id, ttlMs }));
-      return ok({ leases, lost, directives, after: 0 });
+      return ok(await lookAtAll(executions, watched, monitor, clock, signal));
     },
 
-    status(execution, status, signal) {
-      const path = executionPath(execution);
-      const send = (retries: AbortSignal) =>
-        http.request({
-          method: "PATCH",
-          path,
-          tag: "status",
-          json: { status },
-          rule: RETRY.report,
-          decode: "none",
-          signal: AbortSignal.any([signal, retries]),
-          letTryEnd: true,
-        });
-      return outboxOf(execution).put(STATUS, send, STATUS_PATIENCE_MS);
-    },
+    status: (execution, status, signal) =>
+      outboxOf(execution).put(STATUS, statusWrite(http, execution, status, signal), STATUS_PATIENCE_MS),
 
     async workStep(execution, step, id, signal) {
       if (id === undefined || step.status === "pending") return;
-      const facts = factsOf(execution);
-      const install = facts?.install_id ?? settings?.metadata?.["install.id"] ?? "-";
-      // The Go runner sends the action's id where the run's belongs; servers look at the step alone (2.14).
-      const path = `/v1/installs/${encodeURIComponent(install)}/action-workflow-runs/${encodeURIComponent(facts?.action_workflow_id ?? "-")}/steps/${encodeURIComponent(id)}`;
-      const json = { status: step.status, execution_duration: Math.round(step.duration_ms * NS_PER_MS) };
-      const send = (retries: AbortSignal) =>
-        http.request({
-          method: "PUT",
-          path,
-          tag: "step",
-          json,
-          rule: RETRY.report,
-          decode: "none",
-          signal: AbortSignal.any([signal, retries]),
-          letTryEnd: true,
-        });
+      const send = stepWrite(http, { execution, step, id }, settings, signal);
       await outboxOf(execution).put(id, send, STATUS_PATIENCE_MS);
     },
 
@@ -186,27 +142,4 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
     state: (execution) => terraformState({ http, url, jobId: execution.jobId, auth: { token }, ca: options.ca }),
     secrets: () => [token],
   };
-}
-
-function executionPath(execution: ExecutionRef): string {
-  return `/v1/runner-jobs/${encodeURIComponent(execution.jobId)}/executions/${encodeURIComponent(execution.id)}`;
-}
-
-/** The plan's exact text; null for a type that has none. */
-async function loadPlan(http: Http, jobId: string, signal: AbortSignal): Promise<Result<string | null>> {
-  const path = `/v1/runner-jobs/${encodeURIComponent(jobId)}/plan`;
-  const answer = await http.request({ method: "GET", path, rule: RETRY.fetch, decode: "text", signal });
-  if (!answer.ok) return answer.error.status === 404 ? ok(null) : answer;
-  return ok(planText(answer.value.value, answer.value.headers.get("content-type") ?? ""));
-}
-
-/** Some servers send the text as a JSON string (nuon-runner-api.md 2.6). */
-function planText(body: string, type: string): string {
-  if (!type.includes("json") || !body.trimStart().startsWith('"')) return body;
-  try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === "string" ? value : body;
-  } catch {
-    return body;
-  }
 }

@@ -5,7 +5,7 @@ import type { ExecutionRef, Work } from "../control-plane.ts";
 import { groupOf } from "../native-mapping.ts";
 
 /** What later calls for an execution need to know; kept in its 0600 file over a restart. */
-export const nuonFacts = z.looseObject({
+const nuonFacts = z.looseObject({
   /** Before the reservation was sent, our wall clock: never later than the server's creation time. */
   created_ms: z.number(),
   timeout_ms: z.number(),
@@ -24,7 +24,7 @@ export function factsOf(execution: Pick<ExecutionRef, "sealed">): NuonFacts | nu
 const DEFAULT_TIMEOUT_MS = 300_000;
 
 /** The server cuts at creation + execution_timeout; we are done that much earlier, so that the report still counts. */
-export function leaseMs(timeoutMs: number): number {
+function leaseMs(timeoutMs: number): number {
   return timeoutMs - Math.min(10_000, timeoutMs / 10);
 }
 
