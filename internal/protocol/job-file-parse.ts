@@ -10,7 +10,7 @@ export const JOB_FILE_LIMIT = 1024 * 1024;
 const DEPTH_LIMIT = 64;
 
 /** `graceful` (default) drains the runner first, `force` stops it at once. */
-export const shutdownSpec = z.strictObject({ shutdown_type: z.enum(["graceful", "force"]).optional() });
+const shutdownSpec = z.strictObject({ shutdown_type: z.enum(["graceful", "force"]).optional() });
 const emptySpec = z.strictObject({});
 
 /** The work of a job file by the family of its type. `plan`: the exact wire plan, or null for a type without one. */

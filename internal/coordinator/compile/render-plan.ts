@@ -30,7 +30,7 @@ export function sourceRegistry(hex: string): OciRegistry {
 }
 
 /** Repository name of a manifest under `/v2/`. */
-export const sourceRepository = (hex: string): string => `sources/${hex.slice(0, 16)}`;
+const sourceRepository = (hex: string): string => `sources/${hex.slice(0, 16)}`;
 
 /** The exact text a runner gets for one execution. Text without placeholders comes back as it is. */
 export function renderPlan(planText: string, values: PlanValues): string {

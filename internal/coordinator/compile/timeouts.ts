@@ -11,8 +11,8 @@ export interface JobTimeouts {
 }
 
 const MINUTE = 60_000;
-export const DEFAULT_QUEUE_MS = 24 * 60 * MINUTE;
-export const DEFAULT_AVAILABLE_MS = 30_000;
+const DEFAULT_QUEUE_MS = 24 * 60 * MINUTE;
+const DEFAULT_AVAILABLE_MS = 30_000;
 const DEFAULT_EXECUTION_MS = 5 * MINUTE;
 
 /** Types whose execution limit differs from the default of five minutes. */

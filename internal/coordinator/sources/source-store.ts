@@ -7,8 +7,8 @@ import { type BlobFiles, createBlobFiles } from "./blob-files.ts";
 import { EMPTY_CONFIG, hexOf, sha256 } from "./digest.ts";
 
 /** Limits of uploads in bytes. */
-export const BLOB_LIMIT = 512 * 1024 * 1024;
-export const SOURCE_LIMIT = 1024 * 1024 * 1024;
+const BLOB_LIMIT = 512 * 1024 * 1024;
+const SOURCE_LIMIT = 1024 * 1024 * 1024;
 export const MANIFEST_LIMIT = 8 * 1024 * 1024;
 
 export const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";

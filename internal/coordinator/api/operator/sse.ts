@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../../kit/base/clock.ts";
 
 /** A comment at least this often, so that proxies and clients know the connection lives. Milliseconds. */
-export const KEEP_ALIVE_MS = 15_000;
+const KEEP_ALIVE_MS = 15_000;
 
 export interface SseMessage {
   readonly id: string;
