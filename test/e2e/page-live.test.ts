@@ -53,6 +53,28 @@ describe.skipIf(skipWithoutBrowser)("the live log of the page (needs chromium)",
   );
 
   test(
+    "following is paused and taken up again, and each line tells its time on request",
+    async () => {
+      const gate = beds.bed.path("ticks.gate");
+      const script = `n=0\nwhile [ ! -e "${gate}" ]; do n=$((n+1)); echo tick $n; sleep 0.02; done`;
+      const job = await beds.control.submit(actionFile(beds, "ticks", script));
+      const page = await beds.signedIn(`/ui/jobs/${job}`);
+      const top = () => page.locator(".log-box").evaluate((box) => box.scrollTop);
+      await until("the log is taller than its window", async () => (await top()) > 0);
+      await page.getByRole("button", { name: "Pause" }).click();
+      const [held, lines] = [await top(), await page.locator(".log-state").textContent()];
+      await until("more lines came", async () => (await page.locator(".log-state").textContent()) !== lines);
+      expect(await top()).toBe(held);
+      await page.getByRole("button", { name: "Follow" }).click();
+      await until("the newest lines are shown", async () => (await top()) > held);
+      await page.getByLabel("Times").check();
+      expect(await page.locator(".row-time").last().textContent()).toMatch(/^\d{2}:\d{2}:\d{2}$/);
+      writeFileSync(gate, "");
+    },
+    LIMIT,
+  );
+
+  test(
     "a coordinator that is gone is said, and when it is back the log goes on with nothing lost or doubled",
     async () => {
       const gate = beds.bed.path("gone.gate");

@@ -97,6 +97,35 @@ describe.skipIf(skipWithoutBrowser)("how the page looks and is worked (needs chr
   );
 
   test(
+    "ids are copied with one click, and say so",
+    async () => {
+      const page = await beds.signedIn(`/ui/jobs/${job}`, { permissions: ["clipboard-read", "clipboard-write"] });
+      await page.getByRole("button", { name: "Copy the id" }).click();
+      await page.getByText("Copied the id.").waitFor();
+      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(job);
+    },
+    LIMIT,
+  );
+
+  test(
+    "jobs beyond the first hundred are shown on request",
+    async () => {
+      const spec = { steps: [{ name: "work", run: "exit 0" }] };
+      for (let i = 0; i < 105; i++) {
+        const answer = await beds.control.post("/jobs", { job: { type: "actions-workflow", name: `many-${i}`, spec } });
+        expect(answer.status).toBe(200);
+      }
+      const page = await beds.signedIn();
+      await page.getByRole("link", { name: "many-104", exact: true }).waitFor();
+      expect(await page.locator("tbody tr").count()).toBe(100);
+      await page.getByRole("button", { name: "Show older jobs" }).click();
+      await page.getByRole("link", { name: "many-0", exact: true }).waitFor();
+      expect(await page.locator("tbody tr").count()).toBe(106);
+    },
+    LIMIT,
+  );
+
+  test(
     "a key that was taken away leads back to the sign-in and says why",
     async () => {
       const page = await beds.signedIn();

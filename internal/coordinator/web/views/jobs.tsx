@@ -77,13 +77,21 @@ function merge(newest: readonly JobDoc[], older: readonly JobDoc[]): readonly Jo
   return [...newest, ...older.filter((job) => !known.has(job.id))];
 }
 
+const FIRST_JOB = `# job.yaml
+type: actions-workflow
+name: hello
+spec:
+  steps:
+    - name: greet
+      run: echo "hello from $(hostname)"`;
+
 function NoJobs(): JSX.Element {
   return (
     <Empty title="No job yet">
-      <p>Describe the work in a job file and submit it:</p>
-      <Command>
-        {"runner explain actions-workflow     # what a job file looks like\nrunner job submit -f job.yaml --wait"}
-      </Command>
+      <p>Describe the work in a job file:</p>
+      <Command>{FIRST_JOB}</Command>
+      <p>and submit it:</p>
+      <Command>runner job submit -f job.yaml --wait</Command>
     </Empty>
   );
 }

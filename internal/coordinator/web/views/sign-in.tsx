@@ -56,8 +56,8 @@ export function SignIn({ notice, onKey }: SignInProps): JSX.Element {
         </button>
         <div id={`${field}-help`} class="help">
           <p>
-            The coordinator made the first key at its first start, in <code>admin.key</code> in its data folder (
-            <code>runner up</code>: <code>.runner/</code>).
+            The coordinator made the key at its first start: <code>admin.key</code> in its data folder ( with{" "}
+            <code>runner up</code>: <code>.runner/coordinator/</code>).
           </p>
           <p>It stays in this tab only and is forgotten when the tab is closed.</p>
         </div>
