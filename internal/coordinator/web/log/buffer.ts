@@ -26,7 +26,7 @@ export interface LogBuffer {
 }
 
 /** Rows kept in memory; the whole log stays one download away. */
-export const ROW_LIMIT = 200_000;
+const ROW_LIMIT = 200_000;
 /** Dropped in blocks, so that a long log does not move the whole array for each line. */
 const BLOCK = 10_000;
 

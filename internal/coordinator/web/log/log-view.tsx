@@ -7,7 +7,7 @@ import { useFind } from "./use-find.ts";
 import type { LiveLog } from "./use-log.ts";
 
 /** Height of a row in CSS pixels; `log.css` has the same number. */
-export const ROW_HEIGHT = 19;
+const ROW_HEIGHT = 19;
 /** Rows rendered outside of what is seen, so that a fast scroll does not show white. */
 const OVERSCAN = 30;
 

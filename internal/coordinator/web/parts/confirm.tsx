@@ -39,7 +39,7 @@ export function Modal({ title, onClose, children }: ModalProps): JSX.Element {
   );
 }
 
-export interface ConfirmProps {
+interface ConfirmProps {
   readonly title: string;
   /** What will happen, in full: the person decides by this text. */
   readonly children: ComponentChildren;
