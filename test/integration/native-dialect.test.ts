@@ -270,6 +270,23 @@ describe("a session", () => {
     expect(lines.filter((line) => line.includes("ins-other"))).toHaveLength(1);
   });
 
+  test("lost to another instance stops what runs, and claims wait for the runner to be free again", async () => {
+    const server = await coordinator();
+    const { plane, signal, lines } = await connected(server);
+    server.work.push(claimOf(1));
+    server.script("POST /v1/runners/run1/renewals", conflict);
+    const executions = [
+      { execution_id: "run9", epoch: 1, status: "in-progress" as const, phase: "execute", steps: [] },
+    ];
+    const renewed = await plane.renew(executions, signal);
+    expect(renewed.ok && renewed.value.lost.map((one) => one.execution_id)).toEqual(["run9"]);
+    server.script(CLAIMS, conflict);
+    server.script(SESSIONS, conflict);
+    const granted = await plane.claim(wish, signal);
+    expect(granted.ok && granted.value.work).toHaveLength(1);
+    expect(lines.filter((line) => line.includes("ins-other"))).toHaveLength(1);
+  });
+
   for (const status of [401, 403, 404]) {
     test(`refused with ${status} ends at once with what to check`, async () => {
       const server = await coordinator();

@@ -1,5 +1,6 @@
 import { systemClock } from "../../kit/base/clock.ts";
 import { silentLog } from "../../kit/base/system-log.ts";
+import type { HttpFailure } from "../../kit/http/failure.ts";
 import type { Http } from "../../kit/http/http.ts";
 import { fail, ok, RunnerError } from "../../protocol/errors.ts";
 import {
@@ -8,10 +9,11 @@ import {
   completeResponse,
   type RenewRequest,
   renewResponse,
+  sessionConflict,
 } from "../../protocol/native.ts";
 import { RETRY } from "../../protocol/retry.ts";
 import { DEFAULT_TIMES } from "../../protocol/times.ts";
-import type { ControlPlane, ExecutionRef } from "./control-plane.ts";
+import type { Announcement, ControlPlane, ExecutionRef } from "./control-plane.ts";
 import { type DialectOptions, httpOf } from "./dialect-http.ts";
 import { baselineDocuments } from "./documents.ts";
 import { hostFacts } from "./host-facts.ts";
@@ -34,7 +36,7 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
   const http = httpOf(options, url);
   const runnerPath = `/v1/runners/${encodeURIComponent(options.runnerId)}`;
   const completions = completionsOf(http, `${runnerPath}/completions`);
-  const connected = Promise.withResolvers<string>();
+  const connected = Promise.withResolvers<Announcement>();
   const exporter = { runnerId: options.runnerId, version: options.version, schemaUrl: url };
   let holdMs = DEFAULT_TIMES.claim_hold_ms;
   let seen = 0;
@@ -49,16 +51,24 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
       const opened = await openSession({ http, runnerPath, clock, random, log }, announcement, signal);
       if (!opened.ok) return opened;
       holdMs = opened.value.session.times.claim_hold_ms;
-      connected.resolve(announcement.instanceId);
+      connected.resolve(announcement);
       return ok(sessionOf(opened.value.session, opened.value.tookMs));
     },
 
     async claim({ key, slots, after }, signal) {
-      const instance_id = await connected.promise;
+      const announced = await connected.promise;
+      const { instanceId: instance_id } = announced;
       const json: ClaimRequest = { instance_id, key, slots, wait_ms: holdMs, after };
       const rule = { ...RETRY.claim, timeout_ms: RETRY.claim.timeout_ms + holdMs };
       const call = { method: "POST", path: `${runnerPath}/claims`, tag: "claims" } as const;
-      const answer = await http.request({ ...call, json, rule, decode: claimResponse, signal });
+      const ask = () => http.request({ ...call, json, rule, decode: claimResponse, signal });
+      let answer = await ask();
+      while (!answer.ok && answer.error.status === 409) {
+        // The session is another instance's by now, or the coordinator has lost it: announce again, wait if need be.
+        const again = await openSession({ http, runnerPath, clock, random, log }, { ...announced, held: [] }, signal);
+        if (!again.ok) return again;
+        answer = await ask();
+      }
       if (!answer.ok) return answer;
       const { claims, directives, after: now } = answer.value.value;
       seen = Math.max(seen, now);
@@ -67,12 +77,19 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
     },
 
     async renew(executions, signal) {
-      const instance_id = await connected.promise;
+      const { instanceId: instance_id } = await connected.promise;
       const host = await hostFacts(options.stateDir);
       const json: RenewRequest = { instance_id, executions: [...executions], host, after: seen };
       const call = { method: "POST", path: `${runnerPath}/renewals`, tag: "renewals" } as const;
       const answer = await http.request({ ...call, json, rule: RETRY.renew, decode: renewResponse, signal });
-      if (!answer.ok) return answer;
+      if (!answer.ok) {
+        const holder = otherHolder(answer.error, instance_id);
+        if (holder === null) return answer;
+        // Taken over: every lease of this instance went with the session.
+        const reason = `another instance (${holder}) works as this runner`;
+        const lost = executions.map(({ execution_id }) => ({ execution_id, reason }));
+        return ok({ leases: [], lost, directives: [], after: seen });
+      }
       const { tookMs, value } = answer.value;
       seen = Math.max(seen, value.after);
       const leases = value.leases.map((one) => ({ execution_id: one.execution_id, ttlMs: ttlOf(one, tookMs) }));
@@ -90,8 +107,8 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
 
     async complete(execution, completion, cleanup, signal) {
       // Reports may come before the session: the sealed facts know the instance. Where they are lost, the session does.
-      const instance = unseal(execution)?.instance_id ?? (await orAbort(connected.promise, signal));
-      if (instance === null) return fail(new RunnerError("cancelled", "reporting was given up"));
+      const instance = unseal(execution)?.instance_id ?? (await orAbort(connected.promise, signal))?.instanceId;
+      if (instance === undefined) return fail(new RunnerError("cancelled", "reporting was given up"));
       const reported = await completions.report(instance, completion, signal);
       if (!reported.ok) return reported;
       const end = { execution_id: execution.id, epoch: execution.epoch, error: await cleanup() };
@@ -112,6 +129,13 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
       return credentials === undefined ? [token] : [token, credentials.password];
     },
   };
+}
+
+/** Who holds the session instead of us, as a 409 says; null when it names nobody else. */
+function otherHolder(error: HttpFailure, instanceId: string): string | null {
+  const conflict = error.status === 409 ? sessionConflict.safeParse(error.body) : null;
+  const holder = conflict?.data?.holder.instance_id ?? "";
+  return holder === "" || holder === instanceId ? null : holder;
 }
 
 function completionsOf(http: Http, path: string): Completions {
