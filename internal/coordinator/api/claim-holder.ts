@@ -19,89 +19,113 @@ interface Waiter {
   readonly request: ClaimRequest;
   readonly publicUrl: string;
   readonly hungry: boolean;
-  /** Looks again; further calls while one look is under way are one more look. */
-  look(): void;
-  /** Answers empty. */
+  /** Looks for work; a call while a look is under way is one more look after it. */
+  look(): Promise<void>;
+  /** Answers empty, unless a look under way brings something first. */
   end(): void;
+  /** As `end`, and nothing more is granted to it: nobody would read the answer. */
+  abandon(): void;
 }
 
 export function createClaimHolder(deps: RunnerApiDeps): ClaimHolder {
   const { store } = deps;
   const waiters = new Map<string, Waiter>();
   const offJobs = store.wake.onJobs(() => {
-    for (const waiter of waiters.values()) if (waiter.hungry) waiter.look();
+    for (const waiter of waiters.values()) if (waiter.hungry) void waiter.look();
   });
   const offRunner = store.wake.onRunner((runnerId) => {
-    for (const waiter of waiters.values()) if (waiter.runnerId === runnerId) waiter.look();
+    for (const waiter of waiters.values()) if (waiter.runnerId === runnerId) void waiter.look();
   });
 
-  const hold: ClaimHolder["hold"] = (runnerId, request, publicUrl, gone) =>
-    new Promise((resolve, reject) => {
-      const instance = request.instance_id;
-      waiters.get(instance)?.end();
-      let done = false;
-      let looking = false;
-      let again = false;
-      const settle = (answer: ClaimResponse) => {
-        if (done) return;
-        done = true;
-        clearTimeout(timer);
-        gone.removeEventListener("abort", end);
-        if (waiters.get(instance) === waiter) waiters.delete(instance);
-        store.runners.touch(runnerId);
-        resolve(answer);
-      };
-      const end = () => settle({ claims: [], directives: [], after: request.after });
-      const look = async () => {
-        if (done) return;
-        if (looking) {
-          again = true;
-          return;
-        }
-        looking = true;
-        do {
-          again = false;
-          const answer = await take(deps, waiter, () => done);
-          if (answer !== null) settle(answer);
-        } while (again && !done);
-        looking = false;
-        if (request.wait_ms === 0) end();
-      };
-      const fail = (error: unknown) => {
-        end();
-        reject(error);
-      };
-      const timer = setTimeout(end, request.wait_ms);
-      const hungry = Object.values(request.slots).some((free) => free > 0);
-      const waiter: Waiter = { runnerId, request, publicUrl, hungry, look: () => void look().catch(fail), end };
-      gone.addEventListener("abort", end, { once: true });
-      waiters.set(instance, waiter);
-      look().catch((error: unknown) => {
-        done = true;
-        clearTimeout(timer);
-        waiters.delete(instance);
-        reject(error);
-      });
-    });
+  const hold: ClaimHolder["hold"] = async (runnerId, request, publicUrl, gone) => {
+    const { promise, resolve, reject } = Promise.withResolvers<ClaimResponse>();
+    const waiter = createWaiter(deps, { runnerId, request, publicUrl, resolve, reject });
+    waiters.get(request.instance_id)?.abandon();
+    waiters.set(request.instance_id, waiter);
+    gone.addEventListener("abort", waiter.abandon, { once: true });
+    const timer = request.wait_ms === 0 ? undefined : setTimeout(waiter.end, request.wait_ms);
+    try {
+      await waiter.look();
+      if (request.wait_ms === 0) waiter.end();
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      gone.removeEventListener("abort", waiter.abandon);
+      if (waiters.get(request.instance_id) === waiter) waiters.delete(request.instance_id);
+      store.runners.touch(runnerId);
+    }
+  };
 
   return {
     hold,
-    drop: (instanceId) => waiters.get(instanceId)?.end(),
+    drop: (instanceId) => waiters.get(instanceId)?.abandon(),
     stop: () => {
       offJobs();
       offRunner();
-      for (const waiter of [...waiters.values()]) waiter.end();
+      for (const waiter of waiters.values()) waiter.end();
     },
   };
 }
 
+interface WaiterInput {
+  readonly runnerId: string;
+  readonly request: ClaimRequest;
+  readonly publicUrl: string;
+  readonly resolve: (answer: ClaimResponse) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+function createWaiter(deps: RunnerApiDeps, input: WaiterInput): Waiter {
+  const { runnerId, request, publicUrl, resolve, reject } = input;
+  const empty: ClaimResponse = { claims: [], directives: [], after: request.after };
+  let looking = false;
+  let again = false;
+  let ended = false;
+  let abandoned = false;
+  const end = () => {
+    ended = true;
+    if (!looking) resolve(empty);
+  };
+  const waiter: Waiter = {
+    runnerId,
+    request,
+    publicUrl,
+    hungry: Object.values(request.slots).some((free) => free > 0),
+    end,
+    abandon: () => {
+      abandoned = true;
+      end();
+    },
+    look: async () => {
+      again = true;
+      if (looking) return;
+      looking = true;
+      try {
+        while (again && !ended) {
+          again = false;
+          const answer = await take(deps, waiter, () => abandoned);
+          if (answer === null) continue;
+          ended = true;
+          resolve(answer);
+        }
+      } catch (error) {
+        ended = true;
+        reject(error);
+      }
+      looking = false;
+      if (ended) resolve(empty);
+    },
+  };
+  return waiter;
+}
+
 /** One look: claims and wishes in one transaction; null when there is nothing. */
-async function take(deps: RunnerApiDeps, waiter: Waiter, done: () => boolean): Promise<ClaimResponse | null> {
+async function take(deps: RunnerApiDeps, waiter: Waiter, abandoned: () => boolean): Promise<ClaimResponse | null> {
   const { store } = deps;
   const { runnerId, request } = waiter;
   const found = await store.db.group((): { grants: readonly Grant[]; directives: ClaimResponse["directives"] } => {
     // The connection may have gone while this waited for its turn: nothing is granted to nobody.
-    if (done()) return { grants: [], directives: [] };
+    if (abandoned()) return { grants: [], directives: [] };
     const grants = claimJobs(store, {
       runnerId,
       instanceId: request.instance_id,

@@ -17,7 +17,7 @@ import { runnerAt, runnerOf } from "./auth.ts";
 import { readJson } from "./body.ts";
 import { publicUrlOf, type RunnerApiDeps } from "./runner-deps.ts";
 import { badRequest, conflict, notFound } from "./runner-errors.ts";
-import { offeredJobs, openExecution, reachExecution, reachJob } from "./runner-reach.ts";
+import { offerToPoll, openExecution, reachExecution, reachJob } from "./runner-reach.ts";
 import { credentialsOf, executionDocument, jobDocument, jobWithExecutions, settingsDocument } from "./runner-wire.ts";
 
 /** Results may carry a saved plan and its display. */
@@ -95,7 +95,7 @@ export function jobRoutes(deps: RunnerApiDeps): Hono {
     const status = c.req.query("status") ?? "available";
     if (status !== "available" && status !== "unknown") return c.json([]);
     const known = store.runners.get(id) ?? runner.value;
-    const jobs = offeredJobs(store, known, group.success ? group.data : null);
+    const jobs = offerToPoll(store, known, group.success ? group.data : null);
     return c.json(jobs.map((job) => jobDocument(job, id)));
   });
 

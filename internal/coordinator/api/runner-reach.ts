@@ -3,6 +3,7 @@ import { hasRoom, obstacleOf } from "../queue/evaluate.ts";
 import type { KnownRunner } from "../store/runner-registry.ts";
 import type { ExecutionRow, JobRow, LogStreamRow, WorkspaceRow } from "../store/statements.ts";
 import type { Store } from "../store/store.ts";
+import { setAvailable } from "../store/transitions/offer.ts";
 import { jobView, runnerView, runningNow } from "../store/views.ts";
 
 /** A token reaches its own jobs, plans, streams and workspaces; what it does not reach does not exist for it. */
@@ -69,22 +70,30 @@ export function openExecution(store: Store, runner: KnownRunner, jobId: string):
   return store.sql.openOfJob.all(jobId).find((execution) => execution.runner_id === runner.row.id) ?? null;
 }
 
-/** The job a Go runner may reserve now: the oldest of all groups it polls, and only when it works on nothing else. */
-export function offeredJobs(store: Store, runner: KnownRunner, group: JobGroup | null): JobRow[] {
+/**
+ * The job a Go runner may reserve now: the oldest of all groups it polls, and only when it works on nothing else. A
+ * waiting job becomes available with it.
+ */
+export function offerToPoll(store: Store, runner: KnownRunner, group: JobGroup | null): JobRow[] {
   const view = { ...runnerView(store, runner), live: true };
   const running = runningNow(store);
-  const available = store.db.prepare<JobRow, [string]>(
-    "SELECT * FROM jobs WHERE status = 'available' AND parked = 0 AND (runner_id IS NULL OR runner_id = ?) ORDER BY rowid LIMIT 500",
-  );
-  const fitting = available
-    .all(runner.row.id)
-    .filter((job) => obstacleOf(jobView(job), view) === null && hasRoom(job.job_group, view, running));
-  const next = [
-    fitting.find((job) => job.job_group !== "management"),
-    fitting.find((job) => job.job_group === "management"),
-  ];
-  return next.filter((job) => job !== undefined).filter((job) => group === null || job.job_group === group);
+  return store.db.transaction(() => {
+    const fitting = store.sql.waiting
+      .all(POLL_LOOKS_AT)
+      .filter((job) => obstacleOf(jobView(job), view) === null && hasRoom(job.job_group, view, running));
+    const next = [
+      fitting.find((job) => job.job_group !== "management"),
+      fitting.find((job) => job.job_group === "management"),
+    ];
+    const offered = next.filter((job) => job !== undefined).filter((job) => group === null || job.job_group === group);
+    return offered.map((job) => {
+      if (job.status === "queued") setAvailable(store, job);
+      return { ...job, status: "available" as const, reason: "" };
+    });
+  });
 }
+
+const POLL_LOOKS_AT = 500;
 
 function ran(store: Store, runner: KnownRunner, jobId: string): boolean {
   return store.sql.executionsOfJob.all(jobId).some((execution) => execution.runner_id === runner.row.id);

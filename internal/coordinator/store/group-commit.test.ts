@@ -36,3 +36,17 @@ test("a transaction that throws leaves nothing, and the next one works", () => {
   db.transaction(() => db.transaction(() => put("b")));
   expect(keys()).toEqual(["b"]);
 });
+
+test("a full disk refuses the writes of its turn with its own words, and the next ones work when there is room", async () => {
+  const { db, put, keys } = counter();
+  const pages = db.prepare<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count ?? 0;
+  db.prepare(`PRAGMA max_page_count = ${pages}`).get();
+  const large = db.group(() => put("x".repeat(1_000_000)));
+  const small = db.group(() => put("small"));
+  await expect(large).rejects.toThrow("full");
+  await Promise.allSettled([small]);
+  db.prepare("PRAGMA max_page_count = 1000000").get();
+  await db.group(() => put("later"), "full");
+  expect(keys()).toContain("later");
+  expect(keys().some((key) => key.startsWith("xx"))).toBe(false);
+});

@@ -11,31 +11,31 @@ interface Waiting {
 /**
  * Transactions and group commit over one connection. Bodies queued in one event-loop turn share one transaction and
  * one fsync; each runs in its own savepoint, so one that throws takes only its own writes with it.
+ *
+ * The connection runs with synchronous = NORMAL; `syncWal` after the commit is what FULL would add. This way a nested
+ * body can ask for it too, which a PRAGMA inside a transaction cannot.
  */
-export function createGroupCommit(raw: Database) {
+export function createGroupCommit(raw: Database, syncWal: () => void) {
   let open = false;
+  let wanted: Durability = "normal";
   let effects: (() => void)[] = [];
   let waiting: Waiting[] = [];
   let scheduled = false;
-  let synchronous: Durability = "full";
 
-  const begin = (durability: Durability) => {
-    if (durability !== synchronous) {
-      raw.exec(durability === "full" ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-      synchronous = durability;
-    }
-    raw.exec("BEGIN IMMEDIATE");
-    open = true;
+  const commit = () => {
+    const full = wanted === "full";
+    raw.exec("COMMIT");
+    open = false;
+    wanted = "normal";
+    if (full) syncWal();
   };
 
-  const end = (statement: "COMMIT" | "ROLLBACK") => {
-    try {
-      raw.exec(statement);
-    } finally {
-      // A failed COMMIT (disk full) leaves the transaction open: without the rollback every later BEGIN would fail.
-      if (raw.inTransaction) raw.exec("ROLLBACK");
-      open = false;
-    }
+  const rollback = () => {
+    // SQLite has rolled back by itself after some errors (a full disk); a failed COMMIT leaves the transaction open.
+    if (raw.inTransaction) raw.exec("ROLLBACK");
+    open = false;
+    wanted = "normal";
+    effects = [];
   };
 
   const runEffects = () => {
@@ -45,15 +45,16 @@ export function createGroupCommit(raw: Database) {
   };
 
   const transaction = <T>(body: () => T, durability: Durability = "normal"): T => {
+    if (durability === "full") wanted = "full";
     if (open) return body();
-    begin(durability);
+    raw.exec("BEGIN IMMEDIATE");
+    open = true;
     let value: T;
     try {
       value = body();
-      end("COMMIT");
+      commit();
     } catch (error) {
-      effects = [];
-      if (open) end("ROLLBACK");
+      rollback();
       throw error;
     }
     runEffects();
@@ -68,6 +69,8 @@ export function createGroupCommit(raw: Database) {
       raw.exec("RELEASE one");
       return settle;
     } catch (error) {
+      // Nothing is left of the transaction, so nobody's writes are.
+      if (!raw.inTransaction) throw error;
       effects.length = mark;
       raw.exec("ROLLBACK TO one; RELEASE one");
       return () => item.reject(error);

@@ -93,6 +93,8 @@ export function createRunnerRegistry(db: Db, clock: Clock, times: Times): Runner
       cache = null;
     },
     flush: () => {
+      // Read again once a second: another process may share the folder (run-local).
+      cache = null;
       if (dirty.size === 0) return;
       db.transaction(() => {
         for (const id of dirty) {
@@ -101,7 +103,6 @@ export function createRunnerRegistry(db: Db, clock: Clock, times: Times): Runner
         }
       });
       dirty.clear();
-      cache = null;
     },
   };
 }

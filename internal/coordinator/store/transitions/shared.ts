@@ -4,12 +4,20 @@ import type { Store } from "../store.ts";
 import type { Refusal } from "../types.ts";
 
 /** Types whose side effects cannot be fenced: once begun they are never given to another runner by themselves. */
-const PARKED_TYPES: readonly string[] = ["helm-chart-deploy", "kubernetes-manifest-deploy", "runner-helm"];
+const CHANGING_TYPES: readonly string[] = [
+  "terraform-deploy",
+  "sandbox-terraform",
+  "runner-terraform",
+  "helm-chart-deploy",
+  "runner-helm",
+  "kubernetes-manifest-deploy",
+  "job-deploy",
+];
 
-/** A change of real infrastructure: a lost lease parks it (DESIGN invariant 6). */
+/** A change of real infrastructure: a lost lease parks it (DESIGN invariant 6). A plan changes nothing. */
 export function changesTheWorld(job: JobRow): boolean {
-  if (job.operation === "create-apply-plan" || job.operation === "create-teardown-plan") return false;
-  return job.operation === "apply-plan" || PARKED_TYPES.includes(job.type);
+  const plans = job.operation === "create-apply-plan" || job.operation === "create-teardown-plan";
+  return !plans && CHANGING_TYPES.includes(job.type);
 }
 
 /** Records the refusal in the timeline and answers it. */
