@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import type { Values } from "../internal/config/settings.ts";
 import { startCoordinator } from "../internal/coordinator/start.ts";
 import { EXIT, RunnerError } from "../internal/protocol/errors.ts";
-import { DEFAULT_TIMES } from "../internal/protocol/times.ts";
+import type { Times } from "../internal/protocol/times.ts";
 import type { Command } from "./lib/context.ts";
 import { stateBase } from "./lib/folders.ts";
 import { readFile } from "./lib/read-file.ts";
@@ -30,7 +31,7 @@ export const coordinator: Command = async (context) => {
       adminKeyFile,
       publicUrl: values.publicUrl,
       tls: tlsCert && tlsKey ? { cert: readFile(tlsCert, "TLS certificate"), key: readFile(tlsKey, "TLS key") } : null,
-      times: DEFAULT_TIMES,
+      times: timesOf(values),
       exclusive: true,
     },
     { log },
@@ -41,3 +42,18 @@ export const coordinator: Command = async (context) => {
   await server.stop();
   return EXIT.done;
 };
+
+function timesOf(values: Values): Times {
+  const { lease, renew, claimHold, suspect, offline } = values;
+  if (renew * 2 > lease) {
+    throw new RunnerError("usage", "--renew is more than half of --lease", {
+      remedy: "Renew at a third of the lease.",
+    });
+  }
+  if (suspect <= claimHold || offline <= suspect) {
+    throw new RunnerError("usage", "--claim-hold, --suspect and --offline must grow in this order", {
+      remedy: "An idle runner is heard once per hold; with the defaults it is 25s, 35s, 60s.",
+    });
+  }
+  return { lease_ms: lease, renew_ms: renew, claim_hold_ms: claimHold, suspect_ms: suspect, offline_ms: offline };
+}

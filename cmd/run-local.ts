@@ -6,9 +6,10 @@ import { newId } from "../internal/protocol/ids.ts";
 import { runnerCreated } from "../internal/protocol/operator.ts";
 import { type Outputs, writeOutputs } from "./lib/clear-outputs.ts";
 import type { Command, Context } from "./lib/context.ts";
-import { runLocalJob } from "./lib/local-job.ts";
+import { type LocalDone, runLocalJob } from "./lib/local-job.ts";
 import { startLocalPlane } from "./lib/local-plane.ts";
 import { writeQuickstart } from "./lib/quickstart.ts";
+import { onStop } from "./lib/signals.ts";
 import { type JobInput, readJob } from "./lib/submit.ts";
 import { runAgainst } from "./run.ts";
 
@@ -40,12 +41,17 @@ async function runAll(context: Context, files: readonly string[]): Promise<ExitC
   return worst;
 }
 
+/** Told to stop before the job was handed over. */
+const NOTHING: LocalDone = { code: EXIT.cancelled, outputs: {}, abandoned: false };
+
 /** One job through a coordinator and a runner of its own; Terraform state and logs stay in `.runner` beside the file. */
 async function runOne(context: Context, job: JobInput) {
   const home = join(job.folder, ".runner");
   const run = newId("instance");
   const stateDir = join(home, "runs", run);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const interrupted = new AbortController();
+  const stop = onStop([() => interrupted.abort()]);
   const plane = await startLocalPlane(context, {
     host: "127.0.0.1",
     port: 0,
@@ -53,10 +59,10 @@ async function runOne(context: Context, job: JobInput) {
     stateDir,
     exclusive: false,
     identity: (client) => client.make("/runners", runnerCreated, { name: run }),
-    signal: new AbortController().signal,
+    signal: interrupted.signal,
   });
   try {
-    const done = await runLocalJob(context, plane, job);
+    const done = interrupted.signal.aborted ? NOTHING : await runLocalJob(context, plane, job);
     plane.runner.drain("the job is done");
     await plane.runner.ended;
     await plane.client.send("DELETE", `/runners/${plane.runnerId}`);
@@ -67,6 +73,7 @@ async function runOne(context: Context, job: JobInput) {
     throw error;
   } finally {
     await plane.stop("run-local ends");
+    stop();
   }
 }
 

@@ -19,8 +19,8 @@ export const up: Command = async (context) => {
   const home = stateDir ?? join(context.cwd, ".runner");
   const dataDir = join(home, "coordinator");
   mkdirHome(home);
-  const starting = new AbortController();
-  const early = onStop([() => starting.abort()]);
+  const interrupted = new AbortController();
+  const stop = onStop([() => interrupted.abort()]);
   const plane = await startLocalPlane(context, {
     host: listen.host,
     port: await nextFreePort(listen.host, listen.port),
@@ -28,24 +28,24 @@ export const up: Command = async (context) => {
     stateDir: join(home, "runner"),
     exclusive: true,
     identity: (client) => identityIn(join(home, "identity.json"), client),
-    signal: starting.signal,
+    signal: interrupted.signal,
   });
-  early();
   const keyFile = relative(context.cwd, join(dataDir, "admin.key"));
   context.say(`runner ${context.version} is up: ${plane.url}\nThe page asks for the admin key; it is in ${keyFile}\n`);
-  const code = await quickstart(context, plane, join(home, "quickstart"));
-  if (once || code === EXIT.cancelled) {
-    await plane.stop("the quickstart is done");
-    return code;
+  const code = await quickstart(context, plane, join(home, "quickstart"), interrupted.signal);
+  stop();
+  if (once || interrupted.signal.aborted) {
+    await plane.stop("the quickstart is over");
+    return interrupted.signal.aborted ? EXIT.cancelled : code;
   }
-  return serve(context, plane);
+  context.say(`\nThe coordinator goes on at ${plane.url}. Ctrl-C ends it. More work:`);
+  context.say(`  export RUNNER_COORDINATOR_URL=${plane.url} RUNNER_ADMIN_KEY_FILE=${join(dataDir, "admin.key")}`);
+  context.say("  runner job submit -f job.yaml --wait");
+  return serve(plane);
 };
 
 /** Runs until told to stop: Ctrl-C cancels what runs, SIGTERM lets it end. */
-async function serve(context: Context, plane: LocalPlane): Promise<ExitCode> {
-  context.say(`\nThe coordinator goes on at ${plane.url}. Ctrl-C ends it. More work:`);
-  context.say(`  export RUNNER_COORDINATOR_URL=${plane.url} RUNNER_ADMIN_KEY=$(cat …/admin.key)`);
-  context.say("  runner job submit -f job.yaml --wait");
+async function serve(plane: LocalPlane): Promise<ExitCode> {
   const stop = onStop([plane.runner.drain, plane.runner.cancel, plane.runner.abandon], 1);
   const code = await plane.runner.ended;
   await plane.stop("stopped");
@@ -53,11 +53,19 @@ async function serve(context: Context, plane: LocalPlane): Promise<ExitCode> {
   return code;
 }
 
-async function quickstart(context: Context, plane: LocalPlane, folder: string): Promise<ExitCode> {
+async function quickstart(
+  context: Context,
+  plane: LocalPlane,
+  folder: string,
+  interrupted: AbortSignal,
+): Promise<ExitCode> {
+  if (interrupted.aborted) return EXIT.cancelled;
   const files = writeQuickstart(folder);
   const action = await runLocalJob(context, plane, await readJob(files.action, context.cwd));
   if (action.code !== EXIT.done) return action.code;
-  const missing = await missingTerraform(context);
+  const aborted = new Promise<null>((resolve) => interrupted.addEventListener("abort", () => resolve(null)));
+  const missing = await Promise.race([missingTerraform(context), aborted]);
+  if (interrupted.aborted) return EXIT.cancelled;
   if (missing) {
     context.say(`\nThe terraform part of the quickstart is left out: ${missing.message}`);
     if (missing.remedy) context.say(`  → ${missing.remedy}`);

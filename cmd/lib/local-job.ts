@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import type { ExitCode } from "../../internal/protocol/errors.ts";
+import { EXIT, type ExitCode } from "../../internal/protocol/errors.ts";
 import type { JobShow } from "../../internal/protocol/operator.ts";
 import { awaitJob } from "./await-job.ts";
 import type { Outputs } from "./clear-outputs.ts";
@@ -19,30 +19,28 @@ export interface LocalDone {
 
 /** Runs one job on a local plane and prints its end. Ctrl-C cancels it, again stops it, a third time leaves it. */
 export async function runLocalJob(context: Context, plane: LocalPlane, job: JobInput): Promise<LocalDone> {
-  const id = await submitJob(plane.client, job, { env: context.env, runner: plane.runnerId });
   const left = new AbortController();
-  const stop = onStop([
-    (why) => {
-      context.say("cancelling");
-      void plane.client.send("POST", `/jobs/${id}/cancel`, { reason: why }).catch(() => plane.runner.cancel(why));
-    },
-    plane.runner.cancel,
-    (why) => {
-      plane.runner.abandon(why);
-      left.abort();
-    },
-  ]);
+  let id: string | null = null;
+  let wanted: string | null = null;
+  const cancel = (why: string) => {
+    context.say("cancelling");
+    wanted = why;
+    if (id) void plane.client.send("POST", `/jobs/${id}/cancel`, { reason: why }).catch(() => plane.runner.cancel(why));
+  };
+  const leave = (why: string) => {
+    plane.runner.abandon(why);
+    left.abort();
+  };
+  const stop = onStop([cancel, plane.runner.cancel, leave]);
   try {
+    id = await submitJob(plane.client, job, { env: context.env, runner: plane.runnerId });
+    if (wanted !== null) cancel(wanted);
     const approve = approver(context, plane, id);
     const end = await awaitJob(context, plane.client, id, { onJob: approve, signal: left.signal });
-    context.out(
-      context.values.json ? JSON.stringify(summaryOf(end)) : summaryText(end, painter(context.terminal.colour)),
-    );
-    return {
-      code: left.signal.aborted ? 5 : exitOf(end.status),
-      outputs: clear(end, plane),
-      abandoned: left.signal.aborted,
-    };
+    const { colour } = context.terminal;
+    context.out(context.values.json ? JSON.stringify(summaryOf(end)) : summaryText(end, painter(colour)));
+    const abandoned = left.signal.aborted;
+    return { code: abandoned ? EXIT.cancelled : exitOf(end.status), outputs: clear(end, plane), abandoned };
   } finally {
     stop();
   }
