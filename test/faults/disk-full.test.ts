@@ -45,7 +45,7 @@ describe.skipIf(!mounts && process.env.CI !== "true")("a state file system of 2 
 
   test("below --min-free no work is taken; with room again it is", async () => {
     mkdirSync(`${disk}/state`, { recursive: true });
-    const runner = await addRunner(bed, control, { stateDir: `${disk}/state`, flags: ["--min-free", "512KiB"] });
+    const runner = await addRunner(bed, control, { stateDir: `${disk}/state`, flags: ["--min-free", "1MiB"] });
     await until("the runner is online", async () => (await control.runners())[0]?.contact === "online");
     writeFileSync(`${disk}/filler`, new Uint8Array(1_200_000));
     await runner.restart();

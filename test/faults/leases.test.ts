@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { addRunner, type Control, startControl } from "./lib/control.ts";
 import { action, terraform } from "./lib/jobs.ts";
-import { type Bed, makeBed, until } from "./lib/processes.ts";
+import { type Bed, isAlive, makeBed, until } from "./lib/processes.ts";
 
 /** Leases are short here so that losing one takes seconds; the rules are the same. */
-const SHORT = ["--lease", "3s", "--renew", "1s", "--suspect", "3s", "--offline", "5s"];
+const SHORT = ["--lease", "3s", "--renew", "1s", "--claim-hold", "2s", "--suspect", "3s", "--offline", "5s"];
 
 let bed: Bed;
 let control: Control;
@@ -19,7 +18,7 @@ describe("a lost lease", () => {
   test("an action goes to another runner; the first one stops its tool and writes nothing more", async () => {
     const first = await addRunner(bed, control, { name: "first" });
     const sample = action(bed, {
-      wait: true,
+      attempts: 2,
       body: `echo "begin $$" >> "${bed.path("act.trace")}"\nwhile [ ! -e "${bed.path("act.gate")}" ]; do sleep 0.05; done\necho worked >> "${bed.path("act.trace")}"\n`,
     });
     const job = await control.submit(sample.file);
@@ -95,11 +94,3 @@ describe("two processes, one identity", () => {
     expect(runner.proc.stderr()).toContain("RUNNER_API_TOKEN");
   }, 60_000);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-}

@@ -99,8 +99,11 @@ export async function startControl(
         `the job ${job} has ended`,
         async () => {
           const doc = await control.show(job).catch(() => null);
-          const cleaned = doc?.executions.every((one) =>
-            doc.events.some((event) => event.what === "cleanup" && event.execution_id === one.id),
+          // An execution whose lease was lost reports nothing more, so only the last one of each job tells its cleanup.
+          const last =
+            doc?.jobs.map((one) => doc.executions.findLast((execution) => execution.job_id === one.id)) ?? [];
+          const cleaned = last.every(
+            (one) => !one || doc?.events.some((event) => event.what === "cleanup" && event.execution_id === one.id),
           );
           return doc && TERMINAL.includes(doc.status) && cleaned ? doc : null;
         },

@@ -12,7 +12,7 @@ export interface Sample {
 
 export function action(
   bed: Bed,
-  options: { name?: string; wait?: boolean; timeout?: string; grace?: string; body?: string } = {},
+  options: { name?: string; wait?: boolean; timeout?: string; grace?: string; body?: string; attempts?: number } = {},
 ): Sample {
   const name = options.name ?? "act";
   const trace = bed.path(`${name}.trace`);
@@ -24,7 +24,7 @@ export function action(
   const indent = (text: string) => text.replace(/^/gm, "        ").trimEnd();
   writeFileSync(
     bed.path(`${name}.yaml`),
-    `type: actions-workflow\nname: ${name}\n${options.timeout ? `timeout: ${options.timeout}\n` : ""}${options.grace ? `cancel_grace: ${options.grace}\n` : ""}spec:\n  steps:\n    - name: first\n      run: |\n${indent(body)}\n    - name: second\n      run: |\n        echo second >> "${trace}"\n        echo "line two"\n`,
+    `type: actions-workflow\nname: ${name}\n${options.timeout ? `timeout: ${options.timeout}\n` : ""}${options.grace ? `cancel_grace: ${options.grace}\n` : ""}${options.attempts ? `retry: { attempts: ${options.attempts} }\n` : ""}spec:\n  steps:\n    - name: first\n      run: |\n${indent(body)}\n    - name: second\n      run: |\n        echo second >> "${trace}"\n        echo "line two"\n`,
   );
   return sample(bed.path(`${name}.yaml`), trace, gate);
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -101,7 +101,6 @@ export function makeBed(): Bed {
 
 /** Tools that a killed runner left alive: processes whose environment names a file below `root`. */
 function markedBelow(root: string): number[] {
-  const { readdirSync } = require("node:fs") as typeof import("node:fs");
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
@@ -134,4 +133,13 @@ export function freePort(): number {
   const { port } = server;
   server.stop(true);
   return port;
+}
+
+/** Lives, and is not a zombie that nobody reaped. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
 }

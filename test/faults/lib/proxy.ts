@@ -77,14 +77,16 @@ export function startProxy(target: string): FaultProxy {
           await (await forward(request, body)).arrayBuffer();
           return new Response("gateway timeout", { status: 504 });
         case "cut":
+          // The announced length never comes: the connection ends in mid-body.
           return new Response(
             new ReadableStream({
-              start(controller) {
+              async pull(controller) {
                 controller.enqueue(new TextEncoder().encode('{"cl'));
-                controller.error(new Error("cut"));
+                await Bun.sleep(20);
+                controller.close();
               },
             }),
-            { status: 200, headers: { "Content-Type": "application/json" } },
+            { status: 200, headers: { "Content-Type": "application/json", "Content-Length": "5000" } },
           );
         case "slow":
           await Bun.sleep(fault.ms ?? 3_000);
