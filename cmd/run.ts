@@ -24,7 +24,7 @@ export async function runAgainst(context: Context, stateDir: string) {
   try {
     const runner = await startRunnerHalf(
       context,
-      { apiUrl, runnerId, token, dialect: values.dialect, mode: values.mode, stateDir, log },
+      { apiUrl, runnerId, token, dialect: values.dialect, mode: values.mode, stateDir, log, local: false },
       connecting.signal,
     );
     stop();

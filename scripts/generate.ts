@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { settingsTable } from "../internal/config/help.ts";
+import { openApiDocument } from "../internal/coordinator/api/operator/openapi.ts";
 import { ROOT } from "./lib/spawn.ts";
 
 /**
@@ -26,6 +27,8 @@ for (const [file, name, make] of PARTS) {
   if (from < 0 || to < 0) throw new Error(`${file} has no place for ${name}`);
   put(file, text.slice(0, from + begin.length) + make() + text.slice(to));
 }
+
+put("docs/openapi.json", `${JSON.stringify(openApiDocument(), null, 2)}\n`);
 
 if (checking && outOfStep.length > 0) {
   console.error(`out of step: ${outOfStep.join(", ")}\n  → Run npm run generate and commit what it wrote.`);

@@ -65,6 +65,7 @@ export async function startLocalPlane(context: Context, options: LocalPlaneOptio
         mode: "all",
         stateDir: options.stateDir,
         log,
+        local: true,
         wrap: (controlPlane) => keepOutputs(controlPlane, outputs),
       },
       options.signal,

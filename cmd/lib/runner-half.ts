@@ -4,11 +4,11 @@ import { connectControlPlane } from "../../internal/runner/controlplane/connect.
 import type { ControlPlane } from "../../internal/runner/controlplane/control-plane.ts";
 import { registry } from "../../internal/runner/handlers/registry.ts";
 import type { RunnerProcess } from "../../internal/runner/runner.ts";
+import { createSources } from "../../internal/runner/sources.ts";
 import { startRunner } from "../../internal/runner/start.ts";
 import { slotsFor } from "./concurrency.ts";
 import type { Context } from "./context.ts";
 import { readFile } from "./read-file.ts";
-import { sourceFetcher } from "./source-fetcher.ts";
 import { toolsFor } from "./tools.ts";
 
 /** A runner to start in this process. */
@@ -20,6 +20,8 @@ export interface RunnerHalf {
   readonly mode: RunnerMode;
   readonly stateDir: string;
   readonly log: SystemLog;
+  /** Works for the person who started it: job files may name repositories of this machine. */
+  readonly local: boolean;
   /** May wrap the control plane. */
   readonly wrap?: (controlPlane: ControlPlane) => ControlPlane;
 }
@@ -56,7 +58,12 @@ export async function startRunnerHalf(context: Context, half: RunnerHalf, signal
       controlPlane: half.wrap?.(controlPlane) ?? controlPlane,
       handlers: registry,
       tools,
-      sources: sourceFetcher({ env: tools.env, ca }),
+      sources: createSources({
+        apiUrl: half.apiUrl,
+        allowFileUrls: half.local,
+        tools,
+        ...(ca === undefined ? {} : { ca }),
+      }),
       log: half.log,
     },
   );
