@@ -1,4 +1,3 @@
-// biome-ignore lint/style/noRestrictedImports: the test runner is no I/O of the queue
 import { describe, expect, test } from "bun:test";
 import { evaluate, type JobView, pickForClaim, type RunnerView, type Running } from "./evaluate.ts";
 

@@ -1,5 +1,5 @@
-import type { JobGroup, OutcomeStatus } from "../../protocol/enums.ts";
-import type { Claim, Completion } from "../../protocol/native.ts";
+import type { JobGroup } from "../../protocol/enums.ts";
+import type { Claim } from "../../protocol/native.ts";
 import type { ActionRun, ActionWorkflowConfig } from "../../protocol/nuon/actions.ts";
 import type { AppConfig } from "../../protocol/nuon/app-config.ts";
 
@@ -52,15 +52,9 @@ export interface Refusal {
   readonly message: string;
 }
 
-export interface ClaimedWork {
-  readonly claims: readonly Claim[];
-}
-
 export interface Recorded {
   readonly execution_id: string;
   readonly recorded: boolean;
   readonly job_status: string;
   readonly reason: string;
 }
-
-export type { Completion, OutcomeStatus };
