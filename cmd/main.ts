@@ -69,7 +69,7 @@ async function main(): Promise<ExitCode> {
     log,
     out,
     say,
-    terminal: { live, colour: live && !env.NO_COLOR, columns: () => process.stderr.columns ?? 80 },
+    terminal: { live, colour: live && !env.NO_COLOR, columns: () => process.stderr.columns || 80 },
   });
 }
 

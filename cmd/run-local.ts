@@ -51,7 +51,7 @@ async function runOne(context: Context, job: JobInput) {
   const stateDir = join(home, "runs", run);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const interrupted = new AbortController();
-  const stop = onStop([() => interrupted.abort()]);
+  const stop = onStop([() => interrupted.abort()], { hangup: true });
   const plane = await startLocalPlane(context, {
     host: "127.0.0.1",
     port: 0,

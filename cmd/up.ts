@@ -20,7 +20,7 @@ export const up: Command = async (context) => {
   const dataDir = join(home, "coordinator");
   mkdirHome(home);
   const interrupted = new AbortController();
-  const stop = onStop([() => interrupted.abort()]);
+  const stop = onStop([() => interrupted.abort()], { hangup: true });
   const plane = await startLocalPlane(context, {
     host: listen.host,
     port: await nextFreePort(listen.host, listen.port),
@@ -46,7 +46,7 @@ export const up: Command = async (context) => {
 
 /** Runs until told to stop: Ctrl-C cancels what runs, SIGTERM lets it end. */
 async function serve(plane: LocalPlane): Promise<ExitCode> {
-  const stop = onStop([plane.runner.drain, plane.runner.cancel, plane.runner.abandon], 1);
+  const stop = onStop([plane.runner.drain, plane.runner.cancel, plane.runner.abandon], { interrupt: 1 });
   const code = await plane.runner.ended;
   await plane.stop("stopped");
   stop();

@@ -31,7 +31,7 @@ export async function runLocalJob(context: Context, plane: LocalPlane, job: JobI
     plane.runner.abandon(why);
     left.abort();
   };
-  const stop = onStop([cancel, plane.runner.cancel, leave]);
+  const stop = onStop([cancel, plane.runner.cancel, leave], { hangup: true });
   try {
     id = await submitJob(plane.client, job, { env: context.env, runner: plane.runnerId });
     if (wanted !== null) cancel(wanted);
