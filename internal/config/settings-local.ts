@@ -1,0 +1,37 @@
+import type { Setting } from "./setting.ts";
+
+/** Of `up` and `run-local`. */
+export const LOCAL_SETTINGS = {
+  once: {
+    flag: "once",
+    env: "RUNNER_ONCE",
+    type: "bool",
+    default: "false",
+    commands: ["up"],
+    description: "End after the quickstart, with its exit code.",
+  },
+  watch: {
+    flag: "watch",
+    env: "RUNNER_WATCH",
+    type: "bool",
+    default: "false",
+    commands: ["run-local"],
+    description: "Run again whenever a file beside the job file changes.",
+  },
+  outputs: {
+    flag: "outputs",
+    env: "RUNNER_OUTPUTS",
+    type: "path",
+    commands: ["run-local"],
+    description: "Write the outputs into this file, in clear, mode 0600.",
+  },
+  outputsFormat: {
+    flag: "outputs-format",
+    env: "RUNNER_OUTPUTS_FORMAT",
+    type: "enum",
+    values: ["json", "env"],
+    default: "json",
+    commands: ["run-local"],
+    description: "Form of the --outputs file: one JSON object, or KEY='value' lines for a shell.",
+  },
+} as const satisfies Record<string, Setting>;
