@@ -3,6 +3,7 @@ import type { RunnerMode } from "../../internal/protocol/enums.ts";
 import { connectControlPlane } from "../../internal/runner/controlplane/connect.ts";
 import type { ControlPlane } from "../../internal/runner/controlplane/control-plane.ts";
 import { registry } from "../../internal/runner/handlers/registry.ts";
+import { openJournal } from "../../internal/runner/loop/journal.ts";
 import type { RunnerProcess } from "../../internal/runner/runner.ts";
 import { createSources } from "../../internal/runner/sources.ts";
 import { startRunner } from "../../internal/runner/start.ts";
@@ -29,6 +30,7 @@ export interface RunnerHalf {
 /** Connects and starts a runner with the settings of this command. Waits while the control plane is away. Throws RunnerError. */
 export async function startRunnerHalf(context: Context, half: RunnerHalf, signal: AbortSignal): Promise<RunnerProcess> {
   const { values, version } = context;
+  const journal = openJournal(half.stateDir);
   const ca = values.caFile ? readFile(values.caFile, "CA file") : undefined;
   const controlPlane = await connectControlPlane({
     apiUrl: half.apiUrl,
@@ -57,6 +59,7 @@ export async function startRunnerHalf(context: Context, half: RunnerHalf, signal
     {
       controlPlane: half.wrap?.(controlPlane) ?? controlPlane,
       handlers: registry,
+      journal,
       tools,
       sources: createSources({
         apiUrl: half.apiUrl,

@@ -151,6 +151,14 @@ export interface ToolFinder {
   env(extra: Readonly<Record<string, string>>): Record<string, string>;
 }
 
+/** The job that sources are fetched for. */
+export interface SourceScope {
+  readonly executionId: string;
+  readonly signal: AbortSignal;
+  readonly note: (text: string) => void;
+  readonly secret: (...values: readonly string[]) => void;
+}
+
 export interface SourceFetcher {
   /** Unpack an OCI artifact (one file per layer) into `into`. */
   oci(source: { registry: OciRegistry; tag: string }, into: string): Promise<void>;

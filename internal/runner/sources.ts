@@ -1,7 +1,8 @@
-import { checkout } from "../kit/git/index.ts";
+import { MARKER } from "../kit/exec/index.ts";
+import { checkout, gitAddress } from "../kit/git/index.ts";
 import { artifactSource, pullArtifact } from "../kit/oci/index.ts";
 import { RunnerError } from "../protocol/errors.ts";
-import type { SourceFetcher, ToolFinder } from "./handler.ts";
+import type { SourceFetcher, SourceScope, ToolFinder } from "./handler.ts";
 
 export interface SourcesOptions {
   /** The control plane's address: its host may serve `/v2/` without TLS when it is itself reached that way. */
@@ -16,7 +17,7 @@ export interface SourcesOptions {
 export function createSources(options: SourcesOptions) {
   const api = new URL(options.apiUrl);
   const insecureHosts = api.protocol === "http:" ? [api.host] : [];
-  return (signal: AbortSignal, note: (text: string) => void): SourceFetcher => ({
+  return ({ executionId, signal, note, secret }: SourceScope): SourceFetcher => ({
     async oci({ registry, tag }, into) {
       const pulled = await pullArtifact(artifactSource(registry, tag), into, {
         insecureHosts,
@@ -26,16 +27,19 @@ export function createSources(options: SourcesOptions) {
       note(`source ${pulled.digest.slice(0, 19)} unpacked: ${pulled.files} files, ${pulled.bytes} bytes`);
     },
     async git({ url, ref, path }, into) {
+      const allow = options.allowFileUrls ? (["file"] as const) : [];
+      secret(...gitAddress(url, allow).secrets);
       const git = await options.tools.find("git", null);
       const done = await checkout({
         url,
         ref,
         path,
         into,
-        env: options.tools.env({}),
+        // The mark lets cleanup find a git that a killed runner left behind.
+        env: options.tools.env({ [MARKER]: executionId }),
         signal,
         git,
-        allow: options.allowFileUrls ? ["file"] : [],
+        allow,
       });
       if (done === null)
         throw new RunnerError("job", "the git source has no url", { remedy: "name one, or leave the source out" });

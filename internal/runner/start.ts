@@ -1,14 +1,14 @@
-import { statfsSync } from "node:fs";
 import { type Clock, systemClock } from "../kit/base/clock.ts";
 import { inventoryOf } from "../kit/base/inventory.ts";
+import { freeBytes } from "../kit/workspace/index.ts";
 import { JOB_TYPE_GROUP, type JobGroup, type JobType, MODE_GROUPS } from "../protocol/enums.ts";
 import { EXIT, type ExitCode, KIND_EXIT, RunnerError } from "../protocol/errors.ts";
 import { DEFAULT_TIMES, type Times } from "../protocol/times.ts";
 import type { Wish, Work } from "./controlplane/control-plane.ts";
-import type { RunnerControl, SourceFetcher, StopReason } from "./handler.ts";
+import type { RunnerControl, SourceFetcher, SourceScope, StopReason } from "./handler.ts";
 import { createClaimLoop } from "./loop/claim-loop.ts";
 import { type Begin, beginExecution, deadlineOf, type ExecutionDeps, type LiveExecution } from "./loop/execution.ts";
-import { openJournal } from "./loop/journal.ts";
+import { type Journal, openJournal } from "./loop/journal.ts";
 import { createLeaseKeeper } from "./loop/lease-keeper.ts";
 import { type Found, findExecutions, stopStranded } from "./loop/recovery.ts";
 import { createSlots } from "./loop/slots.ts";
@@ -22,14 +22,16 @@ import type { RunnerDeps, RunnerOptions, RunnerProcess } from "./runner.ts";
 const RECOVERY_REPORT_MS = 5_000;
 
 export interface StartDeps extends RunnerDeps {
-  readonly sources: (signal: AbortSignal, note: (text: string) => void) => SourceFetcher;
+  readonly sources: (scope: SourceScope) => SourceFetcher;
+  /** Opened before the control plane was asked anything, so that a folder in use is said first. Default: opened here. */
+  readonly journal?: Journal;
   readonly clock?: Clock;
 }
 
 export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProcess {
   const clock = deps.clock ?? systemClock;
   const { controlPlane, log } = deps;
-  const journal = openJournal(options.stateDir);
+  const journal = deps.journal ?? openJournal(options.stateDir);
   const instanceId = journal.instanceId();
   const groups = MODE_GROUPS[options.mode].filter((group) => (options.slots[group] ?? 0) > 0);
   const processStart = clock.now();
@@ -156,7 +158,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   };
 
   const recover = async (): Promise<Found[]> => {
-    const found = await findExecutions(options.stateDir, journal, deps.handlers);
+    const found = await findExecutions(options.stateDir, journal, deps.handlers, controlPlane);
     if (found.length > 0)
       log.info("recovering", { executions: found.length, alive: found.filter((one) => one.toolSince !== null).length });
     const over = found.filter((one) => one.completion !== null);
@@ -192,7 +194,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       inventory: inventoryOf(options.labels),
       slots: options.slots,
       jobTypes: Object.keys(JOB_TYPE_GROUP),
-      held: held.map(({ row }) => ({ execution_id: row.id, epoch: row.epoch })),
+      held: held.map(({ row }) => ({ execution_id: row.id, epoch: row.epoch, jobId: row.job.id })),
       aliveSince: oldest,
     };
     const session = await controlPlane.connect(announcement, AbortSignal.any([going.signal, draining.signal]));
@@ -261,13 +263,4 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       ended.resolve(EXIT.done);
     },
   };
-}
-
-function freeBytes(folder: string): number {
-  try {
-    const stat = statfsSync(folder);
-    return stat.bavail * stat.bsize;
-  } catch {
-    return Number.POSITIVE_INFINITY; // a file system that does not say is not treated as full
-  }
 }

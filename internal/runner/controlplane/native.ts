@@ -22,6 +22,7 @@ import { type Completions, createCompletions } from "./native-completions.ts";
 import { isLoopback, sendLogs } from "./native-logs.ts";
 import { sessionOf, ttlOf, unseal, wishOf, workOf } from "./native-mapping.ts";
 import { openSession } from "./native-session.ts";
+import { loadPlan } from "./nuon/plan.ts";
 import { terraformState } from "./terraform-state.ts";
 
 export interface NativeOptions extends DialectOptions {
@@ -118,6 +119,7 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
     },
 
     documents: (execution) => documentsOf(execution, http),
+    plan: (execution, signal) => loadPlan(http, execution.jobId, signal),
 
     state(execution) {
       const auth = unseal(execution)?.credentials ?? { token };

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { removeTree } from "../../kit/workspace/index.ts";
 import { type Completion, completion } from "../../protocol/native.ts";
 import { type ExecutionResultRequest, executionResultRequest } from "../../protocol/nuon/jobs.ts";
 import type { ExecutionKey } from "./journal.ts";
@@ -72,9 +73,9 @@ export function executionFolder(stateDir: string, key: ExecutionKey) {
       }
     },
     /** Everything secret goes first, so that an interrupted removal leaves none. */
-    remove(): void {
+    async remove(): Promise<void> {
       for (const name of ["sealed.json", "report.json", "result.json"]) rmSync(file(name), { force: true });
-      rmSync(root, { recursive: true, force: true });
+      await removeTree(root, stateDir);
     },
     /** Keep only the workspace (an unsaved state lies there). */
     removeSecrets(): void {

@@ -13,6 +13,7 @@ import {
   KeepWorkspaceError,
   type RunnerControl,
   type SourceFetcher,
+  type SourceScope,
   type StopReason,
 } from "../handler.ts";
 import { parsePlan } from "../parse-plan.ts";
@@ -40,7 +41,7 @@ export interface ExecutionDeps {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly control: RunnerControl;
-  readonly sources: (signal: AbortSignal, note: (text: string) => void) => SourceFetcher;
+  readonly sources: (scope: SourceScope) => SourceFetcher;
   /** Progress to tell the control plane. */
   readonly changed: () => void;
   /** Aborted when the process goes: what is undelivered stays in the journal. */
@@ -174,7 +175,12 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
         find: deps.tools.find,
         env: (extra) => ({ ...deps.tools.env(extra), HOME: folder.work, TMPDIR: folder.work, ...extra }),
       },
-      sources: shared.sources(signal, (note) => output.log.info(note)),
+      sources: shared.sources({
+        executionId: key.id,
+        signal,
+        note: (text) => output.log.info(text),
+        secret: output.redactor.register,
+      }),
       state: deps.controlPlane.state(ref),
       documents: deps.controlPlane.documents(ref),
       secrets: {
@@ -244,7 +250,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     await output.finish(LOG_LINGER_MS);
     try {
       if (keep) folder.removeSecrets();
-      else if (folder.exists()) folder.remove();
+      else if (folder.exists()) await folder.remove();
     } catch (cause) {
       error = `the folder ${folder.root} could not be removed: ${reasonOf(cause)}`;
       deps.log.error(error, { execution: key.id });

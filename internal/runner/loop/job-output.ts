@@ -1,8 +1,9 @@
-import { closeSync, openSync, readSync, statfsSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { newNonce, type OutputFile, openForTool, openOutputFile } from "../../kit/logs/output-file.ts";
 import { createLogReader } from "../../kit/logs/reader.ts";
 import { createShipper, type Shipper } from "../../kit/logs/shipper.ts";
 import { createRedactor } from "../../kit/secrets/redactor.ts";
+import { freeBytes } from "../../kit/workspace/index.ts";
 import { LOG_ATTRIBUTES } from "../../protocol/native.ts";
 import type { ExecutionRef } from "../controlplane/control-plane.ts";
 import type { JobLog, LogFields } from "../handler.ts";
@@ -79,7 +80,7 @@ export function createJobOutput({ options, deps, ref, folder, nonce: known, plac
       sink: (batch) => deps.controlPlane.logs(ref, batch, processSignal),
       intervalMs: options.logIntervalMs,
       capBytes: options.logCapBytes,
-      freeBytes: () => free(folder.root),
+      freeBytes: () => freeBytes(folder.root),
       minFreeBytes: options.minFreeBytes,
       log: deps.log,
     });
@@ -136,9 +137,9 @@ export function createJobOutput({ options, deps, ref, folder, nonce: known, plac
       withheld = reason;
       shipper?.withhold(reason);
     },
-    /** Ship everything written so far; gives up waiting (not shipping) after `ms`. */
+    /** Ship what is written so far; gives up waiting (not shipping) after `ms`. A left-over child may still write. */
     async flush(ms: number): Promise<void> {
-      await shipper?.flush(true, AbortSignal.any([AbortSignal.timeout(ms), processSignal]));
+      await shipper?.flush(false, AbortSignal.any([AbortSignal.timeout(ms), processSignal]));
     },
     /** The last flush, and the end of the pipeline. */
     async finish(ms: number): Promise<void> {
@@ -152,13 +153,4 @@ export function createJobOutput({ options, deps, ref, folder, nonce: known, plac
       shipper = null;
     },
   };
-}
-
-function free(folder: string): number {
-  try {
-    const stat = statfsSync(folder);
-    return stat.bavail * stat.bsize;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
 }

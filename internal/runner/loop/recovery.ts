@@ -5,7 +5,7 @@ import type { SystemLog } from "../../kit/base/system-log.ts";
 import { attachTool, findTool, readCode, stopTool, sweep } from "../../kit/exec/index.ts";
 import type { JobType } from "../../protocol/enums.ts";
 import type { Completion } from "../../protocol/native.ts";
-import type { Work } from "../controlplane/control-plane.ts";
+import type { ControlPlane, ExecutionRef, Work } from "../controlplane/control-plane.ts";
 import { DEFAULT_LADDER, type Handler } from "../handler.ts";
 import type { Begin } from "./execution.ts";
 import { executionFolder } from "./execution-folder.ts";
@@ -25,10 +25,11 @@ export async function findExecutions(
   stateDir: string,
   journal: Journal,
   handlers: Readonly<Record<JobType, Handler>>,
+  controlPlane: ControlPlane,
 ): Promise<Found[]> {
   const rows = journal.executions();
   dropStrangers(stateDir, rows);
-  return Promise.all(rows.map((row) => remember(stateDir, journal, row, handlers)));
+  return Promise.all(rows.map((row) => remember(stateDir, journal, row, handlers, controlPlane)));
 }
 
 async function remember(
@@ -36,24 +37,27 @@ async function remember(
   journal: Journal,
   row: ExecutionRow,
   handlers: Readonly<Record<JobType, Handler>>,
+  controlPlane: ControlPlane,
 ): Promise<Found> {
   const folder = executionFolder(stateDir, row);
   const sealed = folder.unseal();
   const facts = sealed?.facts ?? {};
+  const execution: ExecutionRef = {
+    id: row.id,
+    jobId: row.job.id,
+    epoch: row.epoch,
+    logStreamId: row.logStreamId,
+    group: row.group,
+    jobType: row.jobType,
+    sealed: facts,
+  };
+  const { plan } = controlPlane;
   const work: Work = {
     job: row.job,
-    execution: {
-      id: row.id,
-      jobId: row.job.id,
-      epoch: row.epoch,
-      logStreamId: row.logStreamId,
-      group: row.group,
-      jobType: row.jobType,
-      sealed: facts,
-    },
+    execution,
     leaseTtlMs: 0,
     plan: sealed?.plan ?? null,
-    loadPlan: null,
+    loadPlan: sealed === null && plan ? (signal) => plan(execution, signal) : null,
     options: sealed?.options ?? { verify: false, cancelGraceMs: null, sensitiveVars: [] },
     sealed: facts,
   };
@@ -65,7 +69,8 @@ async function remember(
     deadlineMs: row.deadlineMs,
     done: row.done,
     nonce: sealed?.nonce ?? null,
-    redactable: sealed !== null || handler.plan === null,
+    // Without the file nothing secret was written either, as long as no tool had been started.
+    redactable: sealed !== null || handler.plan === null || journal.tools(row).length === 0,
     secrets: sealed?.secrets ?? [],
   };
   return {
