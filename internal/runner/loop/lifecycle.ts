@@ -1,4 +1,4 @@
-import { failpoint } from "../../kit/base/failpoint.ts";
+import { failpoint, pausePoint } from "../../kit/base/failpoint.ts";
 import type { ExecutionStatus } from "../../protocol/enums.ts";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
 import type { Completion } from "../../protocol/native.ts";
@@ -59,6 +59,7 @@ export async function runLifecycle(deps: LifecycleDeps): Promise<Ended | null> {
       if (deps.signal.aborted) throw new StopError(deps.signal.reason as StopReason);
       await deps.entering(phase, STATUS_BEFORE[phase], done);
       failpoint(`runner.${phase}`);
+      await pausePoint(`runner.${phase}`, deps.signal);
       if (phase === "execute") {
         result = await unlessDeaf(deps, deps.handler.execute(ctx));
         deps.saveResult(result);
