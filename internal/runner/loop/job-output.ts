@@ -29,8 +29,6 @@ export interface JobOutputDeps {
   readonly processSignal: AbortSignal;
 }
 
-export type JobOutput = ReturnType<typeof createJobOutput>;
-
 export function createJobOutput({ options, deps, ref, folder, nonce: known, place, processSignal }: JobOutputDeps) {
   const redactor = createRedactor();
   const registered = new Set<string>();

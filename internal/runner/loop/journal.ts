@@ -1,7 +1,7 @@
 import { Database, type SQLQueryBindings } from "bun:sqlite";
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { JobGroup, OutcomeStatus, StepStatus } from "../../protocol/enums.ts";
+import type { JobGroup, StepStatus } from "../../protocol/enums.ts";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
 import { newId } from "../../protocol/ids.ts";
 import type { RunnerJob } from "../../protocol/nuon/jobs.ts";
@@ -390,5 +390,3 @@ function tryWrite(write: () => void): void {
     // The ballast is a precaution; a disk that has no room for it is noticed by --min-free.
   }
 }
-
-export type Outcome = { readonly status: OutcomeStatus; readonly reason: string; readonly code: string };

@@ -4,9 +4,6 @@ import type { StepReport } from "../../protocol/native.ts";
 import { StopError, ToolError, type WorkStep } from "../handler.ts";
 import type { ExecutionKey, Journal, StepRow } from "./journal.ts";
 
-/** Steps of the work with their times; journalled, so that a restart shows the same ones. */
-export type StepTracker = ReturnType<typeof createStepTracker>;
-
 interface StepTrackerDeps {
   readonly key: ExecutionKey;
   readonly journal: Journal;
@@ -14,6 +11,7 @@ interface StepTrackerDeps {
   readonly changed: (step: StepReport, id: string | undefined) => void;
 }
 
+/** Steps of the work with their times; journalled, so that a restart shows the same ones. */
 export function createStepTracker({ key, journal, clock, changed }: StepTrackerDeps) {
   const rows = new Map<string, StepRow>(journal.steps(key).map((row) => [row.name, row]));
   /** Exit code of the last tool inside the step that runs now. */
