@@ -1,7 +1,7 @@
-import { openStream, type StreamState } from "../../internal/coordinator/web/api/stream.ts";
 import { type Clock, systemClock } from "../../internal/kit/base/clock.ts";
+import { openStream, type StreamOpener, type StreamState } from "../../internal/kit/sse/stream.ts";
 import { OUTCOME_STATUSES } from "../../internal/protocol/enums.ts";
-import { fail, ok, type Result, RunnerError, reasonOf } from "../../internal/protocol/errors.ts";
+import { fail, ok, RunnerError, reasonOf } from "../../internal/protocol/errors.ts";
 import { eventDoc, type JobShow, jobShow, type LogLine, logLine } from "../../internal/protocol/operator.ts";
 import type { OperatorClient } from "./operator-client.ts";
 
@@ -135,10 +135,10 @@ function parse(text: string): unknown {
 }
 
 /** Opens event streams for `openStream`, which keeps them alive. */
-function opener(client: OperatorClient) {
+function opener(client: OperatorClient): StreamOpener {
   const { url, key, ca } = client.access;
   return {
-    async open(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<Result<Response>> {
+    async open(path, headers, signal) {
       try {
         const response = await fetch(`${url}/api/v1${path}`, {
           headers: { ...headers, Authorization: `Bearer ${key}`, Accept: "text/event-stream" },

@@ -1,4 +1,4 @@
-import { createSseParser, type SseMessage } from "../../internal/coordinator/web/api/sse.ts";
+import { createSseParser, type SseMessage } from "../../internal/kit/sse/parser.ts";
 
 /** Reads server-sent events one by one. */
 export interface SseReader {

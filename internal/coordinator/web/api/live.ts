@@ -1,8 +1,8 @@
+import { openStream } from "../../../kit/sse/stream.ts";
 import { type EventDoc, eventDoc } from "../../../protocol/operator.ts";
 import { createStore, type Store } from "../store.ts";
 import type { ApiClient } from "./client.ts";
 import { paths } from "./operations.ts";
-import { openStream } from "./stream.ts";
 
 /** What tells every view that something changed. Events are hints to read again, never the truth themselves. */
 export interface Live {

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { openStream, type StreamState } from "../../../kit/sse/stream.ts";
 import type { RunnerError } from "../../../protocol/errors.ts";
 import { type LogLine, logLine } from "../../../protocol/operator.ts";
 import { paths } from "../api/operations.ts";
-import { openStream, type StreamState } from "../api/stream.ts";
 import { useSession } from "../context.ts";
 import { createLogBuffer, type LogBuffer } from "./buffer.ts";
 

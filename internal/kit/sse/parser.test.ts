@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createSseParser, type SseMessage } from "./sse.ts";
+import { createSseParser, type SseMessage } from "./parser.ts";
 
 const STREAM =
   ': hello\r\n\r\nid: 7\r\nevent: log\r\ndata: {"a":1}\r\n\r\ndata: one\ndata: two\n\ndata:tight\rid: 8\r\rid: 9\nevent: none\n\ndata\n\n';

@@ -1,13 +1,17 @@
-import { type Clock, systemClock } from "../../../kit/base/clock.ts";
-import type { RunnerError } from "../../../protocol/errors.ts";
-import type { ApiClient } from "./client.ts";
-import { createSseParser, type SseMessage } from "./sse.ts";
+import type { Result, RunnerError } from "../../protocol/errors.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { createSseParser, type SseMessage } from "./parser.ts";
 
 /** `lost`: broken and being retried; `ended`: the server said so or `close` was called; `refused`: no retry helps. */
 export type StreamState = "connecting" | "open" | "lost" | "ended" | "refused";
 
+/** How the owner reaches its server: with its address, its key and its trust. An error of another kind than unreachable is final. */
+export interface StreamOpener {
+  open(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<Result<Response>>;
+}
+
 export interface StreamOptions {
-  readonly api: Pick<ApiClient, "open">;
+  readonly api: StreamOpener;
   readonly path: string;
   /** Go on behind this id; empty: the server's beginning. */
   readonly lastId: string;
