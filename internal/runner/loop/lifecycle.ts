@@ -56,7 +56,7 @@ export async function runLifecycle(deps: LifecycleDeps): Promise<Ended | null> {
         if (phase === "execute") result = deps.savedResult();
         continue;
       }
-      if (deps.signal.aborted) throw new StopError(deps.signal.reason as StopReason);
+      unlessStopped(deps.signal);
       await deps.entering(phase, STATUS_BEFORE[phase], done);
       failpoint(`runner.${phase}`);
       await pausePoint(`runner.${phase}`, deps.signal);
@@ -72,6 +72,8 @@ export async function runLifecycle(deps: LifecycleDeps): Promise<Ended | null> {
       }
       done.push(phase);
     }
+    // A stop that came in the last step counts as in every other one, though the step did not notice it.
+    unlessStopped(deps.signal);
     return {
       status: "finished",
       reason: "",
@@ -83,6 +85,10 @@ export async function runLifecycle(deps: LifecycleDeps): Promise<Ended | null> {
   } catch (error) {
     return outcomeOf(error, deps.signal);
   }
+}
+
+function unlessStopped(signal: AbortSignal): void {
+  if (signal.aborted) throw new StopError(signal.reason as StopReason);
 }
 
 function outcomeOf(error: unknown, signal: AbortSignal): Ended | null {

@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { JobShow, RunnerDoc, WorkspaceDoc } from "../../../internal/protocol/operator.ts";
-import { type Bed, freePort, type Proc, until } from "./processes.ts";
+import { type Bed, freePort, type Proc, toolsBelow, until } from "./processes.ts";
 
 /** A coordinator as an operator sees it: its process, and its record over HTTP. */
 export interface Control {
@@ -183,9 +184,19 @@ export const write = (bed: Bed, name: string, text: string): string => {
   return file;
 };
 
-/** Terminal events of each job of the document: one outcome means exactly one each. */
+/** The terminal words in the timeline of one job (of a change: its last one); one outcome means exactly one of them. */
 export function outcomes(doc: JobShow): string[] {
-  return doc.events
-    .filter((event) => event.job_id !== null && TERMINAL.includes(event.what) && !event.execution_id?.startsWith("x"))
-    .map((event) => `${event.job_id}:${event.what}`);
+  const id = doc.jobs.at(-1)?.id;
+  return doc.events.filter((event) => event.job_id === id && TERMINAL.includes(event.what)).map(({ what }) => what);
+}
+
+/** What a job must not leave behind: a process of a tool, a folder of an execution, a lock. */
+export async function leftOver(bed: Bed, control: Control, runner: RunnerHandle): Promise<string[]> {
+  const folder = join(runner.stateDir, "executions");
+  const locks = (await control.workspaces()).filter((one) => one.lock !== null);
+  return [
+    ...toolsBelow(bed.root).map((pid) => `process ${pid}`),
+    ...(existsSync(folder) ? readdirSync(folder) : []),
+    ...locks.map((one) => `lock of ${one.id}`),
+  ];
 }

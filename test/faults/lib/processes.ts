@@ -87,7 +87,7 @@ export function makeBed(): Bed {
     },
     end: async () => {
       await Promise.all(procs.map((proc) => proc.kill9()));
-      for (const pid of markedBelow(root)) {
+      for (const pid of toolsBelow(root)) {
         try {
           process.kill(pid, "SIGKILL");
         } catch {
@@ -99,8 +99,8 @@ export function makeBed(): Bed {
   };
 }
 
-/** Tools that a killed runner left alive: processes whose environment names a file below `root`. */
-function markedBelow(root: string): number[] {
+/** Living tools: processes whose environment names a file below `root`. */
+export function toolsBelow(root: string): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
