@@ -1,18 +1,12 @@
 import type { CommandName } from "../internal/config/commands.ts";
 import type { Command } from "./lib/context.ts";
 
-/**
- * The coordinator names the protocol's schemas in its OpenAPI document with a method that this package gives to every
- * schema made after it was loaded: it has to come before the protocol.
- */
-const forCoordinator = () => import("@hono/zod-openapi");
-
 /** Every command's file, loaded when it is called: `version` must not pay for the coordinator. */
 export const DISPATCH: Readonly<Record<CommandName, () => Promise<Command>>> = {
-  up: () => forCoordinator().then(async () => (await import("./up.ts")).up),
+  up: async () => (await import("./up.ts")).up,
   run: async () => (await import("./run.ts")).run,
-  "run-local": () => forCoordinator().then(async () => (await import("./run-local.ts")).runLocal),
-  coordinator: () => forCoordinator().then(async () => (await import("./coordinator.ts")).coordinator),
+  "run-local": async () => (await import("./run-local.ts")).runLocal,
+  coordinator: async () => (await import("./coordinator.ts")).coordinator,
   "job submit": async () => (await import("./job-submit.ts")).jobSubmit,
   "job list": async () => (await import("./job.ts")).jobList,
   "job show": async () => (await import("./job.ts")).jobShow,

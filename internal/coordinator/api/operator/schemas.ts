@@ -1,10 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { problemBody } from "../../../protocol/operator.ts";
 
+/**
+ * A schema of the protocol under its name in the OpenAPI document. Schemas get their `openapi` method while they are
+ * made, and the protocol may be loaded before the library that gives it: a clone is made now and has it.
+ */
+export const named = <S extends z.ZodType>(schema: S, name: string): S => schema.clone().openapi(name);
+
 /** Pieces that several routes share. */
 export const problemAnswer = {
   description: "What went wrong, and what to do about it",
-  content: { "application/json": { schema: problemBody.openapi("Problem") } },
+  content: { "application/json": { schema: named(problemBody, "Problem") } },
 };
 
 export const answers = <S extends z.ZodType>(schema: S, description: string) => ({

@@ -3,7 +3,7 @@ import { eventDoc } from "../../../../protocol/operator.ts";
 import { holdOpen } from "../../runner-deps.ts";
 import type { OperatorDeps } from "../deps.ts";
 import { explained, problem } from "../problem.ts";
-import { answers, countParam, problemAnswer, seqParam } from "../schemas.ts";
+import { answers, countParam, named, problemAnswer, seqParam } from "../schemas.ts";
 import { createNudge, sseResponse } from "../sse.ts";
 
 const tags = ["events"];
@@ -18,7 +18,7 @@ const list = createRoute({
   tags,
   summary: "The timeline of everything, oldest first",
   request: { query: listQuery },
-  responses: answers(z.array(eventDoc.openapi("Event")), "A page of it"),
+  responses: answers(z.array(named(eventDoc, "Event")), "A page of it"),
 });
 const stream = createRoute({
   method: "get",

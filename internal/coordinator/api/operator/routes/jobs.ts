@@ -8,7 +8,7 @@ import { ADMIN, type OperatorDeps } from "../deps.ts";
 import { listWork } from "../job-list.ts";
 import { showWork } from "../job-views.ts";
 import { explained, granted, notFound, unwrap } from "../problem.ts";
-import { answers, countParam, DONE, done, idParam, jsonBody, reasonBody, reasonFrom } from "../schemas.ts";
+import { answers, countParam, DONE, done, idParam, jsonBody, named, reasonBody, reasonFrom } from "../schemas.ts";
 import { submitOnce } from "../submit-once.ts";
 
 const tags = ["jobs"];
@@ -24,8 +24,8 @@ const submit = createRoute({
   tags,
   summary: "Submit a job file",
   description: "Answers the id of a job, or of a change. A repeat with the same Idempotency-Key answers the same id.",
-  request: { body: jsonBody(submission.openapi("Submission"), true) },
-  responses: answers(submitted.openapi("Submitted"), "Queued"),
+  request: { body: jsonBody(named(submission, "Submission"), true) },
+  responses: answers(named(submitted, "Submitted"), "Queued"),
 });
 
 const list = createRoute({
@@ -34,7 +34,7 @@ const list = createRoute({
   tags,
   summary: "List changes, and jobs that belong to none, newest first",
   request: { query: listQuery },
-  responses: answers(z.array(jobDoc.openapi("Job")), "A page of them"),
+  responses: answers(z.array(named(jobDoc, "Job")), "A page of them"),
 });
 
 const show = createRoute({
@@ -43,7 +43,7 @@ const show = createRoute({
   tags,
   summary: "Show a job or change with executions, steps, events, outputs and diff",
   request: { params: idParam },
-  responses: answers(jobShow.openapi("JobShow"), "The job or change"),
+  responses: answers(named(jobShow, "JobShow"), "The job or change"),
 });
 
 const verb = <N extends string, S extends z.ZodType>(name: N, summary: string, schema: S, description: string) =>

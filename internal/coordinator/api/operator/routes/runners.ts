@@ -4,10 +4,10 @@ import { createRunner, deleteRunner, drainRunner, rotateToken } from "../../../s
 import { ADMIN, type OperatorDeps } from "../deps.ts";
 import { explained, notFound, unwrap } from "../problem.ts";
 import { runnerView } from "../runner-views.ts";
-import { answers, DONE, done, idParam, jsonBody, reasonBody } from "../schemas.ts";
+import { answers, DONE, done, idParam, jsonBody, named, reasonBody } from "../schemas.ts";
 
 const tags = ["runners"];
-const runner = runnerDoc.openapi("Runner");
+const runner = named(runnerDoc, "Runner");
 
 const create = createRoute({
   method: "post",
@@ -15,8 +15,8 @@ const create = createRoute({
   tags,
   summary: "Create a runner",
   description: "The token is shown here and never again.",
-  request: { body: jsonBody(runnerCreate.openapi("RunnerCreate"), true) },
-  responses: answers(runnerCreated.openapi("RunnerCreated"), "Created"),
+  request: { body: jsonBody(named(runnerCreate, "RunnerCreate"), true) },
+  responses: answers(named(runnerCreated, "RunnerCreated"), "Created"),
 });
 const list = createRoute({
   method: "get",

@@ -4,7 +4,7 @@ import type { LockRow } from "../../../store/statements.ts";
 import { forceUnlock } from "../../../store/transitions/workspaces.ts";
 import { ADMIN, type OperatorDeps } from "../deps.ts";
 import { explained, notFound, problem } from "../problem.ts";
-import { answers, jsonBody, problemAnswer } from "../schemas.ts";
+import { answers, jsonBody, named, problemAnswer } from "../schemas.ts";
 import {
   allWorkspaces,
   holderIsAlive,
@@ -16,7 +16,7 @@ import {
 
 const tags = ["workspaces"];
 const nameParam = z.object({ name: z.string() });
-const workspace = workspaceDoc.openapi("Workspace");
+const workspace = named(workspaceDoc, "Workspace");
 const unlockBody = z
   .strictObject({
     /** Free only this lock; a lock that came meanwhile stays. */
@@ -56,7 +56,7 @@ const states = createRoute({
   tags,
   summary: "List the versions of its state, newest first",
   request: { params: nameParam },
-  responses: answers(z.array(stateDoc.openapi("StateVersion")), "The versions"),
+  responses: answers(z.array(named(stateDoc, "StateVersion")), "The versions"),
 });
 const state = createRoute({
   method: "get",
