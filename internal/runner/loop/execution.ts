@@ -1,5 +1,5 @@
 import type { Clock } from "../../kit/base/clock.ts";
-import { failpoint } from "../../kit/base/failpoint.ts";
+import { failpoint, pausePoint } from "../../kit/base/failpoint.ts";
 import { sweep } from "../../kit/exec/index.ts";
 import type { ExecutionStatus, JobGroup, JobOperation } from "../../protocol/enums.ts";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
@@ -234,6 +234,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     phase = "cleanup";
     status = "cleaning-up";
     failpoint("runner.cleanup");
+    await pausePoint("runner.cleanup");
     let error: string | null = null;
     let keep = false;
     try {
@@ -269,6 +270,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     };
     if (!begin.completion) persistReport(completion, handler, folder, journal, key);
     failpoint("runner.report");
+    await pausePoint("runner.report");
     await output.flush(LOG_FLUSH_MS);
     const delivered = await deps.controlPlane.complete(ref, completion, cleanup, shared.processSignal);
     if (!delivered.ok) {

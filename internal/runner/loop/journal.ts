@@ -1,10 +1,11 @@
-import { Database, type SQLQueryBindings } from "bun:sqlite";
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import type { Database, SQLQueryBindings } from "bun:sqlite";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JobGroup, StepStatus } from "../../protocol/enums.ts";
-import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { reasonOf } from "../../protocol/errors.ts";
 import { newId } from "../../protocol/ids.ts";
 import type { RunnerJob } from "../../protocol/nuon/jobs.ts";
+import { openExclusive, prepareFolder } from "./journal-file.ts";
 
 /**
  * What must outlive a `kill -9`: ids, hashes, positions and ends. Never a plan, a variable or a secret (those lie in
@@ -36,8 +37,6 @@ create table if not exists steps (
 
 /** Freed when the disk is full, so that the last rows of a running job still fit. */
 const BALLAST_BYTES = 256 * 1024;
-/** Pages; the default grows to megabytes on a disk that has none to give. */
-const WAL_AUTOCHECKPOINT = 64;
 
 export interface ExecutionRow {
   readonly id: string;
@@ -86,7 +85,7 @@ export type Journal = ReturnType<typeof openJournal>;
 
 export function openJournal(stateDir: string) {
   prepareFolder(stateDir);
-  const db = openExclusive(join(stateDir, "journal.db"), stateDir);
+  const db = openExclusive(join(stateDir, "journal.db"), stateDir, SCHEMA);
   const ballast = join(stateDir, "ballast");
   if (!existsSync(ballast))
     tryWrite(() => writeFileSync(ballast, new Uint8Array(BALLAST_BYTES).fill(1), { mode: 0o600 }));
@@ -332,56 +331,6 @@ const toTool = (row: RawTool): ToolRow => ({
   code: row.code,
   durationMs: row.duration_ms,
 });
-
-function prepareFolder(stateDir: string): void {
-  try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    chmodSync(stateDir, 0o700);
-    const probe = join(stateDir, `.probe-${process.pid}`);
-    writeFileSync(probe, "x", { mode: 0o600 });
-    rmSync(probe);
-  } catch (cause) {
-    throw new RunnerError("environment", `the state directory ${stateDir} cannot be written: ${reasonOf(cause)}`, {
-      remedy: "give --state-dir a folder that this user may write and that has free space",
-      cause,
-    });
-  }
-}
-
-function openExclusive(file: string, stateDir: string): Database {
-  let db: Database | null = null;
-  try {
-    db = new Database(file, { create: true });
-    db.run("pragma locking_mode = exclusive");
-    db.run("pragma busy_timeout = 0");
-    db.run("pragma journal_mode = wal");
-    db.run(`pragma wal_autocheckpoint = ${WAL_AUTOCHECKPOINT}`);
-    db.run("pragma synchronous = normal");
-    db.transaction(() => {}).exclusive();
-    db.run(SCHEMA);
-    chmodSync(file, 0o600);
-    return db;
-  } catch (cause) {
-    db?.close();
-    const text = reasonOf(cause);
-    if (/locked|busy/i.test(text)) {
-      throw new RunnerError("environment", `the state directory ${stateDir} is in use by another runner`, {
-        remedy: "stop that runner, or give this one its own --state-dir",
-        cause,
-      });
-    }
-    if (/full|no space/i.test(text)) {
-      throw new RunnerError("environment", `the state directory ${stateDir} is on a full disk`, {
-        remedy: "free some space, then start again",
-        cause,
-      });
-    }
-    throw new RunnerError("environment", `the journal ${file} cannot be read: ${text}`, {
-      remedy: `move ${file} aside to start with an empty one; work that was running is then reported as lost`,
-      cause,
-    });
-  }
-}
 
 function tryWrite(write: () => void): void {
   try {

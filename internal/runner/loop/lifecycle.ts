@@ -98,10 +98,12 @@ function outcomeOf(error: unknown, signal: AbortSignal): Ended | null {
     if (stop.kind === "fenced" || stop.kind === "abandoned") return null;
     return { status: stop.kind, reason: stop.why, code: stop.kind, ...nothing };
   }
-  const reason = error instanceof RunnerError && error.remedy ? `${reasonOf(error)}; ${error.remedy}` : reasonOf(error);
-  const lost = error instanceof ToolError && error.end.code === null;
-  const code = lost ? "exit_code_lost" : error instanceof RunnerError ? error.kind : "defect";
-  return { status: "failed", reason, code, ...nothing };
+  const why = error instanceof RunnerError && error.remedy ? `${reasonOf(error)}; ${error.remedy}` : reasonOf(error);
+  if (error instanceof ToolError && error.end.code === null) {
+    return { status: "failed", reason: `exit_code_lost: ${why}`, code: "exit_code_lost", ...nothing };
+  }
+  const code = error instanceof RunnerError ? error.kind : "defect";
+  return { status: "failed", reason: why, code, ...nothing };
 }
 
 /** `work`, or a StopError when the job is stopped and `work` does not react. */
