@@ -1,0 +1,48 @@
+import { parseArgs } from "node:util";
+import { writeDocument } from "./lib/document.ts";
+import type { Row } from "./lib/row.ts";
+import { type Measured, missedGoals, renderTable } from "./lib/table.ts";
+import { action } from "./rows/action.ts";
+import { idle } from "./rows/idle.ts";
+import { latency } from "./rows/latency.ts";
+import { liveLine } from "./rows/live-line.ts";
+import { npmStart } from "./rows/npm-start.ts";
+import { output } from "./rows/output.ts";
+import { start } from "./rows/start.ts";
+import { terraform } from "./rows/terraform.ts";
+import { throughput } from "./rows/throughput.ts";
+
+/**
+ * `npm run bench [-- --only NAME[,NAME] --runs N]`: the table on stdout. A run of everything with at least 20 runs also
+ * writes docs/benchmarks.md. Measures the compiled program; asserts nothing.
+ */
+const ROWS: readonly Row[] = [latency, action, throughput, terraform, output, liveLine, idle, start, npmStart];
+const ROOT = new URL("../../", import.meta.url).pathname;
+const ENOUGH_RUNS = 20;
+
+const { values } = parseArgs({ options: { only: { type: "string" }, runs: { type: "string", default: "20" } } });
+const runs = Number(values.runs);
+const only = values.only?.split(",") ?? null;
+const unknown = only?.filter((name) => !ROWS.some((row) => row.name === name)) ?? [];
+if (!Number.isInteger(runs) || runs < 1 || unknown.length > 0) {
+  console.error(`bench: --runs is a number from 1; --only one of ${ROWS.map((row) => row.name).join(", ")}`);
+  process.exit(2);
+}
+
+const say = (text: string) => console.error(`bench: ${text}`);
+const measured: Measured[] = [];
+for (const row of ROWS) {
+  if (only && !only.includes(row.name)) continue;
+  const began = performance.now();
+  say(`${row.name} …`);
+  const lines = await row.measure({ runs, binary: `${ROOT}dist/runner`, say });
+  say(`${row.name} took ${((performance.now() - began) / 1_000).toFixed(0)} s`);
+  measured.push({ row, lines });
+}
+console.log(renderTable(measured));
+for (const miss of missedGoals(measured)) console.log(`missed: ${miss}`);
+if (only === null && runs >= ENOUGH_RUNS) {
+  writeDocument(`${ROOT}docs/benchmarks.md`, measured);
+  say("docs/benchmarks.md is written");
+}
+process.exit(0);
