@@ -18,6 +18,8 @@ export async function ensureBuilt(): Promise<void> {
     "--minify",
     // Halves the start: `version` and every operator command are over before a parser would be.
     "--bytecode",
+    // A command loads its own half only: saves an idle runner 2.5 MiB.
+    "--splitting",
     "--format=esm",
     `--define=RUNNER_BUILD_VERSION=${JSON.stringify(version)}`,
     `--outfile=${BINARY}`,
