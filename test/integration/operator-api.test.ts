@@ -100,6 +100,20 @@ describe("jobs", () => {
     expect(await operator.get<unknown[]>("/jobs?status=queued")).toEqual([]);
   });
 
+  test("keep a reason under one name; another name is refused, not ignored", async () => {
+    const id = await operator.submit({ type: "noop", requires: { labels: { site: "moon" } } });
+    const refused = await operator.send("POST", `/jobs/${id}/cancel`, { why: "not needed" });
+    expect(refused.status).toBe(400);
+    expect(JSON.stringify(refused.body)).toContain("why");
+    await operator.send("POST", `/jobs/${id}/cancel`, { reason: "not needed" });
+    const again = await operator.send("POST", `/jobs/${id}/retry`, { reason: "needed after all" });
+    expect((await operator.show(id)).events.at(-1)).toMatchObject({
+      what: "retried",
+      why: `${again.body.job}: needed after all`,
+    });
+    await operator.send("POST", `/jobs/${again.body.job}/cancel`);
+  });
+
   test("say why they wait, who cancelled them and why", async () => {
     const id = await operator.submit({ type: "noop", requires: { labels: { site: "moon" } } });
     expect((await operator.show(id)).reason).toBe("no_label");

@@ -26,11 +26,9 @@ export const jsonBody = <S extends z.ZodType>(schema: S, required: boolean) => (
 export const done = z.strictObject({ done: z.literal(true) }).openapi("Done");
 export const DONE = { done: true } as const;
 
-/** Why a person does it; kept in the timeline. `why` is another name of `reason`. */
-export const reasonBody = z
-  .strictObject({ reason: z.string().max(1_000).optional(), why: z.string().max(1_000).optional() })
-  .openapi("Reason");
-export const reasonFrom = (body: z.infer<typeof reasonBody> | undefined): string => body?.reason ?? body?.why ?? "";
+/** Why a person does it; kept in the timeline. */
+export const reasonBody = z.strictObject({ reason: z.string().max(1_000).optional() }).openapi("Reason");
+export const reasonFrom = (body: z.infer<typeof reasonBody> | undefined): string => body?.reason ?? "";
 
 export const idParam = z.object({ id: z.string().openapi({ description: "Id of a job, change or runner" }) });
 

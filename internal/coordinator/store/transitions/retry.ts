@@ -14,25 +14,28 @@ import { submitJob } from "./submit.ts";
 /** A parked job goes back to the queue; one that has ended is submitted again under a new id. Answers the id that runs. */
 export function retryJob(
   store: Store,
-  input: { readonly jobId: string; readonly by: string },
+  input: { readonly jobId: string; readonly by: string; readonly why?: string },
 ): Result<{ readonly jobId: string }, Refusal> {
   return store.db.transaction(() => {
     const job = store.sql.job.get(input.jobId);
     if (!job) return notFound("job");
-    if (job.parked === 1) return ok({ jobId: unpark(store, job, input.by) });
+    if (job.parked === 1) return ok({ jobId: unpark(store, job, input.by, input.why || "tried again") });
     if (!isTerminal(job.status)) {
       const message = `the job is ${job.status}; only an ended or parked job can be tried again`;
       return refuse(store, "retry", { code: "illegal", message }, { job, by: input.by });
     }
     const copy = copyOf(store, job, input.by);
     submitJob(store, copy);
-    record(store, job, { what: "retried", by: input.by, why: copy.id });
+    record(store, job, { what: "retried", by: input.by, why: joinWhy(copy.id, input.why ?? "") });
     return ok({ jobId: copy.id });
   }, "full");
 }
 
+/** What a timeline says of a retry: the id that runs now, and a person's reason when there is one. */
+export const joinWhy = (id: string, why: string): string => (why === "" ? id : `${id}: ${why}`);
+
 /** A person decided: whoever still works under the old lease stops and reports nothing. */
-function unpark(store: Store, job: JobRow, by: string): string {
+function unpark(store: Store, job: JobRow, by: string, why: string): string {
   for (const execution of store.sql.openOfJob.all(job.id)) {
     endExecution(store, execution, "failed", "lease_lost: tried again by a person");
   }
@@ -43,7 +46,7 @@ function unpark(store: Store, job: JobRow, by: string): string {
        max_executions = max(max_executions, attempts + 1) WHERE id = ?`,
     )
     .run(now, now, job.id);
-  record(store, job, { what: "queued", by, why: "tried again" });
+  record(store, job, { what: "queued", by, why });
   store.wake.jobs();
   return job.id;
 }

@@ -61,10 +61,10 @@ export function rotateToken(store: Store, runnerId: string, by: string): { reado
 }
 
 /** A draining runner gets no new work and is told to stop when it is done; a new session of it ends the drain. */
-export function drainRunner(store: Store, runnerId: string, by: string): boolean {
+export function drainRunner(store: Store, runnerId: string, by: string, why = ""): boolean {
   return store.db.transaction(() => {
     if (!store.runners.get(runnerId)) return false;
-    const seq = store.events.append({ what: "draining", by, runnerId });
+    const seq = store.events.append({ what: "draining", by, why, runnerId });
     store.db
       .prepare<unknown, [number, string]>("UPDATE runners SET draining = 1, drain_seq = ? WHERE id = ?")
       .run(seq, runnerId);

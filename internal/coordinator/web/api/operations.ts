@@ -48,10 +48,10 @@ export function createOperations(api: ApiClient) {
     createRunner: (name: string) => api.sendFor("POST", paths.runners, runnerCreated, { name }),
     drainRunner: (id: string) => api.send("POST", `/runners/${encodeURIComponent(id)}/drain`),
     deleteRunner: (id: string) => api.send("DELETE", `/runners/${encodeURIComponent(id)}`),
-    cancelJob: (id: string, why: string) => api.send("POST", `${paths.job(id)}/cancel`, reason(why)),
+    cancelJob: (id: string, why: string) => api.send("POST", `${paths.job(id)}/cancel`, because(why)),
     retryJob: (id: string) => api.sendFor("POST", `${paths.job(id)}/retry`, submitted),
-    approve: (id: string, why: string) => api.send("POST", `${paths.job(id)}/approve`, reason(why)),
-    reject: (id: string, why: string) => api.send("POST", `${paths.job(id)}/reject`, reason(why)),
+    approve: (id: string, why: string) => api.send("POST", `${paths.job(id)}/approve`, because(why)),
+    reject: (id: string, why: string) => api.send("POST", `${paths.job(id)}/reject`, because(why)),
     /** Frees exactly this lock. Refused as a conflict while its holder is alive, unless `force`. */
     unlock: (workspace: string, lockId: string, force: boolean) =>
       api.send("POST", `/workspaces/${encodeURIComponent(workspace)}/unlock`, { lock_id: lockId, force }),
@@ -59,6 +59,6 @@ export function createOperations(api: ApiClient) {
 }
 export type Operations = ReturnType<typeof createOperations>;
 
-function reason(why: string): { why?: string } {
-  return why === "" ? {} : { why };
+function because(why: string): { reason?: string } {
+  return why === "" ? {} : { reason: why };
 }

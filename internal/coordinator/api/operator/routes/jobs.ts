@@ -98,7 +98,14 @@ export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
     reasonHook,
   );
 
-  app.openapi(retry, (c) => c.json({ job: granted(retryWork(deps, c.req.valid("param").id, ADMIN)) }, 200), reasonHook);
+  app.openapi(
+    retry,
+    (c) => {
+      const { id } = c.req.valid("param");
+      return c.json({ job: granted(retryWork(deps, id, ADMIN, reasonFrom(c.req.valid("json")))) }, 200);
+    },
+    reasonHook,
+  );
 
   app.openapi(
     approve,

@@ -4,7 +4,7 @@ import { createRunner, deleteRunner, drainRunner, rotateToken } from "../../../s
 import { ADMIN, type OperatorDeps } from "../deps.ts";
 import { explained, notFound, unwrap } from "../problem.ts";
 import { runnerView } from "../runner-views.ts";
-import { answers, DONE, done, idParam, jsonBody, named, reasonBody } from "../schemas.ts";
+import { answers, DONE, done, idParam, jsonBody, named, reasonBody, reasonFrom } from "../schemas.ts";
 
 const tags = ["runners"];
 const runner = named(runnerDoc, "Runner");
@@ -96,7 +96,7 @@ export function runnerRoutes(app: OpenAPIHono, { store }: OperatorDeps): void {
     drain,
     (c) => {
       const { id } = c.req.valid("param");
-      if (!drainRunner(store, id, ADMIN)) throw noSuch(id);
+      if (!drainRunner(store, id, ADMIN, reasonFrom(c.req.valid("json")))) throw noSuch(id);
       return c.json(DONE, 200);
     },
     explained({ json: reasonBody }),
