@@ -10,7 +10,7 @@ import { createClaimLoop } from "./loop/claim-loop.ts";
 import { type Begin, beginExecution, deadlineOf, type ExecutionDeps, type LiveExecution } from "./loop/execution.ts";
 import { type Journal, openJournal } from "./loop/journal.ts";
 import { createLeaseKeeper } from "./loop/lease-keeper.ts";
-import { type Found, findExecutions, stopStranded } from "./loop/recovery.ts";
+import { type Found, findExecutions } from "./loop/recovery.ts";
 import { createSlots } from "./loop/slots.ts";
 import type { RunnerDeps, RunnerOptions, RunnerProcess } from "./runner.ts";
 
@@ -170,18 +170,14 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     return found.filter((one) => one.completion === null);
   };
 
-  const resume = async (found: Found, verdict: { verdict: string; reason: string } | undefined) => {
-    if (verdict?.verdict === "stop" || !verdict) {
-      log.warn("an execution from before the restart is not ours any more", {
-        execution: found.row.id,
-        reason: verdict?.reason ?? "the control plane does not know it",
-      });
-      await stopStranded(found, { stateDir: options.stateDir, journal, clock, log });
-    }
+  const resume = (found: Found, verdict: { verdict: string; reason: string } | undefined) => {
     const execution = begin(found.begin);
     if (verdict?.verdict === "cancel") execution.stop({ kind: "cancelled", why: verdict.reason });
-    if (verdict?.verdict === "stop" || !verdict)
-      execution.stop({ kind: "fenced", why: verdict?.reason ?? "unknown to the control plane" });
+    if (verdict && verdict.verdict !== "stop") return;
+    // The epoch has moved on while we were away: what still runs is stopped, what is ours removed, and nothing said.
+    const why = verdict?.reason ?? "the control plane does not know it";
+    log.warn("an execution from before the restart is not ours any more", { execution: found.row.id, reason: why });
+    execution.stop({ kind: "fenced", why });
   };
 
   const main = async (): Promise<ExitCode> => {
@@ -204,14 +200,12 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     }
     times = session.value.times;
     log.info("connected", { dialect: controlPlane.dialect, instance: instanceId });
-    await Promise.all(
-      held.map((one) =>
-        resume(
-          one,
-          session.value.held.find((verdict) => verdict.execution_id === one.row.id),
-        ),
-      ),
-    );
+    for (const one of held) {
+      resume(
+        one,
+        session.value.held.find((verdict) => verdict.execution_id === one.row.id),
+      );
+    }
     ready.resolve();
     const refused = await claims.run();
     if (refused) {

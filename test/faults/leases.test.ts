@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { addRunner, type Control, startControl } from "./lib/control.ts";
 import { action, terraform } from "./lib/jobs.ts";
 import { type Bed, isAlive, makeBed, until } from "./lib/processes.ts";
@@ -41,6 +42,30 @@ describe("a lost lease", () => {
       doc.events.filter((event) => event.execution_id === execution && event.what === "finished");
     expect(of(doc.executions[0]?.id)).toHaveLength(0);
     expect(of(doc.executions[1]?.id)).toHaveLength(1);
+  }, 90_000);
+
+  test("an action whose runner died goes to another; at its return the first one stops its tool and says nothing", async () => {
+    const first = await addRunner(bed, control, { name: "first" });
+    const sample = action(bed, {
+      attempts: 2,
+      body: `echo "begin $$" >> "${bed.path("act.trace")}"\nwhile [ ! -e "${bed.path("act.gate")}" ]; do sleep 0.05; done\necho worked >> "${bed.path("act.trace")}"\n`,
+    });
+    const job = await control.submit(sample.file);
+    await until("the step works", () => sample.traces().length === 1);
+    await first.proc.kill9();
+    await addRunner(bed, control, { name: "second" });
+    await until("the second runner has it", () => sample.traces().length === 2);
+    first.proc = first.start();
+    const pid = Number(sample.traces()[0]?.split(" ")[1]);
+    await until("the first tool is stopped", () => !isAlive(pid));
+    sample.release();
+    const doc = await control.ended(job);
+    expect(doc.status).toBe("finished");
+    expect(sample.traces().filter((line) => line === "worked")).toHaveLength(1);
+    const words = doc.events.filter((event) => event.execution_id === doc.executions[0]?.id).map(({ what }) => what);
+    expect(words).not.toContain("finished");
+    expect(words).not.toContain("failed");
+    await until("its folder is gone", () => readdirSync(`${first.stateDir}/executions`).length === 0);
   }, 90_000);
 
   test("an apply is parked with its lock shown, never given to another runner, and its own runner may still complete it", async () => {

@@ -66,6 +66,33 @@ test("runner and coordinator killed together in mid-apply: the apply goes on, it
   expect(await leftOver(bed, control, runner)).toEqual([]);
 }, 180_000);
 
+describe("a stop that comes while the runner is away, in mid-apply", () => {
+  const STOPS = [
+    { what: "cancel", timeout: undefined, status: "cancelled" },
+    { what: "the timeout", timeout: "5s", status: "timed-out" },
+  ] as const;
+  for (const { what, timeout, status } of STOPS) {
+    test(`${what}: at its return terraform is interrupted as ever, saves and unlocks by itself; one outcome`, async () => {
+      const runner = await addRunner(bed, control);
+      const sample = terraform(bed, { wait: true, ...(timeout ? { timeout } : {}) });
+      const job = await control.submit(sample.file);
+      await until("the apply works", () => sample.traces().includes("begin"));
+      await runner.proc.kill9();
+      if (timeout) await Bun.sleep(6_000);
+      else expect((await control.post(`/jobs/${job}/cancel`)).status).toBe(200);
+      expect(toolsBelow(bed.root)).not.toEqual([]);
+      runner.proc = runner.start();
+      const doc = await control.ended(job);
+      expect(doc.status).toBe(status);
+      expect(outcomes(doc)).toEqual([status]);
+      expect(await control.log(job)).toContain("Interrupt received");
+      expect(sample.traces()).toEqual(["begin"]);
+      expect((await control.workspaces())[0]?.serial).toBeGreaterThan(0);
+      expect(await leftOver(bed, control, runner)).toEqual([]);
+    }, 90_000);
+  }
+});
+
 describe("what a restart may find damaged", () => {
   const snapshot = (folder: string) =>
     readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -153,4 +180,17 @@ describe("a tool whose wrapper and group are killed with SIGKILL from outside", 
       }, 60_000);
     }
   }
+
+  test("the lock is free before the outcome is known, not only after cleanup", async () => {
+    const gate = bed.path("held");
+    await addRunner(bed, control, { env: { RUNNER_FAILPOINT: `runner.cleanup:2=pause:${gate}` } });
+    const sample = terraform(bed, { wait: true });
+    const job = await control.submit(sample.file);
+    await until("the apply works", () => sample.traces().includes("begin"));
+    process.kill(-Math.min(...toolsBelow(bed.root)), "SIGKILL");
+    await until("the outcome is known", async () => (await control.show(job)).status === "failed");
+    expect((await control.workspaces())[0]?.lock).toBeNull();
+    writeFileSync(gate, "");
+    await control.ended(job);
+  }, 60_000);
 });

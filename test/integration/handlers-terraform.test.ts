@@ -165,6 +165,7 @@ describe.skipIf(noTerraform)("a terraform job", () => {
     await expect(terraformDeploy.execute(ctx)).rejects.toThrow(
       "terraform plan failed (exit 1): Error acquiring the state lock",
     );
+    await terraformDeploy.cleanup?.(ctx);
     expect(at.server.locks.get(WORKSPACE)).toBe(other);
   }, 30_000);
 

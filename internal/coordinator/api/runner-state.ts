@@ -6,6 +6,7 @@ import type { LockDoc } from "../../protocol/operator.ts";
 import type { Store } from "../store/store.ts";
 import {
   deleteState,
+  lockOf,
   lockWorkspace,
   readState,
   type StateWriter,
@@ -137,6 +138,8 @@ export function stateRoutes(deps: RunnerApiDeps): Hono {
       created_at: at,
       updated_at: at,
       lock_history: null,
+      // Ours: with it a runner frees the lock of its own dead terraform by id, and no other.
+      lock: lockOf(store, workspace.id),
     });
   });
 

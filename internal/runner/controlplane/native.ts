@@ -123,7 +123,7 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
 
     state(execution) {
       const auth = unseal(execution)?.credentials ?? { token };
-      return terraformState({ http, url, jobId: execution.jobId, auth, ca: options.ca });
+      return terraformState({ http, url, jobId: execution.jobId, executionId: execution.id, auth, ca: options.ca });
     },
 
     secrets(execution) {

@@ -139,7 +139,8 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
 
     plan: (execution, signal) => loadPlan(http, execution.jobId, signal),
     documents: () => baselineDocuments(http),
-    state: (execution) => terraformState({ http, url, jobId: execution.jobId, auth: { token }, ca: options.ca }),
+    state: (execution) =>
+      terraformState({ http, url, jobId: execution.jobId, executionId: execution.id, auth: { token }, ca: options.ca }),
     secrets: () => [token],
   };
 }

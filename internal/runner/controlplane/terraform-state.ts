@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Http } from "../../kit/http/http.ts";
 import { RETRY } from "../../protocol/retry.ts";
 import type { StateBackend } from "../handler.ts";
@@ -8,33 +9,37 @@ export interface StateAccess {
   /** Address terraform dials, with a base path when there is one; no trailing slash. */
   readonly url: string;
   readonly jobId: string;
+  readonly executionId: string;
   /** Basic credentials in TF_HTTP_*, or a token in the query for servers that know no other way. */
   readonly auth: { readonly username: string; readonly password: string } | { readonly token: string };
   readonly ca: string | undefined;
 }
+
+/** Absent: this server does not show its locks. */
+const lockedWorkspace = z.looseObject({
+  lock: z.looseObject({ ID: z.string(), execution_id: z.string().nullable() }).nullable().optional(),
+});
 
 /** Rides out an outage of about two minutes; terraform's default gives up after six seconds. */
 const TERRAFORM_RETRIES = "8";
 
 /** The http state backend of one execution (nuon-runner-api.md 2.12): every setting in the environment, none on disk. */
 export function terraformState(access: StateAccess): StateBackend {
-  const { http, jobId, auth } = access;
+  const { http, jobId, executionId, auth } = access;
   const basic = "username" in auth ? Buffer.from(`${auth.username}:${auth.password}`).toString("base64") : null;
   const headers = basic === null ? {} : { Authorization: `Basic ${basic}` };
   const workspacePath = (workspaceId: string) => `/v1/terraform-workspaces/${encodeURIComponent(workspaceId)}`;
 
   async function unlockOwn(workspaceId: string): Promise<void> {
-    const path = `${workspacePath(workspaceId)}/unlock`;
+    const path = workspacePath(workspaceId);
+    const found = await http.request({ method: "GET", path, rule: RETRY.fetch, decode: lockedWorkspace });
+    const lock = found.ok ? found.value.value.lock : undefined;
+    if (lock !== undefined && lock?.execution_id !== executionId) return;
+    // A server that does not show its locks frees whatever is there: the caller knows that it may hold one.
+    const json = lock ? { ID: lock.ID } : {};
     const query = { job_id: jobId };
-    const done = await http.request({
-      method: "POST",
-      path,
-      query,
-      headers,
-      json: {},
-      rule: RETRY.fetch,
-      decode: "none",
-    });
+    const call = { method: "POST", path: `${path}/unlock`, query, headers, json, rule: RETRY.fetch } as const;
+    const done = await http.request({ ...call, decode: "none" });
     if (!done.ok) throw done.error;
   }
 

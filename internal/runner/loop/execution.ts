@@ -124,7 +124,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       void deps.controlPlane.workStep(ref, step, id, shared.processSignal);
     },
   });
-  const exec = createToolRunner({
+  const tools = createToolRunner({
     key,
     folder,
     journal,
@@ -170,7 +170,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       signal,
       log: output.log,
       step: steps.run,
-      exec,
+      exec: tools.exec,
       tools: {
         find: deps.tools.find,
         env: (extra) => ({ ...deps.tools.env(extra), HOME: folder.work, TMPDIR: folder.work, ...extra }),
@@ -226,6 +226,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       sleep: (ms) => clock.sleep(ms),
     });
     clearTimeout(timer);
+    if (signal.aborted && (signal.reason as StopReason).kind !== "abandoned") await tools.stopRest();
     if (ended && ended.status !== "finished") output.log.error(ended.reason);
     return ended;
   };

@@ -1,12 +1,10 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "../../kit/base/clock.ts";
-import type { SystemLog } from "../../kit/base/system-log.ts";
-import { attachTool, findTool, readCode, stopTool, sweep } from "../../kit/exec/index.ts";
+import { findTool, readCode } from "../../kit/exec/index.ts";
 import type { JobType } from "../../protocol/enums.ts";
 import type { Completion } from "../../protocol/native.ts";
 import type { ControlPlane, ExecutionRef, Work } from "../controlplane/control-plane.ts";
-import { DEFAULT_LADDER, type Handler } from "../handler.ts";
+import type { Handler } from "../handler.ts";
 import type { Begin } from "./execution.ts";
 import { executionFolder } from "./execution-folder.ts";
 import type { ExecutionRow, Journal } from "./journal.ts";
@@ -88,25 +86,6 @@ async function livingSince(stateDir: string, journal: Journal, row: ExecutionRow
     if (await findTool(row.id, folder.codeFile(tool.name))) return tool.startedMs;
   }
   return null;
-}
-
-/** The epoch has moved on while we were away: stop what still runs by its ladder, remove what is ours, say nothing. */
-export async function stopStranded(
-  found: Found,
-  { stateDir, journal, clock, log }: { stateDir: string; journal: Journal; clock: Clock; log: SystemLog },
-): Promise<void> {
-  const { row, begin } = found;
-  const folder = executionFolder(stateDir, row);
-  for (const tool of journal.tools(row)) {
-    const codeFile = folder.codeFile(tool.name);
-    if (tool.state === "ended" || readCode(codeFile) !== null) continue;
-    const identity = await findTool(row.id, codeFile);
-    if (!identity) continue;
-    const running = attachTool({ identity, codeFile, executionId: row.id });
-    log.warn("stopping a tool whose lease is lost", { execution: row.id, tool: tool.name });
-    await stopTool(running, begin.handler.cancel ?? DEFAULT_LADDER, { clock });
-  }
-  await sweep(row.id);
 }
 
 /** Folders of executions that no row knows: made by a version or a crash that did not get to write the row; never used again. */

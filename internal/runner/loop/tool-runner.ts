@@ -71,7 +71,7 @@ export function createToolRunner(deps: ToolRunnerDeps) {
     }
   };
 
-  return async (tool: ToolRun): Promise<ToolEnd> => {
+  const exec = async (tool: ToolRun): Promise<ToolEnd> => {
     if (signal.aborted) throw new StopError(signal.reason as StopReason);
     const tail = deps.mark();
     const recalled = await recall(tool);
@@ -92,11 +92,26 @@ export function createToolRunner(deps: ToolRunnerDeps) {
     if (end.code === null || !(tool.expect ?? [0]).includes(end.code)) throw new ToolError(tool.key, result);
     return result;
   };
+
+  /**
+   * A job that is stopped before it took its tools up again (a cancel or a lost lease told at the restart, a deadline
+   * that passed while the runner was away): they end by the same ladder.
+   */
+  const stopRest = async (): Promise<void> => {
+    for (const row of journal.tools(key)) {
+      const codeFile = folder.codeFile(row.name);
+      if (row.state === "ended" || row.bootId !== bootId() || readCode(codeFile) !== null) continue;
+      const identity = await findTool(key.id, codeFile);
+      if (identity) await byLadder(attachTool({ identity, codeFile, executionId: key.id }), deps);
+    }
+  };
+
+  return { exec, stopRest };
 }
 
 /** The tool's own end, or its end by the cancel ladder when the job is stopped first. */
 async function untilEnd(running: RunningTool, deps: ToolRunnerDeps): Promise<number | null> {
-  const { signal, ladder, clock, note } = deps;
+  const { signal } = deps;
   const stopped = new Promise<StopReason>((resolve) => {
     if (signal.aborted) resolve(signal.reason as StopReason);
     else signal.addEventListener("abort", () => resolve(signal.reason as StopReason), { once: true });
@@ -104,13 +119,20 @@ async function untilEnd(running: RunningTool, deps: ToolRunnerDeps): Promise<num
   const first = await Promise.race([running.ended.then((end) => ({ end })), stopped.then((stop) => ({ stop }))]);
   if ("end" in first) return first.end.code;
   if (first.stop.kind === "abandoned") return new Promise(() => {}); // the process ends now; the tool goes on
-  note(`stopping: ${first.stop.why}`);
-  deps.stopping(1);
+  await byLadder(running, deps);
+  throw new StopError(first.stop);
+}
+
+async function byLadder(
+  running: RunningTool,
+  { signal, ladder, clock, note, stopping }: ToolRunnerDeps,
+): Promise<void> {
+  note(`stopping: ${(signal.reason as StopReason).why}`);
+  stopping(1);
   try {
     await stopTool(running, ladder, { clock, onSignal: (name) => note(`sent ${name}`) });
     await running.ended;
   } finally {
-    deps.stopping(-1);
+    stopping(-1);
   }
-  throw new StopError(first.stop);
 }

@@ -176,6 +176,12 @@ export function saveStateJson(store: Store, workspaceId: string, jobId: string |
 }
 
 /** The lock document for people and for Terraform: what the holder sent, and who that is. */
+/** null: free. */
+export function lockOf(store: Store, workspaceId: string): LockDoc | null {
+  const held = store.sql.lock.get(workspaceId);
+  return held ? lockDocOf(held) : null;
+}
+
 export function lockDocOf(row: LockRow): LockDoc {
   const sent = JSON.parse(row.document) as Record<string, unknown>;
   const text = (key: string) => (typeof sent[key] === "string" ? sent[key] : "");

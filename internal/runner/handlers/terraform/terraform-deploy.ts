@@ -8,7 +8,7 @@ import { leafTexts } from "../secret-values.ts";
 import { checkedModule, emptySourceFolder, moduleFolder, planFile, prepareModule, varFiles } from "./module-folder.ts";
 import { encodeContents } from "./saved-plan.ts";
 import { outputsOfCommand, readState, type TerraformOutputs } from "./terraform-outputs.ts";
-import { type TerraformRunner, terraformRunner } from "./terraform-run.ts";
+import { lockMark, type TerraformRunner, terraformRunner } from "./terraform-run.ts";
 import { type TerraformWork, terraformWork } from "./terraform-work.ts";
 import { secretVariableValues } from "./variables.ts";
 
@@ -50,9 +50,15 @@ export const terraformDeploy: Handler<DeployPlan> = {
     const work = workOf(ctx);
     const terraform = terraformRunner(ctx, work, await findProgram(ctx));
     await ctx.step({ name: "init" }, () => terraform({ key: "init", args: ["init", "-no-color", "-input=false"] }));
-    if (work.operation !== "apply") return makePlan(ctx, work, terraform);
-    await applyPlan(ctx, work, terraform);
-    return null;
+    try {
+      if (work.operation !== "apply") return await makePlan(ctx, work, terraform);
+      await applyPlan(ctx, work, terraform);
+      return null;
+    } catch (error) {
+      // State and lock first, then the outcome: whoever acts on the outcome must find both in order.
+      await settleState(ctx, work).catch(() => undefined); // cleanup tries again, and says what is wrong
+      throw error;
+    }
   },
 
   async outputs(ctx) {
@@ -65,10 +71,15 @@ export const terraformDeploy: Handler<DeployPlan> = {
     const work = workIfValid(ctx);
     // Before init there is no backend: nothing was locked, and a lock found now is somebody else's.
     if (work === null || !existsSync(join(moduleFolder(ctx.workspace, work), ".terraform"))) return;
-    await saveErroredState(ctx, work);
-    await ctx.state.unlockOwn(work.workspaceId);
+    await settleState(ctx, work);
   },
 };
+
+/** Never called while terraform lives. */
+async function settleState(ctx: Context, work: TerraformWork): Promise<void> {
+  const saved = await saveErroredState(ctx, work);
+  if (saved || existsSync(lockMark(ctx.workspace))) await ctx.state.unlockOwn(work.workspaceId);
+}
 
 /** Version from the component's entry in the app config; null: any. */
 async function askedVersion(ctx: Context): Promise<string | null> {
@@ -119,6 +130,7 @@ async function makePlan(
       key: "plan",
       args: ["plan", ...planFlags(ctx, work), `-out=${file}`, ...(destroy ? ["-destroy"] : [])],
       expect: [0, 2],
+      locks: true,
     }),
   );
   await terraform({ key: "show-plan", args: ["show", "-json", "-no-color", file], capture: "plan.json" });
@@ -139,7 +151,7 @@ function planFlags(ctx: Context, work: TerraformWork): string[] {
 async function applyPlan(ctx: Context, work: TerraformWork, terraform: TerraformRunner): Promise<void> {
   const args = ["apply", "-no-color", "-input=false", planFile(ctx.workspace)] as const;
   try {
-    await ctx.step({ name: "apply" }, () => terraform({ key: "apply", args: [...args] }));
+    await ctx.step({ name: "apply" }, () => terraform({ key: "apply", args: [...args], locks: true }));
   } catch (error) {
     // What a failed apply did make is shown too; when the job is being stopped nothing more is started.
     if (!(error instanceof StopError)) await publishState(ctx, work, terraform);
@@ -172,7 +184,7 @@ async function publishState(
 }
 
 async function verify(ctx: Context, work: TerraformWork, terraform: TerraformRunner): Promise<void> {
-  const code = await terraform({ key: "verify", args: ["plan", ...planFlags(ctx, work)], expect: [0, 2] });
+  const code = await terraform({ key: "verify", args: ["plan", ...planFlags(ctx, work)], expect: [0, 2], locks: true });
   if (code === 0) return;
   throw new RunnerError("job", "verify: a plan after apply is not empty", {
     remedy: "See the differences in the log: the module does not converge, or something else changes what it made.",
@@ -208,14 +220,14 @@ function workIfValid(ctx: Context): TerraformWork | null {
 }
 
 /** Terraform leaves `errored.tfstate` when the backend did not take the state: it is the only copy. */
-async function saveErroredState(ctx: Context, work: TerraformWork): Promise<void> {
+async function saveErroredState(ctx: Context, work: TerraformWork): Promise<boolean> {
   const path = join(moduleFolder(ctx.workspace, work), "errored.tfstate");
-  if (!existsSync(path)) return;
+  if (!existsSync(path)) return false;
   let reason = "the control plane did not take it";
   try {
     if (await ctx.state.pushErrored(work.workspaceId, readFileSync(path))) {
       ctx.log.info("the state that terraform could not save has been saved now");
-      return;
+      return true;
     }
   } catch (error) {
     reason = reasonOf(error);

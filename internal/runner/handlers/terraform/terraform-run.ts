@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from "node:fs";
 import { type JobContext, ToolError } from "../../handler.ts";
 import { moduleFolder } from "./module-folder.ts";
 import type { TerraformWork } from "./terraform-work.ts";
@@ -9,7 +10,15 @@ export interface TerraformCall {
   readonly expect?: readonly number[];
   /** Name of a file in the workspace for stdout. */
   readonly capture?: string;
+  /** It takes the lock of the state. */
+  readonly locks?: true;
 }
+
+/**
+ * There from before terraform may take the lock until it has ended by itself, when it has freed it: only then is a lock
+ * on the control plane known to be somebody else's.
+ */
+export const lockMark = (workspace: JobContext<unknown>["workspace"]): string => workspace.path("may-hold-lock");
 
 /** Runs terraform in the module's folder; resolves with its exit code, throws ToolError with its first `Error:` line. */
 export type TerraformRunner = (call: TerraformCall) => Promise<number>;
@@ -24,7 +33,8 @@ export function terraformRunner(ctx: JobContext<unknown>, work: TerraformWork, p
     CHECKPOINT_DISABLE: "1",
   });
   const cwd = moduleFolder(ctx.workspace, work);
-  return async ({ key, args, expect, capture }) => {
+  return async ({ key, args, expect, capture, locks }) => {
+    if (locks) writeFileSync(lockMark(ctx.workspace), "");
     try {
       const end = await ctx.exec({
         key,
@@ -34,13 +44,19 @@ export function terraformRunner(ctx: JobContext<unknown>, work: TerraformWork, p
         ...(expect ? { expect } : {}),
         ...(capture ? { capture: ctx.workspace.path(capture) } : {}),
       });
+      if (locks) rmSync(lockMark(ctx.workspace), { force: true });
       return end.code ?? 0;
     } catch (error) {
       if (!(error instanceof ToolError)) throw error;
+      if (locks && endedByItself(error)) rmSync(lockMark(ctx.workspace), { force: true });
       throw new ToolError(key, error.end, failureReason(key, error));
     }
   };
 }
+
+/** Not killed, and it did not say that it could not unlock. */
+const endedByItself = ({ end }: ToolError): boolean =>
+  end.code !== null && end.code < 128 && !/Error releasing the state lock/i.test(end.tail);
 
 function failureReason(key: string, { end }: ToolError): string {
   const failed = `terraform ${key} failed (${end.code === null ? "exit code lost" : `exit ${end.code}`})`;
