@@ -9,7 +9,8 @@ export interface ProtoWriter {
   bytes(field: number, value: Uint8Array): void;
   /** A nested message: what `fill` writes. */
   message(field: number, fill: () => unknown): void;
-  finish(): Uint8Array;
+  /** The bytes, a copy; the writer must not be used any more. */
+  finish(): Uint8Array<ArrayBuffer>;
 }
 
 const VARINT = 0;
@@ -18,8 +19,14 @@ const LENGTH = 2;
 const FIXED32 = 5;
 const encoder = new TextEncoder();
 
+/** The buffer of the last writer that finished: a log batch of a MiB would grow a new one nine times over. */
+let spare: Uint8Array<ArrayBuffer> | null = null;
+/** Larger ones are left to the collector. */
+const MAX_SPARE = 4 * 1024 * 1024;
+
 export function createProtoWriter(): ProtoWriter {
-  let buffer = new Uint8Array(4096);
+  let buffer = spare ?? new Uint8Array(4096);
+  spare = null;
   let view = new DataView(buffer.buffer);
   let at = 0;
 
@@ -101,7 +108,11 @@ export function createProtoWriter(): ProtoWriter {
     message,
     fixed64: (field, value) => eight(field, () => view.setBigUint64(at, BigInt.asUintN(64, value), true)),
     double: (field, value) => eight(field, () => view.setFloat64(at, value, true)),
-    finish: () => buffer.slice(0, at),
+    finish: () => {
+      const message = buffer.slice(0, at);
+      if (buffer.length <= MAX_SPARE) spare = buffer;
+      return message;
+    },
   };
 }
 

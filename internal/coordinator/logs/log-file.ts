@@ -10,7 +10,7 @@ import { join } from "node:path";
 export interface LogFiles {
   /** Writes one batch behind `bytes`, the valid length so far; answers the new one. Throws what the disk throws. */
   append(streamId: string, bytes: number, batch: Uint8Array): number;
-  /** Batches from position `from` up to `to`, each with the position behind it. */
+  /** Batches from position `from` up to `to`; the payload of one is valid until the next is asked for. */
   read(streamId: string, from: number, to: number): AsyncIterable<StoredBatch>;
   close(): void;
 }
@@ -74,21 +74,23 @@ async function* readBatches(path: string, from: number, to: number): AsyncGenera
   if (from >= to) return;
   const file = await open(path, "r");
   try {
+    // One buffer for all of it: a log of a GiB would leave as much behind for the collector.
+    let window = Buffer.allocUnsafe(Math.min(READ_CHUNK, to - from));
     let position = from;
     while (position < to) {
-      const window = Buffer.allocUnsafe(Math.min(READ_CHUNK, to - position));
-      const length = readAt(file.fd, window, position);
-      const batches = [...splitBatches(window.subarray(0, length), position)];
-      const last = batches.at(-1);
-      if (last) {
-        yield* batches;
-        position = last.next;
-        continue;
+      const got = window.subarray(0, readAt(file.fd, window.subarray(0, to - position), position));
+      let next = position;
+      for (const batch of splitBatches(got, position)) {
+        yield batch;
+        next = batch.next;
       }
-      const whole = readLarge(file.fd, window.subarray(0, length), position, to);
-      if (whole === null) return;
-      yield whole;
-      position = whole.next;
+      if (next === position) {
+        const size = got.length < HEADER ? 0 : HEADER + got.readUInt32BE(0);
+        // The file is shorter than its row says.
+        if (size <= window.length || position + size > to) return;
+        window = Buffer.allocUnsafe(size);
+      }
+      position = next;
     }
   } finally {
     await file.close();
@@ -103,16 +105,6 @@ function* splitBatches(window: Buffer, start: number): Generator<StoredBatch> {
     yield { position: start + at, next: start + end, payload: window.subarray(at + HEADER, end) };
     at = end;
   }
-}
-
-/** A batch larger than the window; null when the file is shorter than its row says. */
-function readLarge(fd: number, window: Buffer, position: number, to: number): StoredBatch | null {
-  if (window.length < HEADER) return null;
-  const length = window.readUInt32BE(0);
-  const next = position + HEADER + length;
-  if (next > to) return null;
-  const payload = Buffer.allocUnsafe(length);
-  return readAt(fd, payload, position + HEADER) === length ? { position, next, payload } : null;
 }
 
 function readAt(fd: number, into: Buffer, position: number): number {

@@ -1,3 +1,4 @@
+import { passedBytes } from "../../kit/base/passed-bytes.ts";
 import { fail, ok, type Result } from "../../protocol/errors.ts";
 import type { LogStreamRow } from "../store/statements.ts";
 import type { Store } from "../store/store.ts";
@@ -55,6 +56,7 @@ export function createLogStore(store: Store, folder: string): LogStore {
       const stored = stream?.stored ?? 0;
       if (!stream || (range !== null && range.from !== stored)) return fail({ stored });
       const bytes = files.append(streamId, stream.bytes, payload);
+      store.db.afterCommit(() => passedBytes(payload.byteLength));
       const next = range?.to ?? stored;
       update.run(next, bytes, records, store.clock.now(), streamId);
       store.db.afterCommit(() => wake(streamId));

@@ -165,9 +165,16 @@ function initOf(options: HttpOptions, req: HttpRequest, signal: AbortSignal): Bu
   } else if (req.bytes) {
     headers["Content-Type"] = req.bytes.type;
     if (req.bytes.gzip) headers["Content-Encoding"] = "gzip";
-    init.body = req.bytes.gzip ? Bun.gzipSync(new Uint8Array(req.bytes.data)) : new Uint8Array(req.bytes.data);
+    const data = unshared(req.bytes.data);
+    init.body = req.bytes.gzip ? Bun.gzipSync(data) : data;
   }
   return init;
+}
+
+/** What fetch takes; bytes of ours are never shared, so there is nothing to copy. */
+function unshared(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  const isOwn = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> => bytes.buffer instanceof ArrayBuffer;
+  return isOwn(data) ? data : new Uint8Array(data);
 }
 
 const NOT_CONNECTED = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH", "EAI_AGAIN"]);

@@ -2,6 +2,7 @@ import { type FSWatcher, fstatSync, watch } from "node:fs";
 import { type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
 import { LOG_ATTRIBUTES } from "../../protocol/native.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { passedBytes } from "../base/passed-bytes.ts";
 import { type SystemLog, silentLog } from "../base/system-log.ts";
 import { createBell } from "./bell.ts";
 import { createGaps } from "./gaps.ts";
@@ -162,6 +163,7 @@ export function createShipper(options: ShipperOptions): Shipper {
     }
     if (stored >= batch.to) {
       count.shippedBytes += batch.to - batch.from;
+      passedBytes(batch.to - batch.from);
       count.records += batch.records.length;
       if (withheld?.notice === batch) withheld.told = true;
     }

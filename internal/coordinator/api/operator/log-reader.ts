@@ -1,3 +1,4 @@
+import { passedBytes } from "../../../kit/base/passed-bytes.ts";
 import type { LogLine } from "../../../protocol/operator.ts";
 import { decodeLogsRequest } from "../../../protocol/otlp.ts";
 import { readChange } from "../../changes/change-rows.ts";
@@ -66,6 +67,8 @@ export async function* readLog(deps: LogDeps, id: string, from: LogPlace): Async
     for await (const batch of deps.logs.batches(streams[stream] ?? "", position)) {
       const lines = linesOf(batch, stream).slice(record);
       if (lines.length > 0) yield lines;
+      // Decoded, rendered and encoded, it leaves twice as much behind as when it was stored.
+      passedBytes(2 * batch.payload.byteLength);
       position = batch.next;
       record = 0;
     }
