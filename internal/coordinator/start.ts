@@ -103,6 +103,8 @@ function listen(options: CoordinatorOptions) {
     return Bun.serve({
       hostname: options.host,
       port: options.port,
+      // Bun shares a port between processes unless told not to: the second coordinator would get half of the requests.
+      reusePort: false,
       development: false,
       maxRequestBodySize: MAX_BODY,
       ...(options.tls ? { tls: options.tls } : {}),
