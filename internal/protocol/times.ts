@@ -25,4 +25,6 @@ export const DEFAULT_TIMES: Times = {
 
 /** Baseline (Nuon) beat: one heart-beat POST per period; the server calls a runner unhealthy after 15 s. */
 export const NUON_BEAT_MS = 5_000;
+/** A Go runner without a heart beat for this long has lost its job: it renews nothing and takes nothing up again. */
+export const NUON_LOST_MS = 15_000;
 export const NUON_POLL_MS = 5_000;

@@ -35,7 +35,9 @@ export function runnerOf(store: Store, c: Context): Result<KnownRunner, Response
   }
   // Looked up by digest: the time says nothing about the token.
   const runner = store.runners.byTokenHash(hashToken(token));
-  return runner ? ok(runner) : fail(unauthorized(c, "the token is not known", "Please check the token of this runner"));
+  if (runner) return ok(runner);
+  const description = "Please make sure the token is valid, and not expired.";
+  return fail(unauthorized(c, "unable to validate token: the token is not known", description));
 }
 
 /** As `runnerOf`, for `/v1/runners/{id}/…`: another runner's id is as unknown as one that does not exist. */

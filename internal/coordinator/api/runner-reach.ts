@@ -70,6 +70,12 @@ export function openExecution(store: Store, runner: KnownRunner, jobId: string):
   return store.sql.openOfJob.all(jobId).find((execution) => execution.runner_id === runner.row.id) ?? null;
 }
 
+/** The execution of this runner that works on a workspace now. */
+export function openInWorkspace(store: Store, runner: KnownRunner, workspaceId: string): ExecutionRow | null {
+  const open = store.sql.openOfRunner.all(runner.row.id);
+  return open.find((execution) => store.sql.job.get(execution.job_id)?.workspace_id === workspaceId) ?? null;
+}
+
 /**
  * The job a Go runner may reserve now: the oldest of all groups it polls, and only when it works on nothing else. A
  * waiting job becomes available with it.

@@ -18,7 +18,7 @@ import { runnerOf, stateCallerOf } from "./auth.ts";
 import { readBody } from "./body.ts";
 import type { RunnerApiDeps } from "./runner-deps.ts";
 import { badFormat, badRequest, conflict, forbidden, notFound, unavailable } from "./runner-errors.ts";
-import { openExecution, reachJob, reachWorkspace } from "./runner-reach.ts";
+import { openExecution, openInWorkspace, reachJob, reachWorkspace } from "./runner-reach.ts";
 
 /** Largest state document, bytes. */
 export const STATE_LIMIT = 64 * 1024 * 1024;
@@ -160,8 +160,13 @@ function targetOf(store: Store, c: Context, workspaceId: string): Result<Target,
   const workspace = reachWorkspace(store, runner, workspaceId);
   if (!workspace) return fail(notFound(c, "workspace"));
   const job = reachJob(store, runner, c.req.query("job_id") ?? "");
-  const running = job ? openExecution(store, runner, job.id) : null;
-  return ok({ workspaceId, runnerId, writer: { runnerId, jobId: job?.id ?? null, execution: running } });
+  // A saved plan holds the address of the job that planned: the job that applies it comes under that ended job's id.
+  const running = (job ? openExecution(store, runner, job.id) : null) ?? openInWorkspace(store, runner, workspaceId);
+  return ok({
+    workspaceId,
+    runnerId,
+    writer: { runnerId, jobId: running?.job_id ?? job?.id ?? null, execution: running },
+  });
 }
 
 /** 423 with the holder's document: Terraform names the id of that lock to the person. */

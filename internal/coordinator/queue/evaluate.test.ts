@@ -17,6 +17,7 @@ const runner = (over: Partial<RunnerView> = {}): RunnerView => ({
   dialect: "native",
   mode: "all",
   slots: { actions: 1, scripts: 1, deploy: 1, management: 1, operations: 1 },
+  stopping: [],
   jobTypes: [],
   labels: { site: "eu-1" },
   arch: "amd64",

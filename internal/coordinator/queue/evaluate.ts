@@ -25,6 +25,8 @@ export interface RunnerView {
   readonly mode: string;
   /** Capacity per group; for a Go runner the groups it polls, 1 each. */
   readonly slots: Slots;
+  /** Groups of a Go runner in which it may still work on a job that the server has ended. */
+  readonly stopping: readonly JobGroup[];
   /** Empty: everything of its groups. */
   readonly jobTypes: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
@@ -88,11 +90,15 @@ function knowsType(job: JobView, runner: RunnerView): boolean {
   return runner.jobTypes.length === 0 || runner.jobTypes.includes(job.type);
 }
 
-/** A Go runner shares one workspace folder between its loops: one job at a time, management apart. */
+/**
+ * A Go runner shares one workspace folder between its loops, and the start of a job deletes what lies in it: one job at
+ * a time, management apart. A job that the server ended counts until the loop that worked on it asks for work again.
+ */
 export function hasRoom(group: JobGroup, runner: RunnerView, running: Running): boolean {
   if (runner.dialect === "native") return running(runner.id, group) < (runner.slots[group] ?? 0);
-  const management = running(runner.id, "management");
-  return group === "management" ? management === 0 : running(runner.id) - management === 0;
+  const managed = running(runner.id, "management");
+  const stopping = runner.stopping.some((one) => (one === "management") === (group === "management"));
+  return !stopping && (group === "management" ? managed === 0 : running(runner.id) - managed === 0);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Times } from "../../protocol/times.ts";
 import { type Credentials, createCredentials } from "./credentials.ts";
 import type { Db } from "./db.ts";
 import { createEvents, type Events } from "./events.ts";
+import { createNuonPolls, type NuonPolls } from "./nuon-polls.ts";
 import { createRunnerRegistry, type RunnerRegistry } from "./runner-registry.ts";
 import { createStatements, type Statements } from "./statements.ts";
 import { createWake, type Wake } from "./wake.ts";
@@ -18,6 +19,8 @@ export interface Store {
   readonly events: Events;
   readonly sql: Statements;
   readonly runners: RunnerRegistry;
+  /** Signs of life of Go runners that no row keeps. */
+  readonly nuonPolls: NuonPolls;
   readonly credentials: Credentials;
   /** Tells waiting requests of this process that something they wait for may have happened. */
   readonly wake: Wake;
@@ -41,6 +44,7 @@ export function createStore({ db, times, clock, secret }: StoreOptions): Store {
     events: createEvents(db, clock),
     sql: createStatements(db),
     runners: createRunnerRegistry(db, clock, times),
+    nuonPolls: createNuonPolls(clock.monotonic),
     credentials: createCredentials(secret),
     wake: createWake(db),
     jobEnded: [],

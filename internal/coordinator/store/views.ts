@@ -40,6 +40,7 @@ export function runnerView(store: Store, runner: KnownRunner): RunnerView {
     dialect: session?.row.dialect ?? "native",
     mode: session?.row.mode ?? "",
     slots: session?.slots ?? {},
+    stopping: session?.row.dialect === "nuon" ? store.nuonPolls.stoppingGroups(runner.row.id) : [],
     jobTypes: session?.jobTypes ?? [],
     labels: { ...session?.inventory?.labels, ...runner.labels },
     arch: session?.inventory?.arch ?? null,

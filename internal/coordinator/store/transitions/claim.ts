@@ -2,6 +2,7 @@ import type { JobGroup } from "../../../protocol/enums.ts";
 import { fail, ok, type Result } from "../../../protocol/errors.ts";
 import { newId } from "../../../protocol/ids.ts";
 import type { Slots } from "../../../protocol/native.ts";
+import { NUON_LOST_MS } from "../../../protocol/times.ts";
 import { hasRoom, obstacleOf, pickForClaim, type RunnerView } from "../../queue/evaluate.ts";
 import { executionGraceMs } from "../grace.ts";
 import { groupsOf } from "../runner-registry.ts";
@@ -116,7 +117,7 @@ function start(
     epoch,
     claim_key: key,
     log_stream_id: before.log_stream_id,
-    lease_expires_at: now + (runner.dialect === "native" ? store.times.lease_ms : store.times.offline_ms),
+    lease_expires_at: now + (runner.dialect === "native" ? store.times.lease_ms : NUON_LOST_MS),
     deadline_at: now + before.execution_timeout_ms + executionGraceMs(before, runner.dialect),
     client_version: clientVersion,
     created_at: now,

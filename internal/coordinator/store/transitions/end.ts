@@ -34,9 +34,17 @@ const END_JOB = `UPDATE jobs SET status = ?, reason = ?, finished_at = ?, update
 /** Ends an execution that will not be reported by its runner any more. */
 export function endExecution(store: Store, execution: ExecutionRow, status: OutcomeStatus, reason: string): void {
   const now = store.clock.now();
+  markStopping(store, execution);
   store.db
     .prepare<unknown, [string, string, number, number, string]>(END_EXECUTION)
     .run(status, reason, now, now, execution.id);
+}
+
+/** A Go runner learns of it within a second at best, and stops when its tool has. */
+export function markStopping(store: Store, execution: ExecutionRow): void {
+  if (execution.dialect !== "nuon") return;
+  const group = store.sql.job.get(execution.job_id)?.job_group;
+  if (group) store.nuonPolls.stopping(execution.runner_id, group);
 }
 
 const END_EXECUTION = `UPDATE executions SET status = ?, reason = ?, finished_at = ?, updated_at = ?

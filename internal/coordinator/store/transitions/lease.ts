@@ -3,7 +3,7 @@ import { newId } from "../../../protocol/ids.ts";
 import type { Lease, LeaseRef, RenewRequest, SessionResponse } from "../../../protocol/native.ts";
 import type { ExecutionRow, JobRow } from "../statements.ts";
 import type { Store } from "../store.ts";
-import { endExecution, endJob } from "./end.ts";
+import { endExecution, endJob, markStopping } from "./end.ts";
 import { endedReason, standingOf } from "./execution-of.ts";
 import { recordProgress } from "./progress.ts";
 import { changesTheWorld, record } from "./shared.ts";
@@ -127,6 +127,7 @@ export function loseLease(store: Store, execution: ExecutionRow, why: string): v
     if (!parked && job.attempts >= job.max_executions) {
       return giveUp(store, job, execution, "failed", `lease_lost: ${why}`);
     }
+    markStopping(store, execution);
     backToQueue(store, job, { parked, losses, reason: parked ? "parked" : "lease_lost" });
     store.db
       .prepare<unknown, [number, string]>("UPDATE executions SET lost_at = ? WHERE id = ?")

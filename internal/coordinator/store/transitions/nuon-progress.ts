@@ -4,7 +4,8 @@ import type { ExecutionRow, JobRow } from "../statements.ts";
 import type { Store } from "../store.ts";
 import { finishJob } from "./complete.ts";
 import { resumeLease } from "./lease.ts";
-import { recordProgress } from "./progress.ts";
+import { extendNuonLease } from "./nuon-session.ts";
+import { recordProgress, stepsOf } from "./progress.ts";
 import { record, refuse } from "./shared.ts";
 
 /**
@@ -22,7 +23,10 @@ export function patchExecution(store: Store, executionId: string, status: Execut
       refuse(store, "progress", { code: "stale_epoch", message }, { job, execution, by });
       return;
     }
-    if (execution.lost_at !== null) resumeLease(store, job, execution);
+    if (execution.lost_at !== null) {
+      resumeLease(store, job, execution);
+      extendNuonLease(store, executionId);
+    }
     if (isTerminal(status)) finish(store, job, execution, status);
     else recordProgress(store, job, execution, { status, phase: PHASE[status] ?? "", steps: [] });
   });
@@ -55,7 +59,11 @@ function finish(store: Store, job: JobRow, execution: ExecutionRow, status: Outc
 }
 
 function errorOf(execution: ExecutionRow): string {
-  if (execution.result === null) return "";
+  // Actions post no result: the step says where it went wrong, the log says why.
+  if (execution.result === null) {
+    const bad = stepsOf(execution).find((step) => step.status === "error" || step.status === "timed-out");
+    return bad === undefined ? "" : `step ${bad.name}: ${bad.status}`;
+  }
   const result = JSON.parse(execution.result) as ExecutionResultRequest;
   return (result.error_metadata?.message ?? "").replace(/\s+/g, " ").trim().slice(0, 500);
 }

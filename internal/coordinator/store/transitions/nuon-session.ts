@@ -1,16 +1,16 @@
-import type { JobGroup, RunnerMode } from "../../../protocol/enums.ts";
+import { type JobGroup, MODE_GROUPS, type RunnerMode } from "../../../protocol/enums.ts";
 import { newId } from "../../../protocol/ids.ts";
 import type { Slots } from "../../../protocol/native.ts";
-import type { SessionRow } from "../runner-registry.ts";
+import { NUON_LOST_MS } from "../../../protocol/times.ts";
+import type { KnownRunner, SessionRow } from "../runner-registry.ts";
 import type { Store } from "../store.ts";
-import { loseLease } from "./lease.ts";
 import { reconsider } from "./offer.ts";
 import { saveSession } from "./session.ts";
 
 /** A Go runner has one instance as far as we can tell. */
 export const NUON_INSTANCE = "nuon";
-/** Tolerance between a process's own age and our clock. */
-const RESTART_SLACK_MS = 10_000;
+/** A process's start as we reckon it is late by the way of its heart beat. */
+const START_SLACK_MS = 2_000;
 
 const PROCESS_MODE: Readonly<Record<string, RunnerMode>> = { install: "install", build: "org", org: "org", mng: "mng" };
 
@@ -32,8 +32,9 @@ export function nuonSign(store: Store, runnerId: string, sign: NuonSign): boolea
   const taken = session !== null && session.row.dialect === "native";
   if (taken && store.runners.contact(runner) !== "offline") return false;
   const known = session !== null && !taken ? session : null;
-  const slots: Slots = { ...known?.slots, ...(sign.group ? { [sign.group]: 1 } : {}) };
-  const mode = sign.process === undefined ? (known?.row.mode ?? "all") : (PROCESS_MODE[sign.process] ?? "all");
+  if (sign.group) store.nuonPolls.polled(runnerId, sign.group);
+  const slots = slotsNow(store, runnerId, known?.slots ?? {}, sign);
+  const mode = modeNow(known, sign);
   const version = sign.version ?? known?.row.version ?? "";
   const wasOnline = known !== null && store.runners.contact(runner) === "online";
   store.runners.touch(runnerId);
@@ -41,6 +42,7 @@ export function nuonSign(store: Store, runnerId: string, sign: NuonSign): boolea
     wasOnline &&
     mode === known.row.mode &&
     version === known.row.version &&
+    Object.keys(slots).length === Object.keys(known.slots).length &&
     (sign.group === undefined || known.slots[sign.group] === 1);
   if (unchanged) return true;
   const now = store.clock.now();
@@ -64,9 +66,29 @@ export function nuonSign(store: Store, runnerId: string, sign: NuonSign): boolea
   return true;
 }
 
+/** The groups that are polled: a loop that works on a job asks for nothing, every other one each few seconds. */
+function slotsNow(store: Store, runnerId: string, known: Slots, sign: NuonSign): Slots {
+  if (!sign.group) return known;
+  const polled = store.nuonPolls.polledWithin(runnerId, known, store.times.suspect_ms);
+  const busy = [...store.nuonPolls.stoppingGroups(runnerId), ...groupsAtWork(store, runnerId)];
+  return Object.fromEntries([...polled, ...busy, sign.group].map((group) => [group, 1]));
+}
+
+function groupsAtWork(store: Store, runnerId: string): JobGroup[] {
+  const jobs = store.sql.openOfRunner.all(runnerId).map((execution) => store.sql.job.get(execution.job_id));
+  return jobs.flatMap((job) => (job ? [job.job_group] : []));
+}
+
+/** A management process runs beside the one that works, under the same id. */
+function modeNow(known: KnownRunner["session"], sign: NuonSign): string {
+  if (sign.process === undefined) return known?.row.mode ?? "all";
+  const besides = sign.process === "mng" && Object.keys(known?.slots ?? {}).some((group) => group !== "management");
+  return besides ? (known?.row.mode ?? "all") : (PROCESS_MODE[sign.process] ?? "all");
+}
+
 /**
- * A heart beat: proves that what this runner runs is alive, and shows a restart. A Go runner forgets its jobs when it
- * starts anew, so an execution older than its process is lost.
+ * A heart beat proves that what its process runs is alive. A process that was started after a job was taken cannot be
+ * the one that works on it: a Go runner forgets its jobs when it starts anew, so such a beat keeps nothing.
  */
 export function nuonBeat(
   store: Store,
@@ -75,18 +97,22 @@ export function nuonBeat(
 ): void {
   const now = store.clock.now();
   const startedAt = now - beat.aliveMs;
+  if (beat.aliveMs > 0) store.nuonPolls.aged(runnerId, beat.aliveMs + START_SLACK_MS, beat.process === "mng");
   store.db.transaction(() => {
     for (const execution of store.sql.openOfRunner.all(runnerId)) {
       if (execution.dialect !== "nuon" || execution.lost_at !== null) continue;
-      const management = store.sql.job.get(execution.job_id)?.job_group === "management";
-      if (management !== (beat.process === "mng")) continue;
-      if (beat.aliveMs > 0 && execution.created_at + RESTART_SLACK_MS < startedAt) {
-        loseLease(store, execution, "the runner was started anew");
-        continue;
-      }
-      store.db
-        .prepare<unknown, [number, string]>("UPDATE executions SET lease_expires_at = ? WHERE id = ?")
-        .run(now + store.times.offline_ms, execution.id);
+      const group = store.sql.job.get(execution.job_id)?.job_group;
+      if (!group || !worksOn(beat.process, group)) continue;
+      if (beat.aliveMs > 0 && startedAt > execution.created_at + START_SLACK_MS) continue;
+      extendNuonLease(store, execution.id);
     }
   });
 }
+
+export function extendNuonLease(store: Store, executionId: string): void {
+  store.db
+    .prepare<unknown, [number, string]>("UPDATE executions SET lease_expires_at = ? WHERE id = ?")
+    .run(store.clock.now() + NUON_LOST_MS, executionId);
+}
+
+const worksOn = (process: string, group: JobGroup) => MODE_GROUPS[PROCESS_MODE[process] ?? "all"].includes(group);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Store } from "../store.ts";
 import { newRunner, submit, testStore, timeline } from "../test-store.ts";
+import { cancelJob } from "./cancel.ts";
 import { reserveJob } from "./claim.ts";
 import { patchExecution } from "./nuon-progress.ts";
 import { NUON_INSTANCE, nuonBeat, nuonSign } from "./nuon-session.ts";
@@ -33,11 +34,67 @@ describe("a Go runner", () => {
   test("that was started anew has lost its job", () => {
     const { store, advance } = testStore();
     const { runnerId, jobId } = working(store, { maxExecutions: 2 });
-    advance(30 * SECOND);
-    nuonBeat(store, runnerId, { process: "mng", aliveMs: 5 * SECOND });
+    for (let beats = 1; beats <= 3; beats++) {
+      advance(5 * SECOND);
+      for (const process of ["mng", "install"]) nuonBeat(store, runnerId, { process, aliveMs: beats * 2 * SECOND });
+      store.runners.touch(runnerId);
+      tick(store);
+    }
+    expect(store.sql.job.get(jobId)).toMatchObject({ status: "queued", attempts: 1 });
+    expect(timeline(store, jobId).at(-1)).toBe("queued");
+    nuonSign(store, runnerId, { group: "operations" });
+    tick(store);
+    expect(store.sql.job.get(jobId)?.status).toBe("available");
+  });
+
+  test("keeps its job when a second process with its id is started", () => {
+    const { store, advance } = testStore();
+    const { runnerId, jobId } = working(store);
+    for (let beats = 1; beats <= 6; beats++) {
+      advance(5 * SECOND);
+      nuonBeat(store, runnerId, { process: "install", aliveMs: 60 * SECOND + beats * 5 * SECOND });
+      nuonBeat(store, runnerId, { process: "install", aliveMs: SECOND });
+      tick(store);
+    }
     expect(store.sql.job.get(jobId)?.status).toBe("in-progress");
-    nuonBeat(store, runnerId, { process: "install", aliveMs: 5 * SECOND });
-    expect(store.sql.job.get(jobId)).toMatchObject({ status: "queued", reason: "lease_lost" });
+  });
+
+  test("without a heart beat for more than 15 s has lost its job", () => {
+    const { store, advance } = testStore();
+    const { jobId } = working(store);
+    advance(14 * SECOND);
+    tick(store);
+    expect(store.sql.job.get(jobId)?.status).toBe("in-progress");
+    advance(2 * SECOND);
+    tick(store);
+    expect(store.sql.job.get(jobId)).toMatchObject({ status: "failed" });
+  });
+
+  test("is offered nothing after a cancel until the loop of that job asks for work again", () => {
+    const { store } = testStore();
+    const { runnerId, jobId } = working(store, { group: "deploy", type: "noop-deploy" });
+    nuonSign(store, runnerId, { group: "operations" });
+    cancelJob(store, { jobId, by: "admin", reason: "" });
+    const next = submit(store);
+    expect(store.sql.job.get(next)).toMatchObject({ status: "queued", reason: "group_busy" });
+    nuonSign(store, runnerId, { group: "operations" });
+    tick(store);
+    expect(store.sql.job.get(next)).toMatchObject({ status: "queued", reason: "group_busy" });
+    nuonSign(store, runnerId, { group: "deploy" });
+    tick(store);
+    expect(store.sql.job.get(next)?.status).toBe("available");
+  });
+
+  test("that polls a group no more is offered nothing of it", () => {
+    const { store, advance } = testStore();
+    const runnerId = newRunner(store, "go");
+    for (const group of ["deploy", "operations"] as const) nuonSign(store, runnerId, { group });
+    for (let polls = 0; polls < 8; polls++) {
+      advance(5 * SECOND);
+      nuonSign(store, runnerId, { group: "operations" });
+    }
+    const job = submit(store, { group: "deploy", type: "noop-deploy" });
+    expect(store.sql.job.get(job)).toMatchObject({ status: "queued", reason: "no_compatible_runner" });
   });
 
   test("that fell silent over an apply leaves it parked", () => {

@@ -20,7 +20,9 @@ function expireExecutions(store: Store): void {
     else if (execution.lease_expires_at <= now) {
       const job = store.sql.job.get(execution.job_id);
       // A job without another attempt would fail: its runner may come back until it counts as offline.
-      const patience = job && lossEndsJob(job) ? Math.max(0, store.times.offline_ms - store.times.lease_ms) : 0;
+      // A Go runner never takes a job up again.
+      const returns = execution.dialect === "native" && job !== null && lossEndsJob(job);
+      const patience = returns ? Math.max(0, store.times.offline_ms - store.times.lease_ms) : 0;
       if (execution.lease_expires_at + patience <= now)
         loseLease(store, execution, "the runner was not heard of in time");
     }
