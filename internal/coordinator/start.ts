@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../kit/base/clock.ts";
 import { RunnerError, reasonOf } from "../protocol/errors.ts";
 import { type App, createApp } from "./api/app.ts";
 import { operatorRoutes } from "./api/operator/app.ts";
-import { type ChangeEngine, changeEngine } from "./changes/engine.ts";
+import { changeEngine } from "./changes/engine.ts";
 import { renderPlan } from "./compile/render-plan.ts";
 import type { Coordinator, CoordinatorDeps, CoordinatorOptions } from "./coordinator.ts";
 import { type DataDir, keyFile, openDataDir } from "./data-dir.ts";
@@ -10,7 +10,8 @@ import { createLogStore } from "./logs/log-store.ts";
 import { sourceRoutes } from "./sources/oci-routes.ts";
 import { sourcesReached } from "./sources/reach.ts";
 import { createSourceStore } from "./sources/source-store.ts";
-import { createStore, type Store } from "./store/store.ts";
+import { absorbJump, createJumpWatch } from "./store/clock-jump.ts";
+import { createStore } from "./store/store.ts";
 import { graceAfterStart, tick } from "./store/transitions/tick.ts";
 import { webRoutes } from "./web/index.ts";
 
@@ -72,6 +73,7 @@ function assemble(
   const changes = changeEngine({ store });
   store.jobEnded.push(changes.jobEnded);
   graceAfterStart(store);
+  const jumped = createJumpWatch(clock);
   const app = createApp({
     runner: { store, logs, log, version: options.version, publicUrl: options.publicUrl, renderPlan },
     operator: operatorRoutes({ store, sources, changes, logs, adminKey, https: options.tls !== null, log }),
@@ -80,22 +82,25 @@ function assemble(
   });
   return {
     app,
-    tick: () => tickSafely(store, changes, (reason) => log.error("the coordinator's tick failed", { error: reason })),
+    tick: () => {
+      try {
+        const jump = jumped();
+        if (jump) {
+          log.warn("the clock of this machine was set; leases and deadlines move with it", { by_ms: jump.ms });
+          absorbJump(store, jump);
+        }
+        tick(store);
+        changes.expire();
+      } catch (error) {
+        // A full disk, say: tried again in a second.
+        log.error("the coordinator's tick failed", { error: reasonOf(error) });
+      }
+    },
     close: () => {
       store.runners.flush();
       logs.close();
     },
   };
-}
-
-/** A tick that fails (a full disk) is tried again in a second. */
-function tickSafely(store: Store, changes: ChangeEngine, failed: (reason: string) => void): void {
-  try {
-    tick(store);
-    changes.expire();
-  } catch (error) {
-    failed(reasonOf(error));
-  }
 }
 
 function listen(options: CoordinatorOptions) {

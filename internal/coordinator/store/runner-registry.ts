@@ -32,6 +32,8 @@ export interface RunnerRegistry {
   /** Milliseconds since the epoch, null: never. */
   lastContact(runner: KnownRunner): number | null;
   contact(runner: KnownRunner): Contact;
+  /** The wall clock was set: signs of life move with it, but for those in `right`, which came since. */
+  shift(ms: number, right: { readonly from: number; readonly to: number }): void;
   /** After any write to runners or sessions. */
   changed(): void;
   /** Writes the signs of life; called by the ticker and at stop. */
@@ -88,6 +90,10 @@ export function createRunnerRegistry(db: Db, clock: Clock, times: Times): Runner
       const silent = clock.now() - at;
       if (silent <= times.suspect_ms) return "online";
       return silent <= times.offline_ms ? "suspect" : "offline";
+    },
+    shift: (ms, right) => {
+      for (const [id, at] of contacts) if (at < right.from || at > right.to) contacts.set(id, at + ms);
+      cache = null;
     },
     changed: () => {
       cache = null;

@@ -14,16 +14,22 @@ import type { NewJob } from "./types.ts";
 export interface TestStore {
   readonly store: Store;
   advance(ms: number): void;
+  /** Sets the wall clock: no time has passed. */
+  setClock(ms: number): void;
 }
 
 export function testStore(): TestStore {
   let now = Date.parse("2026-11-21T12:00:00Z");
-  const clock: Clock = { now: () => now, monotonic: () => now, sleep: async () => {} };
+  let set = 0;
+  const clock: Clock = { now: () => now + set, monotonic: () => now, sleep: async () => {} };
   const store = createStore({ db: openDb(":memory:"), times: DEFAULT_TIMES, clock, secret: "a secret of this test" });
   return {
     store,
     advance: (ms) => {
       now += ms;
+    },
+    setClock: (ms) => {
+      set += ms;
     },
   };
 }
