@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { addRunner, type Control, startControl } from "./lib/control.ts";
-import { action, terraform } from "./lib/jobs.ts";
+import { action, terraform, terraformTest } from "./lib/jobs.ts";
 import { type Bed, makeBed, until } from "./lib/processes.ts";
 
 let bed: Bed;
@@ -58,19 +58,23 @@ describe.skipIf(!mounts && process.env.CI !== "true")("a state file system of 2 
     expect((await control.ended(job)).status).toBe("finished");
   }, 90_000);
 
-  test("a disk that fills up in mid-apply: the state is saved on the coordinator and one outcome is recorded", async () => {
-    await addRunner(bed, control, { stateDir: `${disk}/state`, flags: ["--min-free", "64KiB"] });
-    const sample = terraform(bed, { wait: true });
-    const job = await control.submit(sample.file);
-    await until("the apply works", () => sample.traces().includes("begin"));
-    spawnSync("sh", ["-c", `cat /dev/zero > ${disk}/filler`]);
-    sample.release();
-    const doc = await control.ended(job);
-    expect(sample.traces()).toEqual(["begin", "worked"]);
-    expect(["finished", "failed"]).toContain(doc.status);
-    const [workspace] = await control.workspaces();
-    expect(workspace?.serial).toBeGreaterThan(0);
-    expect(workspace?.lock).toBeNull();
-    expect(existsSync(`${disk}/filler`)).toBe(true);
-  }, 90_000);
+  terraformTest(
+    "a disk that fills up in mid-apply: the state is saved on the coordinator and one outcome is recorded",
+    async () => {
+      await addRunner(bed, control, { stateDir: `${disk}/state`, flags: ["--min-free", "64KiB"] });
+      const sample = terraform(bed, { wait: true });
+      const job = await control.submit(sample.file);
+      await until("the apply works", () => sample.traces().includes("begin"));
+      spawnSync("sh", ["-c", `cat /dev/zero > ${disk}/filler`]);
+      sample.release();
+      const doc = await control.ended(job);
+      expect(sample.traces()).toEqual(["begin", "worked"]);
+      expect(["finished", "failed"]).toContain(doc.status);
+      const [workspace] = await control.workspaces();
+      expect(workspace?.serial).toBeGreaterThan(0);
+      expect(workspace?.lock).toBeNull();
+      expect(existsSync(`${disk}/filler`)).toBe(true);
+    },
+    90_000,
+  );
 });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { addRunner, type Control, startControl } from "./lib/control.ts";
-import { action, terraform } from "./lib/jobs.ts";
+import { action, terraform, terraformTest } from "./lib/jobs.ts";
 import { type Bed, isAlive, makeBed, until } from "./lib/processes.ts";
 
 /** Leases are short here so that losing one takes seconds; the rules are the same. */
@@ -68,26 +68,30 @@ describe("a lost lease", () => {
     await until("its folder is gone", () => readdirSync(`${first.stateDir}/executions`).length === 0);
   }, 90_000);
 
-  test("an apply is parked with its lock shown, never given to another runner, and its own runner may still complete it", async () => {
-    const first = await addRunner(bed, control, { name: "first" });
-    const sample = terraform(bed, { wait: true });
-    const job = await control.submit(sample.file);
-    await until("the apply works", () => sample.traces().includes("begin"));
-    first.proc.signal("SIGSTOP");
-    await addRunner(bed, control, { name: "second" });
-    const parked = await until("the apply is parked", async () => {
-      const doc = await control.show(job);
-      return doc.jobs.some((one) => one.reason.startsWith("parked")) ? doc : null;
-    });
-    expect(parked.executions).toHaveLength(2); // the plan job's and this one
-    expect((await control.workspaces())[0]?.lock).not.toBeNull();
-    sample.release();
-    first.proc.signal("SIGCONT");
-    const doc = await control.ended(job);
-    expect(doc.status).toBe("finished");
-    expect(sample.traces()).toEqual(["begin", "worked"]);
-    expect((await control.workspaces())[0]?.lock).toBeNull();
-  }, 90_000);
+  terraformTest(
+    "an apply is parked with its lock shown, never given to another runner, and its own runner may still complete it",
+    async () => {
+      const first = await addRunner(bed, control, { name: "first" });
+      const sample = terraform(bed, { wait: true });
+      const job = await control.submit(sample.file);
+      await until("the apply works", () => sample.traces().includes("begin"));
+      first.proc.signal("SIGSTOP");
+      await addRunner(bed, control, { name: "second" });
+      const parked = await until("the apply is parked", async () => {
+        const doc = await control.show(job);
+        return doc.jobs.some((one) => one.reason.startsWith("parked")) ? doc : null;
+      });
+      expect(parked.executions).toHaveLength(2); // the plan job's and this one
+      expect((await control.workspaces())[0]?.lock).not.toBeNull();
+      sample.release();
+      first.proc.signal("SIGCONT");
+      const doc = await control.ended(job);
+      expect(doc.status).toBe("finished");
+      expect(sample.traces()).toEqual(["begin", "worked"]);
+      expect((await control.workspaces())[0]?.lock).toBeNull();
+    },
+    90_000,
+  );
 });
 
 describe("two processes, one identity", () => {

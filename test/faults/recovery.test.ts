@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addRunner, type Control, leftOver, outcomes, type RunnerHandle, startControl } from "./lib/control.ts";
-import { action, terraform } from "./lib/jobs.ts";
+import { action, terraform, terraformTest } from "./lib/jobs.ts";
 import { type Bed, makeBed, toolsBelow, until } from "./lib/processes.ts";
 
 let bed: Bed;
@@ -47,24 +47,28 @@ describe("a runner killed with SIGKILL, and again while it recovers", () => {
   }
 });
 
-test("runner and coordinator killed together in mid-apply: the apply goes on, its state is saved, one outcome", async () => {
-  const runner = await addRunner(bed, control);
-  const sample = terraform(bed, { wait: true });
-  const job = await control.submit(sample.file);
-  await until("the apply works", () => sample.traces().includes("begin"));
-  await Promise.all([runner.proc.kill9(), control.proc.kill9()]);
-  sample.release();
-  await until("the apply is done", () => sample.traces().includes("worked"));
-  await control.restart();
-  runner.proc = runner.start();
-  const doc = await control.ended(job, 120_000);
-  expect(doc.status).toBe("finished");
-  expect(outcomes(doc)).toEqual(["finished"]);
-  expect(sample.traces()).toEqual(["begin", "worked"]);
-  expect((await control.workspaces())[0]?.serial).toBeGreaterThan(0);
-  expect((await control.log(job)).match(/Apply complete!/g)).toHaveLength(1);
-  expect(await leftOver(bed, control, runner)).toEqual([]);
-}, 180_000);
+terraformTest(
+  "runner and coordinator killed together in mid-apply: the apply goes on, its state is saved, one outcome",
+  async () => {
+    const runner = await addRunner(bed, control);
+    const sample = terraform(bed, { wait: true });
+    const job = await control.submit(sample.file);
+    await until("the apply works", () => sample.traces().includes("begin"));
+    await Promise.all([runner.proc.kill9(), control.proc.kill9()]);
+    sample.release();
+    await until("the apply is done", () => sample.traces().includes("worked"));
+    await control.restart();
+    runner.proc = runner.start();
+    const doc = await control.ended(job, 120_000);
+    expect(doc.status).toBe("finished");
+    expect(outcomes(doc)).toEqual(["finished"]);
+    expect(sample.traces()).toEqual(["begin", "worked"]);
+    expect((await control.workspaces())[0]?.serial).toBeGreaterThan(0);
+    expect((await control.log(job)).match(/Apply complete!/g)).toHaveLength(1);
+    expect(await leftOver(bed, control, runner)).toEqual([]);
+  },
+  180_000,
+);
 
 describe("a stop that comes while the runner is away, in mid-apply", () => {
   const STOPS = [
@@ -72,24 +76,28 @@ describe("a stop that comes while the runner is away, in mid-apply", () => {
     { what: "the timeout", timeout: "5s", status: "timed-out" },
   ] as const;
   for (const { what, timeout, status } of STOPS) {
-    test(`${what}: at its return terraform is interrupted as ever, saves and unlocks by itself; one outcome`, async () => {
-      const runner = await addRunner(bed, control);
-      const sample = terraform(bed, { wait: true, ...(timeout ? { timeout } : {}) });
-      const job = await control.submit(sample.file);
-      await until("the apply works", () => sample.traces().includes("begin"));
-      await runner.proc.kill9();
-      if (timeout) await Bun.sleep(6_000);
-      else expect((await control.post(`/jobs/${job}/cancel`)).status).toBe(200);
-      expect(toolsBelow(bed.root)).not.toEqual([]);
-      runner.proc = runner.start();
-      const doc = await control.ended(job);
-      expect(doc.status).toBe(status);
-      expect(outcomes(doc)).toEqual([status]);
-      expect(await control.log(job)).toContain("Interrupt received");
-      expect(sample.traces()).toEqual(["begin"]);
-      expect((await control.workspaces())[0]?.serial).toBeGreaterThan(0);
-      expect(await leftOver(bed, control, runner)).toEqual([]);
-    }, 90_000);
+    terraformTest(
+      `${what}: at its return terraform is interrupted as ever, saves and unlocks by itself; one outcome`,
+      async () => {
+        const runner = await addRunner(bed, control);
+        const sample = terraform(bed, { wait: true, ...(timeout ? { timeout } : {}) });
+        const job = await control.submit(sample.file);
+        await until("the apply works", () => sample.traces().includes("begin"));
+        await runner.proc.kill9();
+        if (timeout) await Bun.sleep(6_000);
+        else expect((await control.post(`/jobs/${job}/cancel`)).status).toBe(200);
+        expect(toolsBelow(bed.root)).not.toEqual([]);
+        runner.proc = runner.start();
+        const doc = await control.ended(job);
+        expect(doc.status).toBe(status);
+        expect(outcomes(doc)).toEqual([status]);
+        expect(await control.log(job)).toContain("Interrupt received");
+        expect(sample.traces()).toEqual(["begin"]);
+        expect((await control.workspaces())[0]?.serial).toBeGreaterThan(0);
+        expect(await leftOver(bed, control, runner)).toEqual([]);
+      },
+      90_000,
+    );
   }
 });
 
@@ -181,16 +189,20 @@ describe("a tool whose wrapper and group are killed with SIGKILL from outside", 
     }
   }
 
-  test("the lock is free before the outcome is known, not only after cleanup", async () => {
-    const gate = bed.path("held");
-    await addRunner(bed, control, { env: { RUNNER_FAILPOINT: `runner.cleanup:2=pause:${gate}` } });
-    const sample = terraform(bed, { wait: true });
-    const job = await control.submit(sample.file);
-    await until("the apply works", () => sample.traces().includes("begin"));
-    process.kill(-Math.min(...toolsBelow(bed.root)), "SIGKILL");
-    await until("the outcome is known", async () => (await control.show(job)).status === "failed");
-    expect((await control.workspaces())[0]?.lock).toBeNull();
-    writeFileSync(gate, "");
-    await control.ended(job);
-  }, 60_000);
+  terraformTest(
+    "the lock is free before the outcome is known, not only after cleanup",
+    async () => {
+      const gate = bed.path("held");
+      await addRunner(bed, control, { env: { RUNNER_FAILPOINT: `runner.cleanup:2=pause:${gate}` } });
+      const sample = terraform(bed, { wait: true });
+      const job = await control.submit(sample.file);
+      await until("the apply works", () => sample.traces().includes("begin"));
+      process.kill(-Math.min(...toolsBelow(bed.root)), "SIGKILL");
+      await until("the outcome is known", async () => (await control.show(job)).status === "failed");
+      expect((await control.workspaces())[0]?.lock).toBeNull();
+      writeFileSync(gate, "");
+      await control.ended(job);
+    },
+    60_000,
+  );
 });

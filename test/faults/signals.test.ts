@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { addRunner, type Control, startControl } from "./lib/control.ts";
-import { action, terraform } from "./lib/jobs.ts";
+import { action, terraform, terraformTest } from "./lib/jobs.ts";
 import { type Bed, isAlive, makeBed, until } from "./lib/processes.ts";
 
 let bed: Bed;
@@ -28,19 +28,23 @@ describe("signals to the runner", () => {
     expect(["queued", "available"]).toContain((await control.show(later)).status);
   }, 60_000);
 
-  test("the second SIGTERM cancels: the tool gets its ladder, the job is reported cancelled", async () => {
-    const runner = await addRunner(bed, control);
-    const sample = terraform(bed, { wait: true });
-    const job = await control.submit(sample.file);
-    await until("the apply works", () => sample.traces().includes("begin"));
-    runner.proc.signal("SIGTERM");
-    await Bun.sleep(300);
-    runner.proc.signal("SIGTERM");
-    const doc = await control.ended(job);
-    expect(doc.status).toBe("cancelled");
-    expect(await runner.proc.exited).toBe(0);
-    expect((await control.workspaces())[0]?.lock).toBeNull();
-  }, 60_000);
+  terraformTest(
+    "the second SIGTERM cancels: the tool gets its ladder, the job is reported cancelled",
+    async () => {
+      const runner = await addRunner(bed, control);
+      const sample = terraform(bed, { wait: true });
+      const job = await control.submit(sample.file);
+      await until("the apply works", () => sample.traces().includes("begin"));
+      runner.proc.signal("SIGTERM");
+      await Bun.sleep(300);
+      runner.proc.signal("SIGTERM");
+      const doc = await control.ended(job);
+      expect(doc.status).toBe("cancelled");
+      expect(await runner.proc.exited).toBe(0);
+      expect((await control.workspaces())[0]?.lock).toBeNull();
+    },
+    60_000,
+  );
 
   test("the third SIGTERM leaves at once: the tool lives on and the next start takes it up", async () => {
     const runner = await addRunner(bed, control);
@@ -66,18 +70,22 @@ describe("signals to the runner", () => {
 });
 
 describe("cancel and timeout", () => {
-  test("cancel in mid-apply: terraform is interrupted, unlocks by itself, and the job is cancelled", async () => {
-    await addRunner(bed, control);
-    const sample = terraform(bed, { wait: true });
-    const job = await control.submit(sample.file);
-    await until("the apply works", () => sample.traces().includes("begin"));
-    expect((await control.post(`/jobs/${job}/cancel`)).ok).toBe(true);
-    const doc = await control.ended(job);
-    expect(doc.status).toBe("cancelled");
-    expect((await control.workspaces())[0]?.lock).toBeNull();
-    expect(await control.log(job)).toContain("Interrupt received");
-    expect(sample.traces()).toEqual(["begin"]);
-  }, 60_000);
+  terraformTest(
+    "cancel in mid-apply: terraform is interrupted, unlocks by itself, and the job is cancelled",
+    async () => {
+      await addRunner(bed, control);
+      const sample = terraform(bed, { wait: true });
+      const job = await control.submit(sample.file);
+      await until("the apply works", () => sample.traces().includes("begin"));
+      expect((await control.post(`/jobs/${job}/cancel`)).ok).toBe(true);
+      const doc = await control.ended(job);
+      expect(doc.status).toBe("cancelled");
+      expect((await control.workspaces())[0]?.lock).toBeNull();
+      expect(await control.log(job)).toContain("Interrupt received");
+      expect(sample.traces()).toEqual(["begin"]);
+    },
+    60_000,
+  );
 
   test("a script that ignores TERM is killed after its grace, with its children", async () => {
     const runner = await addRunner(bed, control);
