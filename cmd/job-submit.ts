@@ -1,5 +1,6 @@
 import { EXIT } from "../internal/protocol/errors.ts";
 import { awaitJob } from "./lib/await-job.ts";
+import { checkNamed } from "./lib/check-named.ts";
 import type { Command } from "./lib/context.ts";
 import { operatorFrom } from "./lib/operator-client.ts";
 import { readJob, refuseMissing, submitJob } from "./lib/submit.ts";
@@ -7,7 +8,9 @@ import { exitOf, painter, summaryOf, summaryText } from "./lib/summary.ts";
 
 export const jobSubmit: Command = async (context) => {
   const { values } = context;
-  const input = await readJob(refuseMissing(values.file), context.cwd);
+  const file = refuseMissing(values.file);
+  const input = await readJob(file, context.cwd);
+  checkNamed(input, file, context.env);
   const client = operatorFrom(values);
   const id = await submitJob(client, input, { env: context.env, runner: values.target });
   if (!values.wait) {

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { EXIT, type ExitCode, RunnerError } from "../internal/protocol/errors.ts";
 import { newId } from "../internal/protocol/ids.ts";
 import { runnerCreated } from "../internal/protocol/operator.ts";
+import { checkNamed } from "./lib/check-named.ts";
 import { type Outputs, writeOutputs } from "./lib/clear-outputs.ts";
 import type { Command, Context } from "./lib/context.ts";
 import { type LocalDone, runLocalJob } from "./lib/local-job.ts";
@@ -28,7 +29,11 @@ export const runLocal: Command = async (context) => {
 /** Every file is read before the first one is run: a mistake in the last one must not cost an hour. */
 async function runAll(context: Context, files: readonly string[]): Promise<ExitCode> {
   const jobs: JobInput[] = [];
-  for (const file of files) jobs.push(await readJob(file, context.cwd));
+  for (const file of files) {
+    const job = await readJob(file, context.cwd);
+    checkNamed(job, file, context.env);
+    jobs.push(job);
+  }
   let worst: ExitCode = EXIT.done;
   let outputs: Outputs = {};
   for (const job of jobs) {

@@ -61,7 +61,7 @@ async function uploadSources(client: OperatorClient, job: ParsedJob, folder: str
 type PathSource = Extract<SourceSpec, { path: string }>;
 
 /** The folders a job names, by their place in the file. */
-function sourcesOf({ work }: ParsedJob): [string, PathSource][] {
+export function sourcesOf({ work }: ParsedJob): [string, PathSource][] {
   const all: [string, SourceSpec | undefined][] =
     work.kind === "terraform"
       ? [["spec.source", work.spec.source]]

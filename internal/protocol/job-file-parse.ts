@@ -93,7 +93,14 @@ const CHANGE_TYPES: readonly JobType[] = ["terraform-deploy"];
 /** Groups whose wire jobs are told apart by their operation: with `plan:` the file may name it. */
 const PLANNED_GROUPS: readonly JobGroup[] = ["deploy", "sandbox"];
 
+/** Limits of `timeout`, milliseconds. */
+const TIMEOUT_MS = { least: 1_000, most: 7 * 86_400_000 };
+
 function combinationFault(file: JobFile): string | null {
+  const { timeout } = file;
+  if (timeout !== undefined && (timeout < TIMEOUT_MS.least || timeout > TIMEOUT_MS.most)) {
+    return `timeout: found ${timeout} ms; expected between 1s and 7d`;
+  }
   if (file.plan !== undefined && file.spec !== undefined) return "has both spec and plan; write one of them";
   const changes = CHANGE_TYPES.includes(file.type) && file.plan === undefined;
   const planned = file.plan !== undefined && PLANNED_GROUPS.includes(JOB_TYPE_GROUP[file.type]);

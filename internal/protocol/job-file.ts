@@ -6,7 +6,7 @@ import { jobType } from "./enums.ts";
 const MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `90s`, `30m`, `1h30m`: text at the edge, milliseconds inside. A bare number is never a duration. */
-export const duration = z.string().transform((text, ctx) => {
+export const duration = z.string({ error: "a duration such as 90s, 30m or 1h30m" }).transform((text, ctx) => {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
   if (parts.length === 0 || parts.map((p) => p[0]).join("") !== text.trim()) {
     ctx.addIssue({ code: "custom", message: `"${text}" is not a duration; write for example 90s, 30m or 1h30m` });

@@ -119,6 +119,8 @@ function unknownToAll(issue: Issue, all: readonly Issue[]): boolean {
 function expectation(issue: Issue): string {
   switch (issue.code) {
     case "invalid_type":
+      // A schema with words of its own says more than its type.
+      if (!issue.message.startsWith("Invalid input")) return issue.message;
       return TYPE_WORDS[issue.expected] ?? issue.expected;
     case "invalid_value":
       return `one of ${issue.values.map((value) => String(value)).join(", ")}`;
