@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addRunner, type Control, startControl } from "./lib/control.ts";
+import { terraformTest } from "./lib/jobs.ts";
 import { type Bed, makeBed, until } from "./lib/processes.ts";
 
 /** A secret that has a form of its own in every encoding; it goes through real jobs, then everything is searched for it. */
@@ -199,34 +200,38 @@ output "open" { value = "open" }
 
 for (const strict of [false, true]) {
   const what = strict ? "that fails with the secret in its error" : "with a sensitive variable and output";
-  test(`a terraform change ${what}: found nowhere but in wire documents and state`, async () => {
-    const runner = await addRunner(bed, control, { flags: ["--log-level", "debug"] });
-    mkdirSync(bed.path("module"));
-    writeFileSync(bed.path("module", "main.tf"), MODULE.replace("%FORMS%", bed.path("forms")));
-    writeFileSync(
-      bed.path("tf.yaml"),
-      `type: terraform-deploy\nname: tf\nspec:\n  source: { path: ./module }\n  version: 1.11.4\n  workspace: w\n  vars: { colour: { env: CANARY_SOURCE }, strict: ${strict} }\n`,
-    );
-    const job = await submit(bed.path("tf.yaml"));
-    const seen = await watchUntilEnded(job, isOver(job));
-    const doc = await control.show(job);
-    expect(doc.status).toBe(strict ? "failed" : "finished");
-    if (strict) expect(await control.log(job)).toContain("not with [redacted]");
-    else {
-      expect(doc.outputs).toEqual({ open: "open", shown: "[redacted]" });
-      expect(await control.log(job)).toContain("[redacted]");
-    }
-    await searchEverything(job, runner.stateDir, seen, runner.proc.stderr);
-    const wire = [
-      "documents.json",
-      "executions.outputs",
-      "executions.result",
-      "plans.text",
-      "state_json.json",
-      "states.body",
-    ];
-    const found = columnsWith(bed.path("coordinator", "coordinator.db"));
-    expect(found).toContain("plans.text");
-    expect(found.filter((column) => !wire.includes(column))).toEqual([]);
-  }, 60_000);
+  terraformTest(
+    `a terraform change ${what}: found nowhere but in wire documents and state`,
+    async () => {
+      const runner = await addRunner(bed, control, { flags: ["--log-level", "debug"] });
+      mkdirSync(bed.path("module"));
+      writeFileSync(bed.path("module", "main.tf"), MODULE.replace("%FORMS%", bed.path("forms")));
+      writeFileSync(
+        bed.path("tf.yaml"),
+        `type: terraform-deploy\nname: tf\nspec:\n  source: { path: ./module }\n  version: 1.11.4\n  workspace: w\n  vars: { colour: { env: CANARY_SOURCE }, strict: ${strict} }\n`,
+      );
+      const job = await submit(bed.path("tf.yaml"));
+      const seen = await watchUntilEnded(job, isOver(job));
+      const doc = await control.show(job);
+      expect(doc.status).toBe(strict ? "failed" : "finished");
+      if (strict) expect(await control.log(job)).toContain("not with [redacted]");
+      else {
+        expect(doc.outputs).toEqual({ open: "open", shown: "[redacted]" });
+        expect(await control.log(job)).toContain("[redacted]");
+      }
+      await searchEverything(job, runner.stateDir, seen, runner.proc.stderr);
+      const wire = [
+        "documents.json",
+        "executions.outputs",
+        "executions.result",
+        "plans.text",
+        "state_json.json",
+        "states.body",
+      ];
+      const found = columnsWith(bed.path("coordinator", "coordinator.db"));
+      expect(found).toContain("plans.text");
+      expect(found.filter((column) => !wire.includes(column))).toEqual([]);
+    },
+    60_000,
+  );
 }

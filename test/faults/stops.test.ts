@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { addRunner, type Control, leftOver, outcomes, startControl } from "./lib/control.ts";
-import { action, terraform } from "./lib/jobs.ts";
+import { action, terraform, terraformTest } from "./lib/jobs.ts";
 import { type Bed, makeBed, until } from "./lib/processes.ts";
 
 /** A stop that arrives while the runner is held in one step of the lifecycle, for an action and for a terraform apply. */
@@ -10,8 +10,8 @@ type Step = (typeof WORKING)[number] | "report" | "cleanup";
 
 const KINDS = [
   // `nth`: a change reaches each step twice, the second time with its apply job.
-  { kind: "an action", make: action, nth: 1, timeout: "3s", done: ["begin", "worked", "second"] },
-  { kind: "a terraform apply", make: terraform, nth: 2, timeout: "6s", done: ["begin", "worked"] },
+  { kind: "an action", make: action, run: test, nth: 1, timeout: "3s", done: ["begin", "worked", "second"] },
+  { kind: "a terraform apply", make: terraform, run: terraformTest, nth: 2, timeout: "6s", done: ["begin", "worked"] },
 ] as const;
 
 let bed: Bed;
@@ -34,66 +34,86 @@ async function heldIn(step: Step, { make, nth }: (typeof KINDS)[number], timeout
 for (const one of KINDS) {
   describe(`cancel of ${one.kind}`, () => {
     for (const step of WORKING) {
-      test(`in ${step}: cancelled once, cleaned up, nothing left behind`, async () => {
-        const { runner, sample, job } = await heldIn(step, one);
-        expect((await control.post(`/jobs/${job}/cancel`, { reason: "not today" })).status).toBe(200);
+      one.run(
+        `in ${step}: cancelled once, cleaned up, nothing left behind`,
+        async () => {
+          const { runner, sample, job } = await heldIn(step, one);
+          expect((await control.post(`/jobs/${job}/cancel`, { reason: "not today" })).status).toBe(200);
+          const doc = await control.ended(job);
+          expect(doc.status).toBe("cancelled");
+          expect(doc.reason).toContain("not today");
+          expect(outcomes(doc)).toEqual(["cancelled"]);
+          expect(sample.traces()).toEqual(step === "outputs" ? [...one.done] : []);
+          expect(await leftOver(bed, control, runner)).toEqual([]);
+        },
+        60_000,
+      );
+    }
+
+    one.run(
+      "in report: cancel is final, the timeline says that the work had ended",
+      async () => {
+        const { runner, sample, job, letGo } = await heldIn("report", one);
+        expect((await control.post(`/jobs/${job}/cancel`)).status).toBe(200);
+        letGo();
         const doc = await control.ended(job);
         expect(doc.status).toBe("cancelled");
-        expect(doc.reason).toContain("not today");
         expect(outcomes(doc)).toEqual(["cancelled"]);
-        expect(sample.traces()).toEqual(step === "outputs" ? [...one.done] : []);
+        expect(JSON.stringify(doc.events)).toContain("the work had ended: finished");
+        expect(sample.traces()).toEqual([...one.done]);
         expect(await leftOver(bed, control, runner)).toEqual([]);
-      }, 60_000);
-    }
+      },
+      60_000,
+    );
 
-    test("in report: cancel is final, the timeline says that the work had ended", async () => {
-      const { runner, sample, job, letGo } = await heldIn("report", one);
-      expect((await control.post(`/jobs/${job}/cancel`)).status).toBe(200);
-      letGo();
-      const doc = await control.ended(job);
-      expect(doc.status).toBe("cancelled");
-      expect(outcomes(doc)).toEqual(["cancelled"]);
-      expect(JSON.stringify(doc.events)).toContain("the work had ended: finished");
-      expect(sample.traces()).toEqual([...one.done]);
-      expect(await leftOver(bed, control, runner)).toEqual([]);
-    }, 60_000);
-
-    test("in cleanup: refused, the job has ended as it did", async () => {
-      const { runner, sample, job, letGo } = await heldIn("cleanup", one);
-      expect((await control.post(`/jobs/${job}/cancel`)).status).toBe(409);
-      letGo();
-      const doc = await control.ended(job);
-      expect(doc.status).toBe("finished");
-      expect(outcomes(doc)).toEqual(["finished"]);
-      expect(sample.traces()).toEqual([...one.done]);
-      expect(await leftOver(bed, control, runner)).toEqual([]);
-    }, 60_000);
-  });
-
-  describe(`timeout of ${one.kind}`, () => {
-    for (const step of WORKING) {
-      test(`in ${step}: timed out once, cleaned up, nothing left behind`, async () => {
-        const { runner, sample, job } = await heldIn(step, one, one.timeout);
-        const doc = await control.ended(job);
-        expect(doc.status).toBe("timed-out");
-        expect(doc.reason).toContain("timeout");
-        expect(outcomes(doc)).toEqual(["timed-out"]);
-        expect(sample.traces()).toEqual(step === "outputs" ? [...one.done] : []);
-        expect(await leftOver(bed, control, runner)).toEqual([]);
-      }, 60_000);
-    }
-
-    for (const step of ["report", "cleanup"] as const) {
-      test(`in ${step}: the work was done in time and keeps its outcome`, async () => {
-        const { runner, sample, job, letGo } = await heldIn(step, one, one.timeout);
-        await Bun.sleep(Number.parseInt(one.timeout, 10) * 1_000);
+    one.run(
+      "in cleanup: refused, the job has ended as it did",
+      async () => {
+        const { runner, sample, job, letGo } = await heldIn("cleanup", one);
+        expect((await control.post(`/jobs/${job}/cancel`)).status).toBe(409);
         letGo();
         const doc = await control.ended(job);
         expect(doc.status).toBe("finished");
         expect(outcomes(doc)).toEqual(["finished"]);
         expect(sample.traces()).toEqual([...one.done]);
         expect(await leftOver(bed, control, runner)).toEqual([]);
-      }, 60_000);
+      },
+      60_000,
+    );
+  });
+
+  describe(`timeout of ${one.kind}`, () => {
+    for (const step of WORKING) {
+      one.run(
+        `in ${step}: timed out once, cleaned up, nothing left behind`,
+        async () => {
+          const { runner, sample, job } = await heldIn(step, one, one.timeout);
+          const doc = await control.ended(job);
+          expect(doc.status).toBe("timed-out");
+          expect(doc.reason).toContain("timeout");
+          expect(outcomes(doc)).toEqual(["timed-out"]);
+          expect(sample.traces()).toEqual(step === "outputs" ? [...one.done] : []);
+          expect(await leftOver(bed, control, runner)).toEqual([]);
+        },
+        60_000,
+      );
+    }
+
+    for (const step of ["report", "cleanup"] as const) {
+      one.run(
+        `in ${step}: the work was done in time and keeps its outcome`,
+        async () => {
+          const { runner, sample, job, letGo } = await heldIn(step, one, one.timeout);
+          await Bun.sleep(Number.parseInt(one.timeout, 10) * 1_000);
+          letGo();
+          const doc = await control.ended(job);
+          expect(doc.status).toBe("finished");
+          expect(outcomes(doc)).toEqual(["finished"]);
+          expect(sample.traces()).toEqual([...one.done]);
+          expect(await leftOver(bed, control, runner)).toEqual([]);
+        },
+        60_000,
+      );
     }
   });
 }
