@@ -11,7 +11,7 @@ import { inventory, stepReport } from "./native.ts";
  * | POST /jobs · GET /jobs · GET /jobs/{id} · POST /jobs/{id}/cancel · /retry · /approve · /reject | id of a job or of a change |
  * | GET /jobs/{id}/logs (NDJSON logLine, or ?format=text) · GET /jobs/{id}/logs/stream (SSE, id = offset, data = logLine) | |
  * | GET /events?after= · GET /events/stream (SSE, id = seq, data = eventDoc; Last-Event-ID resumes) | |
- * | GET /workspaces · GET /workspaces/{name} · POST /workspaces/{name}/unlock · GET /workspaces/{name}/states[/{serial}] | |
+ * | GET /workspaces · GET /workspaces/{name} · POST /workspaces/{name}/unlock · GET /workspaces/{name}/states[/{serial}] · /state-json | |
  * | GET /sources/{digest} · PUT /sources/blobs/{digest} · PUT /sources/{digest} | digest = sha256:… of the manifest |
  * | GET /openapi.json (no key) | |
  */

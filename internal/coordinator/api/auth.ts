@@ -4,6 +4,7 @@ import { hashToken, sameSecret } from "../store/credentials.ts";
 import type { KnownRunner } from "../store/runner-registry.ts";
 import type { ExecutionRow, JobRow } from "../store/statements.ts";
 import type { Store } from "../store/store.ts";
+import { formerRunners } from "../store/transitions/runners.ts";
 import { notFound, unauthorized } from "./runner-errors.ts";
 
 /** Operator routes: `Authorization: Bearer <admin key>`, checked before the body is read. */
@@ -41,10 +42,10 @@ export function runnerOf(store: Store, c: Context): Result<KnownRunner, Response
 }
 
 /** As `runnerOf`, for `/v1/runners/{id}/…`: another runner's id is as unknown as one that does not exist. */
-export function runnerAt(store: Store, c: Context): Result<KnownRunner, Response> {
+export function runnerAt(store: Store, c: Context, what = "runner"): Result<KnownRunner, Response> {
   const runner = runnerOf(store, c);
   if (!runner.ok || runner.value.row.id === c.req.param("runner_id")) return runner;
-  return fail(notFound(c, "runner"));
+  return fail(notFound(c, what));
 }
 
 /** An execution that proved its password, or an operator-chosen runner token. */
@@ -76,6 +77,17 @@ export function executionOf(store: Store, username: string, password: string): E
   if (!store.credentials.checkPassword(id, epoch, password)) return null;
   const execution = store.sql.execution.get(id);
   return execution?.epoch === epoch ? execution : null;
+}
+
+/** Runners that these credentials once belonged to: rotated tokens, deleted runners. Only the holder of a lock asks. */
+export function formerRunnersOf(store: Store, c: Context): string[] {
+  const basic = basicOf(c.req.header("authorization"));
+  if (basic !== null) {
+    const execution = executionOf(store, basic.username, basic.password);
+    return execution ? [execution.runner_id] : [];
+  }
+  const token = bearerOf(c.req.header("authorization")) ?? c.req.query("token") ?? "";
+  return formerRunners(store, hashToken(token));
 }
 
 /** For `/v2/`: the job whose sources these credentials reach, only while the execution has not ended. */

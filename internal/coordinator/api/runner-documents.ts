@@ -6,7 +6,7 @@ import { setStep } from "../store/transitions/step.ts";
 import { runnerOf } from "./auth.ts";
 import { readJson } from "./body.ts";
 import type { RunnerApiDeps } from "./runner-deps.ts";
-import { badRequest, notFound } from "./runner-errors.ts";
+import { badRequest, noRecord, notFound } from "./runner-errors.ts";
 import { documentOf, openExecution, reachDocument } from "./runner-reach.ts";
 
 /** Baseline: documents of actions and apps (nuon-runner-api.md 2.14, 2.15). Only the last id of a path counts. */
@@ -14,28 +14,38 @@ export function documentRoutes(deps: RunnerApiDeps): Hono {
   const app = new Hono();
   const { store } = deps;
 
-  const route = (path: string, param: string, kind: string, what: string) =>
+  const route = (path: string, param: string, kind: string, what: (id: string) => string) =>
     app.get(path, (c) => {
       const runner = runnerOf(store, c);
       if (!runner.ok) return runner.error;
-      const found = reachDocument(store, runner.value, c.req.param(param) ?? "", kind);
+      const id = c.req.param(param) ?? "";
+      const found = reachDocument(store, runner.value, id, kind);
       const json = found ? documentOf(store, found.job.id, kind) : null;
-      if (json === null) return notFound(c, what);
+      if (json === null) return notFound(c, what(id));
       return c.body(json, 200, { "content-type": "application/json; charset=utf-8" });
     });
-  const ACTION_RUN = "install action workflow run: unable to get install action workflow runs";
-  route("/v1/installs/:install_id/action-workflows/runs/:run_id", "run_id", "action_run", ACTION_RUN);
-  const CONFIG = "action workflow config: unable to get action workflow config";
-  route("/v1/action-workflows/configs/:config_id", "config_id", "action_config", CONFIG);
-  route("/v1/apps/:app_id/config/:app_config_id", "app_config_id", "app_config", "app config");
+  route(
+    "/v1/installs/:install_id/action-workflows/runs/:run_id",
+    "run_id",
+    "action_run",
+    (id) => `install action workflow run by id ${id}: unable to get install action workflow runs`,
+  );
+  route(
+    "/v1/action-workflows/configs/:config_id",
+    "config_id",
+    "action_config",
+    (id) => `action workflow config ${id}: unable to get action workflow config`,
+  );
+  route("/v1/apps/:app_id/config/:app_config_id", "app_config_id", "app_config", () => "app config");
 
   app.put("/v1/installs/:install_id/action-workflow-runs/:workflow_run_id/steps/:step_id", async (c) => {
     const runner = runnerOf(store, c);
     if (!runner.ok) return runner.error;
     const body = await readJson(c, actionStepUpdate);
     if (!body.ok) return body.error;
-    const found = reachDocument(store, runner.value, c.req.param("step_id"), "action_step");
-    if (!found) return notFound(c, "install action workflow run step");
+    const id = c.req.param("step_id");
+    const found = reachDocument(store, runner.value, id, "action_step");
+    if (!found) return noRecord(c, `unable to update install action workflow run step: no step found: ${id}`);
     const status = stepStatus.safeParse(body.value.status);
     if (body.value.status && !status.success)
       return badRequest(c, `invalid request: unknown status ${body.value.status}`);

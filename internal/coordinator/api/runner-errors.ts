@@ -4,8 +4,11 @@ import type { Context } from "hono";
 const body = (error: string, description: string, userError: boolean) =>
   userError ? { error, user_error: true, description } : { error, description };
 
-export const notFound = (c: Context, what: string) =>
-  c.json(body(`unable to get ${what}: record not found`, "not found", true), 404);
+/** `doing`: the words before `record not found`; a peer reads them in its log. */
+export const noRecord = (c: Context, doing: string) =>
+  c.json(body(`${doing} record not found`, "not found", true), 404);
+
+export const notFound = (c: Context, what: string) => noRecord(c, `unable to get ${what}:`);
 
 export const badRequest = (c: Context, error: string, description = "invalid request input") =>
   c.json(body(error, description, true), 400);

@@ -54,7 +54,7 @@ export function jobRoutes(deps: RunnerApiDeps): Hono {
   });
 
   app.post("/v1/runners/:runner_id/heart-beats", async (c) => {
-    const runner = runnerAt(store, c);
+    const runner = runnerAt(store, c, "runner: unable to get runner");
     if (!runner.ok) return runner.error;
     const body = await readJson(c, heartBeatRequest);
     if (!body.ok) return body.error;
@@ -203,7 +203,7 @@ export function jobRoutes(deps: RunnerApiDeps): Hono {
     const body = await readJson(c, executionOutputsRequest, RESULT_LIMIT);
     if (!body.ok) return body.error;
     const found = reachExecution(store, runner.value, c.req.param("job_id"), c.req.param("execution_id"));
-    if (!found) return notFound(c, RUN);
+    if (!found) return notFound(c, "runner job execution");
     const outputs = body.value.outputs ?? null;
     await store.db.group(() => recordOutputs(store, found.execution.id, outputs), "full");
     const now = new Date(store.clock.now()).toISOString();

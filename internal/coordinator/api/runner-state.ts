@@ -6,6 +6,7 @@ import type { LockDoc } from "../../protocol/operator.ts";
 import type { Store } from "../store/store.ts";
 import {
   deleteState,
+  lockIdOf,
   lockOf,
   lockWorkspace,
   readState,
@@ -14,10 +15,10 @@ import {
   saveStateJson,
   unlockWorkspace,
 } from "../store/transitions/workspaces.ts";
-import { runnerOf, stateCallerOf } from "./auth.ts";
+import { formerRunnersOf, runnerOf, stateCallerOf } from "./auth.ts";
 import { readBody } from "./body.ts";
 import type { RunnerApiDeps } from "./runner-deps.ts";
-import { badFormat, badRequest, conflict, forbidden, notFound, unavailable } from "./runner-errors.ts";
+import { badFormat, badRequest, conflict, forbidden, noRecord, notFound, unavailable } from "./runner-errors.ts";
 import { openExecution, openInWorkspace, reachJob, reachWorkspace } from "./runner-reach.ts";
 
 /** Largest state document, bytes. */
@@ -49,7 +50,8 @@ export function stateRoutes(deps: RunnerApiDeps): Hono {
   app.post("/v1/terraform-backend", async (c) => {
     const workspaceId = c.req.query("workspace_id") ?? "";
     if (workspaceId === "") return badRequest(c, "invalid request", "invalid request input: workspace_id was not set");
-    const target = targetOf(store, c, workspaceId);
+    const named = { workspaceId, lockId: c.req.query("ID") ?? "" };
+    const target = holderOr(store, c, named, targetOf(store, c, workspaceId));
     if (!target.ok) return target.error;
     const body = await readBody(c, STATE_LIMIT);
     if (!body.ok) return body.error;
@@ -86,7 +88,7 @@ export function stateRoutes(deps: RunnerApiDeps): Hono {
   });
 
   app.post("/v1/terraform-workspaces/:workspace_id/lock", async (c) => {
-    const target = targetOf(store, c, c.req.param("workspace_id"));
+    const target = targetOf(store, c, c.req.param("workspace_id"), "unable to lock workspace:");
     if (!target.ok) return target.error;
     const document = await readLock(c);
     if (!document.ok) return document.error;
@@ -104,17 +106,19 @@ export function stateRoutes(deps: RunnerApiDeps): Hono {
   });
 
   app.post("/v1/terraform-workspaces/:workspace_id/unlock", async (c) => {
-    const target = targetOf(store, c, c.req.param("workspace_id"));
-    if (!target.ok) return target.error;
+    const id = c.req.param("workspace_id");
+    const known = targetOf(store, c, id, "unable to unlock workspace:");
     const document = await readLock(c);
-    if (!document.ok) return document.error;
+    if (!document.ok) return known.ok ? document.error : known.error;
+    const target = holderOr(store, c, { workspaceId: id, lockId: lockIdOf(document.value) ?? "" }, known);
+    if (!target.ok) return target.error;
     const { workspaceId, runnerId } = target.value;
     const result = await store.db.group(() => unlockWorkspace(store, workspaceId, document.value, runnerId), "full");
     return result.ok ? c.json({}) : locked(c, result.error.lock);
   });
 
   app.post("/v1/terraform-workspaces/:workspace_id/state-json", async (c) => {
-    const target = targetOf(store, c, c.req.param("workspace_id"));
+    const target = targetOf(store, c, c.req.param("workspace_id"), "unable to update state json:");
     if (!target.ok) return target.error;
     const body = await readBody(c, STATE_LIMIT);
     if (!body.ok) return body.error;
@@ -147,18 +151,23 @@ export function stateRoutes(deps: RunnerApiDeps): Hono {
 }
 
 /** Caller and workspace; an execution reaches the workspace of its job, a token those of its runner's jobs. */
-function targetOf(store: Store, c: Context, workspaceId: string): Result<Target, Response> {
+function targetOf(
+  store: Store,
+  c: Context,
+  workspaceId: string,
+  doing = "unable to get workspace:",
+): Result<Target, Response> {
   const caller = stateCallerOf(store, c);
   if (!caller.ok) return caller;
   const { runner, execution } = caller.value;
   const runnerId = runner.row.id;
   if (execution) {
     const job = store.sql.job.get(execution.job_id);
-    if (job?.workspace_id !== workspaceId) return fail(notFound(c, "workspace"));
+    if (job?.workspace_id !== workspaceId) return fail(noRecord(c, doing));
     return ok({ workspaceId, runnerId, writer: { runnerId, jobId: job.id, execution } });
   }
   const workspace = reachWorkspace(store, runner, workspaceId);
-  if (!workspace) return fail(notFound(c, "workspace"));
+  if (!workspace) return fail(noRecord(c, doing));
   const job = reachJob(store, runner, c.req.query("job_id") ?? "");
   // A saved plan holds the address of the job that planned: the job that applies it comes under that ended job's id.
   const running = (job ? openExecution(store, runner, job.id) : null) ?? openInWorkspace(store, runner, workspaceId);
@@ -167,6 +176,24 @@ function targetOf(store: Store, c: Context, workspaceId: string): Result<Target,
     runnerId,
     writer: { runnerId, jobId: running?.job_id ?? job?.id ?? null, execution: running },
   });
+}
+
+/**
+ * Who names the lock that is held may save and unlock even with credentials that ended meanwhile (a token rotated, a
+ * runner deleted under a running apply): refused once, terraform would lose what it has just made.
+ */
+function holderOr(
+  store: Store,
+  c: Context,
+  named: { readonly workspaceId: string; readonly lockId: string },
+  known: Result<Target, Response>,
+): Result<Target, Response> {
+  if (known.ok) return known;
+  const lock = store.sql.lock.get(named.workspaceId);
+  if (lock === null || lock.lock_id !== named.lockId || lock.runner_id === null) return known;
+  if (!formerRunnersOf(store, c).includes(lock.runner_id)) return known;
+  const writer = { runnerId: lock.runner_id, jobId: lock.job_id, execution: null };
+  return ok({ workspaceId: named.workspaceId, runnerId: lock.runner_id, writer });
 }
 
 /** 423 with the holder's document: Terraform names the id of that lock to the person. */

@@ -104,4 +104,9 @@ CREATE TABLE sources (
 ) WITHOUT ROWID;
 CREATE TABLE source_blobs (digest TEXT PRIMARY KEY, bytes INTEGER NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;
 `,
+  `
+CREATE TABLE former_tokens (
+  token_hash TEXT PRIMARY KEY, runner_id TEXT NOT NULL, ended_at INTEGER NOT NULL
+) WITHOUT ROWID;
+`,
 ];

@@ -22,6 +22,7 @@ export interface Schema {
   log_streams: LogStreamsTable;
   settings: SettingsTable;
   sources: SourcesTable;
+  former_tokens: FormerTokensTable;
   source_blobs: SourceBlobsTable;
 }
 
@@ -249,6 +250,13 @@ export interface LogStreamsTable {
 export interface SettingsTable {
   key: string;
   value: string;
+}
+
+/** Tokens that were rotated away. They open nothing, but the holder of a lock may still save under one. */
+export interface FormerTokensTable {
+  token_hash: string;
+  runner_id: string;
+  ended_at: number;
 }
 
 /** A packed source: an OCI manifest and the blobs it names (owned by sources/). */

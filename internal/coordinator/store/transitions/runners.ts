@@ -52,12 +52,28 @@ export function rotateToken(store: Store, runnerId: string, by: string): { reado
     if (!store.runners.get(runnerId)) return null;
     const token = newSecret();
     store.db
+      .prepare<unknown, [number, string]>(
+        "INSERT INTO former_tokens (token_hash, runner_id, ended_at) SELECT token_hash, id, ? FROM runners WHERE id = ?",
+      )
+      .run(store.clock.now(), runnerId);
+    store.db
       .prepare<unknown, [string, string]>("UPDATE runners SET token_hash = ? WHERE id = ?")
       .run(hashToken(token), runnerId);
     store.events.append({ what: "token-rotated", by, runnerId });
     store.runners.changed();
     return { token };
   }, "full");
+}
+
+/** Runners that a token which no longer works belonged to: it was rotated, or the runner was deleted. */
+export function formerRunners(store: Store, tokenHash: string): string[] {
+  return store.db
+    .prepare<{ id: string }, [string, string]>(
+      `SELECT runner_id AS id FROM former_tokens WHERE token_hash = ?
+       UNION SELECT id FROM runners WHERE token_hash = ? AND deleted_at IS NOT NULL`,
+    )
+    .all(tokenHash, tokenHash)
+    .map((row) => row.id);
 }
 
 /** A draining runner gets no new work and is told to stop when it is done; a new session of it ends the drain. */

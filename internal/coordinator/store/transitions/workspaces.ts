@@ -34,6 +34,12 @@ export function ensureWorkspace(store: Store, name: string): WorkspaceRow {
   });
 }
 
+/** The id in a lock document, in any case of its key; null without one. */
+export function lockIdOf(document: unknown): string | null {
+  const parsed = lockInput.safeParse(fold(document));
+  return parsed.success ? parsed.data.ID : null;
+}
+
 const lockInput = z.looseObject({ ID: z.string().min(1) });
 
 /** Locks for one lock id; repeating it with the same id is fine, because the first answer may have been lost. */
@@ -162,6 +168,14 @@ export function readState(store: Store, workspaceId: string): Uint8Array | null 
   return row?.body ?? null;
 }
 
+/** What was stored for display last; null: nothing. */
+export function readStateJson(store: Store, workspaceId: string): string | null {
+  return (
+    store.db.prepare<{ json: string }, [string]>("SELECT json FROM state_json WHERE workspace_id = ?").get(workspaceId)
+      ?.json ?? null
+  );
+}
+
 /** `terraform show -json` for display, as it came. */
 export function saveStateJson(store: Store, workspaceId: string, jobId: string | null, json: string): void {
   store.db.transaction(() => {
@@ -175,13 +189,13 @@ export function saveStateJson(store: Store, workspaceId: string, jobId: string |
   });
 }
 
-/** The lock document for people and for Terraform: what the holder sent, and who that is. */
 /** null: free. */
 export function lockOf(store: Store, workspaceId: string): LockDoc | null {
   const held = store.sql.lock.get(workspaceId);
   return held ? lockDocOf(held) : null;
 }
 
+/** The lock document for people and for Terraform: what the holder sent, and who that is. */
 export function lockDocOf(row: LockRow): LockDoc {
   const sent = JSON.parse(row.document) as Record<string, unknown>;
   const text = (key: string) => (typeof sent[key] === "string" ? sent[key] : "");

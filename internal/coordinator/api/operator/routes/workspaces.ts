@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { lockDoc, stateDoc, workspaceDoc } from "../../../../protocol/operator.ts";
 import type { LockRow } from "../../../store/statements.ts";
-import { forceUnlock } from "../../../store/transitions/workspaces.ts";
+import { forceUnlock, readStateJson } from "../../../store/transitions/workspaces.ts";
 import { ADMIN, type OperatorDeps } from "../deps.ts";
 import { explained, notFound, problem } from "../problem.ts";
 import { answers, jsonBody, named, problemAnswer } from "../schemas.ts";
@@ -71,7 +71,20 @@ const state = createRoute({
   },
 });
 
-export const WORKSPACE_ROUTES = [list, show, unlock, states, state];
+const display = createRoute({
+  method: "get",
+  path: "/workspaces/{name}/state-json",
+  tags,
+  summary: "Show the state as a runner rendered it last",
+  description: "`terraform show -json`, as it came. It may hold secrets.",
+  request: { params: nameParam },
+  responses: {
+    200: { description: "The rendered state, JSON", content: { "*/*": { schema: z.unknown() } } },
+    default: problemAnswer,
+  },
+});
+
+export const WORKSPACE_ROUTES = [list, show, unlock, states, state, display];
 
 export function workspaceRoutes(app: OpenAPIHono, { store }: OperatorDeps): void {
   const find = (name: string) => {
@@ -108,6 +121,12 @@ export function workspaceRoutes(app: OpenAPIHono, { store }: OperatorDeps): void
     const body = stateBody(store, find(name), Number(serial));
     if (body === null) throw notFound(`state with serial ${serial} of workspace ${name}`);
     return new Response(body, { headers: { "content-type": "application/json" } });
+  });
+  app.openapi(display, (c) => {
+    const { name } = c.req.valid("param");
+    const json = readStateJson(store, find(name).id);
+    if (json === null) throw notFound(`a rendered state of workspace ${name}`);
+    return new Response(json, { headers: { "content-type": "application/json" } });
   });
 }
 
