@@ -150,6 +150,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     },
     obey,
     signal: draining.signal,
+    going: going.signal,
   });
 
   const cancel = (why: string) => {

@@ -84,6 +84,8 @@ export interface ClaimWish {
   readonly groups: readonly JobGroup[];
   /** Last directive seen. */
   readonly after: number;
+  /** Longest hold in ms; the control plane's own when left out. 0: only what is there, or was granted to this key. */
+  readonly waitMs?: number;
 }
 
 export interface Granted {

@@ -56,11 +56,11 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
       return ok(sessionOf(opened.value.session, opened.value.tookMs));
     },
 
-    async claim({ key, slots, after }, signal) {
+    async claim({ key, slots, after, waitMs = holdMs }, signal) {
       const announced = await connected.promise;
       const { instanceId: instance_id } = announced;
-      const json: ClaimRequest = { instance_id, key, slots, wait_ms: holdMs, after };
-      const rule = { ...RETRY.claim, timeout_ms: RETRY.claim.timeout_ms + holdMs };
+      const json: ClaimRequest = { instance_id, key, slots, wait_ms: waitMs, after };
+      const rule = { ...RETRY.claim, timeout_ms: RETRY.claim.timeout_ms + waitMs };
       const call = { method: "POST", path: `${runnerPath}/claims`, tag: "claims" } as const;
       const ask = () => http.request({ ...call, json, rule, decode: claimResponse, signal });
       let answer = await ask();

@@ -4,13 +4,14 @@ import type { SystemLog } from "../../kit/base/system-log.ts";
 import type { JobGroup } from "../../protocol/enums.ts";
 import type { RunnerError } from "../../protocol/errors.ts";
 import { newSecret } from "../../protocol/ids.ts";
-import type { ControlPlane, Wish, Work } from "../controlplane/control-plane.ts";
+import type { ControlPlane, Granted, Wish, Work } from "../controlplane/control-plane.ts";
 import type { Journal } from "./journal.ts";
 import { type SlotPool, totalSlots } from "./slots.ts";
 
 /**
  * One held claim at a time, for the free slots of each group. When a group that was full gets room, the held claim is
- * given up and asked again with the same key, so nothing that was granted in between is lost.
+ * given up and asked again with the same key, so nothing that was granted in between is lost. A drain gives the held
+ * claim up for good: what was granted to its key in that moment is asked for once more, and worked on.
  */
 export interface ClaimLoopDeps {
   readonly controlPlane: ControlPlane;
@@ -28,6 +29,8 @@ export interface ClaimLoopDeps {
   readonly obey: (wish: Wish) => void;
   /** Aborted by drain. */
   readonly signal: AbortSignal;
+  /** Aborted when the process goes. */
+  readonly going: AbortSignal;
 }
 
 /** A claim without room is only for directives: wait this long for room first. */
@@ -35,6 +38,8 @@ const ROOM_MS = 50;
 /** Ends of many short jobs come together: gather them into one claim. */
 const GATHER_MS = 1;
 const DISK_CHECK_MS = 5_000;
+/** A drain asks this long what its last claim was granted; after that the lease runs out by itself. */
+const LAST_ANSWER_MS = 5_000;
 
 export function createClaimLoop(deps: ClaimLoopDeps) {
   const { journal, clock, slots, signal } = deps;
@@ -42,6 +47,10 @@ export function createClaimLoop(deps: ClaimLoopDeps) {
   let roomMade: (() => void) | null = null;
   let after = 0;
   let diskFull = false;
+  /** Kept here too: on a full disk the journal may not take the change. */
+  let key: string | null = journal.pendingClaim();
+  /** The answer of the last claim is not known. */
+  let unanswered = key !== null;
 
   const enoughDisk = async (): Promise<boolean> => {
     const free = deps.freeBytes();
@@ -64,11 +73,11 @@ export function createClaimLoop(deps: ClaimLoopDeps) {
   };
 
   const claimKey = (): string => {
-    const pending = journal.pendingClaim();
-    if (pending) return pending;
-    const key = newSecret();
-    journal.writeNow(() => journal.setPendingClaim(key));
-    return key;
+    if (key !== null) return key;
+    const made = newSecret();
+    key = made;
+    journal.writeNow(() => journal.setPendingClaim(made));
+    return made;
   };
 
   const once = async (): Promise<RunnerError | null> => {
@@ -78,21 +87,38 @@ export function createClaimLoop(deps: ClaimLoopDeps) {
     const abort = new AbortController();
     held = { abort, full: new Set(deps.groups.filter((group) => !free[group])) };
     const wish = { key: claimKey(), slots: free, groups: deps.groups, after };
+    unanswered = true;
     const granted = await deps.controlPlane.claim(wish, AbortSignal.any([abort.signal, signal]));
     held = null;
-    if (abort.signal.aborted && !granted.ok) return null;
-    if (!granted.ok) return granted.error;
+    if (granted.ok) accept(granted.value);
+    return granted.ok || abort.signal.aborted ? null : granted.error;
+  };
+
+  const accept = ({ work, directives, after: seen }: Granted): void => {
+    unanswered = false;
     failpoint("runner.claim");
-    after = granted.value.after;
-    if (granted.value.work.length > 0) {
+    after = seen;
+    if (work.length > 0) {
+      key = null;
       journal.writeNow(() => {
-        for (const work of granted.value.work) deps.remember(work);
+        for (const one of work) deps.remember(one);
         journal.setPendingClaim(null);
       });
-      for (const work of granted.value.work) deps.begin(work);
+      for (const one of work) deps.begin(one);
     }
-    for (const wish of granted.value.directives) deps.obey(wish);
-    return null;
+    for (const wish of directives) deps.obey(wish);
+  };
+
+  /** Without this a job that was granted in the moment of the drain would wait for its lease to run out. */
+  const lastAnswer = async (): Promise<void> => {
+    if (!unanswered || key === null) return;
+    const over = new AbortController();
+    const answered = new AbortController();
+    void clock.sleep(LAST_ANSWER_MS, answered.signal).then(() => over.abort());
+    const wish = { key, slots: {}, groups: deps.groups, after, waitMs: 0 };
+    const granted = await deps.controlPlane.claim(wish, AbortSignal.any([over.signal, deps.going]));
+    answered.abort();
+    if (granted.ok) accept(granted.value);
   };
 
   const roomOr = (ms: number) =>
@@ -108,11 +134,11 @@ export function createClaimLoop(deps: ClaimLoopDeps) {
       roomMade = null;
       const now = held;
       if (!now) return;
-      setTimeout(() => {
+      void clock.sleep(GATHER_MS).then(() => {
         const free = slots.free();
         if (held === now && deps.groups.some((group) => now.full.has(group) && (free[group] ?? 0) > 0))
           now.abort.abort();
-      }, GATHER_MS);
+      });
     },
     /** Until drained, or until the control plane refuses for good (the error says how). */
     async run(): Promise<RunnerError | null> {
@@ -121,6 +147,7 @@ export function createClaimLoop(deps: ClaimLoopDeps) {
         const error = await once();
         if (error && !signal.aborted) return error;
       }
+      await lastAnswer();
       return null;
     },
   };
