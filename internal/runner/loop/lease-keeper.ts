@@ -1,6 +1,7 @@
 import type { Clock } from "../../kit/base/clock.ts";
 import { failpoint } from "../../kit/base/failpoint.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
+import { reasonOf } from "../../protocol/errors.ts";
 import type { ControlPlane, Wish } from "../controlplane/control-plane.ts";
 import type { LiveExecution } from "./execution.ts";
 
@@ -26,7 +27,7 @@ const GATHER_MS = 150;
 
 export function createLeaseKeeper(deps: LeaseKeeperDeps) {
   const { clock, signal } = deps;
-  let timer: ReturnType<typeof setTimeout> | null = null;
+  let timer: AbortController | null = null;
   let busy = false;
   let again = false;
 
@@ -51,8 +52,12 @@ export function createLeaseKeeper(deps: LeaseKeeperDeps) {
   };
 
   const schedule = (ms: number) => {
-    if (timer) clearTimeout(timer);
-    timer = setTimeout(() => void tick(), ms);
+    timer?.abort();
+    const mine = new AbortController();
+    timer = mine;
+    void clock.sleep(ms, mine.signal).then(() => {
+      if (!mine.signal.aborted) void tick();
+    });
   };
   const tick = async () => {
     timer = null;
@@ -64,9 +69,11 @@ export function createLeaseKeeper(deps: LeaseKeeperDeps) {
     busy = true;
     try {
       await renew();
-    } finally {
-      busy = false;
+    } catch (error) {
+      // Whatever it is, the next renewal is due all the same: the leases depend on it.
+      deps.log.error("a renewal failed", { reason: reasonOf(error) });
     }
+    busy = false;
     if (again) schedule(GATHER_MS);
     else if (deps.live().length > 0 && timer === null) schedule(deps.renewMs());
     again = false;
@@ -86,7 +93,7 @@ export function createLeaseKeeper(deps: LeaseKeeperDeps) {
       if (timer === null && !busy) schedule(deps.renewMs());
     },
     stop(): void {
-      if (timer) clearTimeout(timer);
+      timer?.abort();
     },
   };
 }

@@ -14,6 +14,14 @@ interface StepTrackerDeps {
 /** Steps of the work with their times; journalled, so that a restart shows the same ones. */
 export function createStepTracker({ key, journal, clock, changed }: StepTrackerDeps) {
   const rows = new Map<string, StepRow>(journal.steps(key).map((row) => [row.name, row]));
+  /** Steps of one name are told apart by their id, always in the same order: `build`, `build (2)`. */
+  const owners = new Map<string, string | undefined>();
+  const nameOf = ({ name, id }: WorkStep): string => {
+    let own = name;
+    for (let n = 2; owners.has(own) && owners.get(own) !== id; n++) own = `${name} (${n})`;
+    owners.set(own, id);
+    return own;
+  };
   /** Exit code of the last tool inside the step that runs now. */
   let lastCode: number | null = null;
   let current = "";
@@ -33,16 +41,20 @@ export function createStepTracker({ key, journal, clock, changed }: StepTrackerD
     current: () => current,
     reports: (): StepReport[] => [...rows.values()].map(toReport),
     async run<T>(step: WorkStep, work: () => Promise<T>): Promise<T> {
-      const before = rows.get(step.name);
+      const name = nameOf(step);
+      const before = rows.get(name);
       const startedMs = before?.startedMs ?? clock.now();
       // A step that was over before a restart keeps its times; its tools answer from the journal.
       const over = before !== undefined && before.status !== "in-progress";
-      if (!before) put({ name: step.name, status: "in-progress", startedMs, durationMs: null, code: null }, step);
+      if (!before) put({ name, status: "in-progress", startedMs, durationMs: null, code: null }, step);
+      // Its end may not have reached the control plane before the restart.
+      if (over) changed(toReport(before), step.id);
       lastCode = null;
-      current = step.name;
+      current = name;
       const end = (status: StepStatus) => {
-        if (!over)
-          put({ name: step.name, status, startedMs, durationMs: clock.now() - startedMs, code: lastCode }, step);
+        // The wall clock may have been set back meanwhile.
+        const durationMs = Math.max(0, clock.now() - startedMs);
+        if (!over) put({ name, status, startedMs, durationMs, code: lastCode }, step);
       };
       try {
         const value = await work();

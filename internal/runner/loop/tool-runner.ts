@@ -83,7 +83,7 @@ export function createToolRunner(deps: ToolRunnerDeps) {
       const startedMs = journal.tool(key, tool.key)?.startedMs ?? clock.now();
       const running = recalled ?? start(tool);
       const code = await untilEnd(running, deps);
-      end = { code, durationMs: clock.now() - startedMs };
+      end = { code, durationMs: Math.max(0, clock.now() - startedMs) };
       journal.writeNow(() => journal.toolEnded(key, tool.key, end.code, end.durationMs));
     }
     failpoint("runner.exec.ended");
