@@ -19,7 +19,7 @@ create table if not exists meta (name text primary key, value text not null) wit
 create table if not exists executions (
   id text not null, epoch integer not null, job text not null, job_type text not null, grp text not null,
   log_stream text, deadline_ms integer not null, phase text not null default '', done text not null default '',
-  ended integer not null default 0, recorded integer not null default 0, created_ms integer not null,
+  ended integer not null default 0, created_ms integer not null,
   primary key (id, epoch)
 ) without rowid;
 create table if not exists tools (
@@ -50,10 +50,8 @@ export interface ExecutionRow {
   readonly phase: string;
   /** Lifecycle steps that are over. */
   readonly done: readonly string[];
-  /** The outcome is decided and lies in the execution's folder (or, for a plain end, in `outcome`). */
+  /** The outcome is decided and lies in the execution's folder. */
   readonly ended: boolean;
-  /** The control plane has the outcome; only cleanup is left. */
-  readonly recorded: boolean;
   readonly createdMs: number;
 }
 
@@ -192,9 +190,6 @@ export function openJournal(stateDir: string) {
     setEnded(key: ExecutionKey): void {
       run("update executions set ended = 1 where id = ? and epoch = ?", key.id, key.epoch);
     },
-    setRecorded(key: ExecutionKey): void {
-      run("update executions set recorded = 1 where id = ? and epoch = ?", key.id, key.epoch);
-    },
     forget(key: ExecutionKey): void {
       run("delete from executions where id = ? and epoch = ?", key.id, key.epoch);
       run("delete from tools where execution = ? and epoch = ?", key.id, key.epoch);
@@ -286,7 +281,6 @@ interface RawExecution {
   phase: string;
   done: string;
   ended: number;
-  recorded: number;
   created_ms: number;
 }
 interface RawTool {
@@ -318,7 +312,6 @@ const toExecution = (row: RawExecution): ExecutionRow => ({
   phase: row.phase,
   done: row.done.split(",").filter(Boolean),
   ended: row.ended === 1,
-  recorded: row.recorded === 1,
   createdMs: row.created_ms,
 });
 const toTool = (row: RawTool): ToolRow => ({
