@@ -1,0 +1,23 @@
+import type { JobType } from "../../protocol/enums.ts";
+import type { ActionSpec, TerraformSpec } from "../../protocol/job-file.ts";
+
+/**
+ * What a Go runner would get wrong, so that such a job waits for a runner of ours (nuon-handlers.md 9.1, 9.7): it splits
+ * a command on single spaces and knows no quotes.
+ */
+export const quotesCommand = (spec: ActionSpec): boolean =>
+  spec.steps.some((step) => step.command !== undefined && /["'\\]/.test(step.command));
+
+/** It downloads the exact version it is told, and knows no other way to a terraform. */
+export const leavesVersionOpen = (spec: TerraformSpec): boolean => spec.version === undefined;
+
+/** Types for which a Go runner reads documents besides the plan; a bare plan of a job file has none. */
+const WITH_DOCUMENTS: readonly JobType[] = [
+  "actions-workflow",
+  "terraform-deploy",
+  "sandbox-terraform",
+  "helm-chart-deploy",
+  "kubernetes-manifest-deploy",
+];
+
+export const lacksDocuments = (type: JobType, plan: unknown): boolean => plan !== null && WITH_DOCUMENTS.includes(type);
