@@ -1,5 +1,15 @@
 import { Database } from "bun:sqlite";
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { RunnerError, reasonOf } from "../protocol/errors.ts";
 import { newSecret } from "../protocol/ids.ts";
@@ -70,15 +80,21 @@ function read(path: string): string {
 
 /** An open exclusive transaction on a file of its own: the kernel frees it when the process dies, however it dies. */
 function lockFolder(dataDir: string): () => void {
+  const path = join(dataDir, "coordinator.lock");
+  const known = existsSync(path);
   let lock: Database | null = null;
   try {
-    lock = new Database(join(dataDir, "coordinator.lock"), { create: true, readwrite: true });
+    lock = new Database(path, { create: true, readwrite: true });
     lock.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
     const held = lock;
     return () => held.close();
   } catch (cause) {
     lock?.close();
-    if (!codeOf(cause).startsWith("SQLITE_BUSY")) throw unusable(dataDir, cause);
+    if (!codeOf(cause).startsWith("SQLITE_BUSY")) {
+      // On a full disk the file is made, but not what is in it.
+      if (!known && existsSync(path)) rmSync(path);
+      throw unusable(dataDir, cause);
+    }
     throw new RunnerError("environment", `another coordinator uses the data folder ${dataDir}`, {
       remedy: "Stop it, or give this one a folder of its own with --data-dir.",
       cause,
@@ -104,7 +120,7 @@ function openDatabase(path: string, dataDir: string): Db {
 }
 
 const corrupt = (path: string, reason: string) =>
-  new RunnerError("environment", `the database ${path} is damaged (${reason})`, {
+  new RunnerError("environment", `the database ${path} is damaged (${reason.replace(/\s+/g, " ")})`, {
     remedy: "Restore it from a backup, or move it away to begin with an empty one.",
   });
 

@@ -8,6 +8,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
+import { RunnerError } from "../../protocol/errors.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
@@ -120,7 +121,10 @@ function migrate(raw: Database): void {
   const row = raw.query<{ user_version: number }, []>("PRAGMA user_version").get();
   const applied = row?.user_version ?? 0;
   if (applied > MIGRATIONS.length) {
-    throw new Error(`the database is of a newer version (schema ${applied}, this program knows ${MIGRATIONS.length})`);
+    const versions = `schema ${applied}, this program knows ${MIGRATIONS.length}`;
+    throw new RunnerError("environment", `the database ${raw.filename} is of a newer version (${versions})`, {
+      remedy: "Start the version of runner that wrote it, or a later one.",
+    });
   }
   if (applied === MIGRATIONS.length) return;
   raw

@@ -12,8 +12,11 @@ export function prepareFolder(stateDir: string): void {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     chmodSync(stateDir, 0o700);
     const probe = join(stateDir, `.probe-${process.pid}`);
-    writeFileSync(probe, "x", { mode: 0o600 });
-    rmSync(probe);
+    try {
+      writeFileSync(probe, "x", { mode: 0o600 });
+    } finally {
+      rmSync(probe, { force: true });
+    }
   } catch (cause) {
     throw new RunnerError("environment", `the state directory ${stateDir} cannot be written: ${reasonOf(cause)}`, {
       remedy: "give --state-dir a folder that this user may write and that has free space",

@@ -30,8 +30,13 @@ export interface Bed {
   end(): Promise<void>;
 }
 
-/** PATH and HOME of a user, nothing of the test's own environment. */
-const BASE_ENV = { PATH: process.env.PATH ?? "/usr/bin:/bin", LANG: "C.UTF-8", CHECKPOINT_DISABLE: "1" };
+/** PATH and HOME of a user, nothing of the test's own environment. Bun keeps no cache of our sources in that home. */
+const BASE_ENV = {
+  PATH: process.env.PATH ?? "/usr/bin:/bin",
+  LANG: "C.UTF-8",
+  CHECKPOINT_DISABLE: "1",
+  BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0",
+};
 
 export function makeBed(): Bed {
   const root = mkdtempSync(join(tmpdir(), "runner-fault-"));
