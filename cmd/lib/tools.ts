@@ -1,19 +1,24 @@
+import { besidePublic } from "../../internal/kit/http/certificate.ts";
 import { createToolFinder, toolEnv } from "../../internal/kit/tools/index.ts";
 import type { ToolFinder } from "../../internal/runner/handler.ts";
+import { readCa } from "./ca-file.ts";
 import type { Context } from "./context.ts";
 import { toolsFolder } from "./folders.ts";
-import { readFile } from "./read-file.ts";
 
 /** The programs that jobs need, found or fetched as the settings say. Home and temporary folder are set per job. */
 export function toolsFor({ values, env }: Pick<Context, "values" | "env">): ToolFinder {
+  const cacheDir = values.toolsDir ?? toolsFolder({ env });
+  const ca = readCa(values.caFile);
   const finder = createToolFinder({
     path: env.PATH ?? "",
-    cacheDir: values.toolsDir ?? toolsFolder({ env }),
+    cacheDir,
     mirror: values.toolsMirror,
-    ...(values.caFile ? { ca: readFile(values.caFile, "CA file") } : {}),
+    // The private authority may be that of a mirror; vendors have public ones.
+    ...(ca === null ? {} : { ca: besidePublic(ca) }),
   });
   return {
     find: finder.find,
+    cacheDir,
     env: (extra) => toolEnv(env, { home: "/nonexistent", tmp: "/tmp" }, extra),
   };
 }

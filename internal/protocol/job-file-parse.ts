@@ -1,7 +1,16 @@
 import { z } from "zod";
 import { JOB_TYPE_GROUP, type JobGroup, type JobType } from "./enums.ts";
 import { fail, ok, type Result, RunnerError } from "./errors.ts";
-import { type ActionSpec, actionSpec, type JobFile, jobFile, type TerraformSpec, terraformSpec } from "./job-file.ts";
+import {
+  type ActionSpec,
+  actionSpec,
+  type JobFile,
+  jobFile,
+  type ScriptSpec,
+  scriptSpec,
+  type TerraformSpec,
+  terraformSpec,
+} from "./job-file.ts";
 import { explainIssues, pathText } from "./suggest.ts";
 
 /** Largest job file that is read, in bytes of UTF-8. */
@@ -9,14 +18,30 @@ export const JOB_FILE_LIMIT = 1024 * 1024;
 /** Levels of a document. */
 const DEPTH_LIMIT = 64;
 
-/** `graceful` (default) drains the runner first, `force` stops it at once. */
-const shutdownSpec = z.strictObject({ shutdown_type: z.enum(["graceful", "force"]).optional() });
+const shutdownSpec = z.strictObject({
+  shutdown_type: z
+    .enum(["graceful", "force"])
+    .optional()
+    .describe("graceful drains the runner first, force stops it at once. Default: graceful"),
+});
 const emptySpec = z.strictObject({});
+
+/** `spec` of each type that a job file can name in this version; the others take only `plan`. */
+export const SPEC_SCHEMAS: Partial<Readonly<Record<JobType, z.ZodObject>>> = {
+  "actions-workflow": actionSpec,
+  script: scriptSpec,
+  "terraform-deploy": terraformSpec,
+  "shut-down": shutdownSpec,
+  noop: emptySpec,
+  "noop-deploy": emptySpec,
+  "health-check": emptySpec,
+};
 
 /** The work of a job file by the family of its type. `plan`: the exact wire plan, or null for a type without one. */
 export type JobWork =
   | { readonly kind: "action"; readonly spec: ActionSpec }
   | { readonly kind: "terraform"; readonly spec: TerraformSpec; readonly operation: "plan" | "apply" | "destroy" }
+  | { readonly kind: "script"; readonly spec: ScriptSpec }
   | { readonly kind: "shutdown"; readonly how: "graceful" | "force" }
   | { readonly kind: "plan"; readonly plan: Readonly<Record<string, unknown>> | null };
 
@@ -89,7 +114,7 @@ export function parseJobDocument(value: unknown, source: string): Result<ParsedJ
 }
 
 /** Types with a plan operation (plan, apply, destroy) in a job file of this version. */
-const CHANGE_TYPES: readonly JobType[] = ["terraform-deploy"];
+export const CHANGE_TYPES: readonly JobType[] = ["terraform-deploy"];
 /** Groups whose wire jobs are told apart by their operation: with `plan:` the file may name it. */
 const PLANNED_GROUPS: readonly JobGroup[] = ["deploy", "sandbox"];
 
@@ -127,6 +152,8 @@ function workOf(file: JobFile, document: Readonly<Record<string, unknown>>, sour
       return then(read(actionSpec), (spec) => ({ kind: "action", spec }));
     case "terraform-deploy":
       return then(read(terraformSpec), (spec) => ({ kind: "terraform", spec, operation: file.operation ?? "apply" }));
+    case "script":
+      return then(read(scriptSpec), (spec) => ({ kind: "script", spec }));
     case "shut-down":
       return then(read(shutdownSpec), (spec) => ({ kind: "shutdown", how: spec.shutdown_type ?? "graceful" }));
     case "noop":

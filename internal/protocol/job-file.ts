@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { jobType } from "./enums.ts";
+import { packageFault, packageList, scriptLanguage } from "./plans-ours.ts";
 
 /** What a person writes (DESIGN section 3, "Job file"). Strict: an unknown key is an error that names it. */
 
@@ -16,7 +17,10 @@ export const duration = z.string({ error: "a duration such as 90s, 30m or 1h30m"
 });
 
 /** A secret is named, not written: resolved as late as possible, on the machine that submits (env, file). */
-export const secretRef = z.union([z.strictObject({ env: z.string() }), z.strictObject({ file: z.string() })]);
+export const secretRef = z.union([
+  z.strictObject({ env: z.string().describe("variable of the submitting machine whose value is meant") }),
+  z.strictObject({ file: z.string().describe("file of the submitting machine whose content is meant") }),
+]);
 export const textOrSecret = z.union([
   z.string(),
   z.number().transform(String),
@@ -25,29 +29,40 @@ export const textOrSecret = z.union([
 ]);
 
 export const pathSource = z.strictObject({
-  /** Relative to the job file; packed and uploaded once by digest. */
-  path: z.string().min(1),
-  /** Pack this folder instead and work in `path` inside it, so that `../shared` resolves. */
-  root: z.string().min(1).optional(),
-  include: z.array(z.string()).optional(),
+  path: z.string().min(1).describe("folder, relative to the job file (with root: inside it); packed, uploaded once"),
+  root: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("pack this folder and work in `path` inside it, so that ../shared resolves"),
+  include: z.array(z.string()).optional().describe("only files that match one of these patterns, such as modules/**"),
 });
 export const gitSourceSpec = z.strictObject({
-  git: z.strictObject({ url: z.string().min(1), ref: z.string().min(1).optional(), path: z.string().optional() }),
+  git: z
+    .strictObject({
+      url: z.string().min(1).describe("https or ssh address of the repository"),
+      ref: z.string().min(1).optional().describe("branch, tag or commit; the default branch when left out"),
+      path: z.string().optional().describe("folder inside the repository"),
+    })
+    .describe("repository that the runner checks out"),
 });
 export const sourceSpec = z.union([pathSource, gitSourceSpec]);
 export type SourceSpec = z.infer<typeof sourceSpec>;
 
 export const actionSpec = z.strictObject({
-  env: z.record(z.string(), textOrSecret).optional(),
+  env: z
+    .record(z.string(), textOrSecret)
+    .optional()
+    .describe("variables of every step; a secret is { env: NAME } or { file: PATH }"),
   steps: z
     .array(
       z
         .strictObject({
-          name: z.string().min(1).max(100),
-          source: sourceSpec.optional(),
-          command: z.string().min(1).optional(),
-          run: z.string().min(1).optional(),
-          env: z.record(z.string(), textOrSecret).optional(),
+          name: z.string().min(1).max(100).describe("for people; differs from the other steps"),
+          source: sourceSpec.optional().describe("folder the step works in; an empty one when left out"),
+          command: z.string().min(1).optional().describe("program and arguments by quoting rules; no shell sees it"),
+          run: z.string().min(1).optional().describe("script: its own #! line, else sh -eu"),
+          env: z.record(z.string(), textOrSecret).optional().describe("wins over env of the spec"),
         })
         .refine((step) => (step.command === undefined) !== (step.run === undefined), {
           message: "a step needs exactly one of command and run",
@@ -57,46 +72,107 @@ export const actionSpec = z.strictObject({
     .max(200)
     .refine((steps) => new Set(steps.map((step) => step.name)).size === steps.length, {
       message: "step names must differ",
-    }),
+    })
+    .describe("one after another; the first that fails ends the job; each has exactly one of command and run"),
 });
 export type ActionSpec = z.infer<typeof actionSpec>;
 
 export const terraformSpec = z.strictObject({
-  source: sourceSpec,
+  source: sourceSpec.describe("the module"),
   version: z
     .string()
     .regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/, "an exact version such as 1.11.4")
-    .optional(),
-  workspace: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "letters, digits, dot, dash and underscore"),
-  vars: z.record(z.string(), z.unknown()).optional(),
-  /** Relative to the job file; contents travel in the plan and override vars. */
-  vars_files: z.array(z.string()).optional(),
-  env: z.record(z.string(), textOrSecret).optional(),
-  /** Names in vars whose values are secret. */
-  sensitive: z.array(z.string()).optional(),
-  verify: z.boolean().optional(),
+    .optional()
+    .describe("exact; found on PATH, else fetched with a checked SHA-256; the terraform on PATH when left out"),
+  workspace: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "letters, digits, dot, dash and underscore")
+    .describe("name under which the coordinator keeps state and lock"),
+  vars: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe("input variables; a secret is { env: NAME } or { file: PATH }"),
+  vars_files: z
+    .array(z.string())
+    .optional()
+    .describe("tfvars files, relative to the job file; contents travel in the plan and override vars"),
+  env: z.record(z.string(), textOrSecret).optional().describe("variables of terraform's process"),
+  sensitive: z.array(z.string()).optional().describe("names in vars whose values are secret"),
+  verify: z.boolean().optional().describe("after an apply plan again; changes fail the job. Default: false"),
 });
 export type TerraformSpec = z.infer<typeof terraformSpec>;
 
+export const scriptSpec = z
+  .strictObject({
+    language: scriptLanguage.describe("what reads it"),
+    code: z.string().min(1).optional().describe("the script itself; or file"),
+    file: z.string().min(1).optional().describe("file of the source, relative to its folder; or code"),
+    source: sourceSpec.optional().describe("folder the script works in; an empty one when left out"),
+    args: z
+      .array(z.union([z.string(), z.number().transform(String)]))
+      .optional()
+      .describe("arguments, as they are"),
+    stdin: z.string().optional().describe("text on standard input; nothing when left out"),
+    env: z
+      .record(z.string(), textOrSecret)
+      .optional()
+      .describe("variables of the script; a secret is { env: NAME } or { file: PATH }"),
+    packages: packageList
+      .optional()
+      .describe("exact versions only, as the package manager of the language writes them"),
+  })
+  .superRefine((spec, ctx) => {
+    if ((spec.code === undefined) === (spec.file === undefined)) {
+      ctx.addIssue({ code: "custom", message: "a script needs exactly one of code and file" });
+    }
+    if (spec.file !== undefined && spec.source === undefined) {
+      ctx.addIssue({ code: "custom", path: ["file"], message: "file is a file of the source; source is missing" });
+    }
+    for (const [index, name] of (spec.packages ?? []).entries()) {
+      const fault = packageFault(spec.language, name);
+      if (fault !== null) ctx.addIssue({ code: "custom", path: ["packages", index], message: fault });
+    }
+  });
+export type ScriptSpec = z.infer<typeof scriptSpec>;
+
 export const jobFile = z.strictObject({
-  type: jobType,
-  operation: z.enum(["plan", "apply", "destroy"]).optional(),
-  approval: z.enum(["auto", "required"]).optional(),
-  name: z.string().min(1).max(200).optional(),
-  timeout: duration.optional(),
-  /** Between the first signal and KILL when the job is stopped; the handler's own grace when left out. */
-  cancel_grace: duration.optional(),
-  retry: z.strictObject({ attempts: z.number().int().min(1).max(20) }).optional(),
+  type: jobType.describe("what kind of work; `runner explain` lists the types"),
+  operation: z
+    .enum(["plan", "apply", "destroy"])
+    .optional()
+    .describe("for types with a plan: plan only, or a change. Default: apply"),
+  approval: z
+    .enum(["auto", "required"])
+    .optional()
+    .describe("required: a person approves the plan first. Default: auto"),
+  name: z.string().min(1).max(200).optional().describe("for people"),
+  timeout: duration.optional().describe("of one attempt, such as 90s, 30m or 1h30m; a bare number is refused"),
+  cancel_grace: duration
+    .optional()
+    .describe("between the first signal and KILL when the job is stopped. Default: terraform 10m, others 10s"),
+  retry: z
+    .strictObject({ attempts: z.number().int().min(1).max(20).describe("1 to 20. Default: 1") })
+    .optional()
+    .describe("attempts after a lost runner; an apply is never repeated by itself"),
   requires: z
     .strictObject({
-      arch: z.enum(["amd64", "arm64"]).optional(),
-      gpus: z.number().int().min(0).optional(),
-      labels: z.record(z.string(), z.string()).optional(),
+      arch: z.enum(["amd64", "arm64"]).optional().describe("processor of the machine"),
+      gpus: z.number().int().min(0).optional().describe("at least this many"),
+      labels: z
+        .record(z.string(), z.string())
+        .optional()
+        .describe("labels that the runner must have, such as site: eu-1"),
     })
-    .optional(),
-  resources: z.strictObject({ cpu: z.number().positive().optional(), memory: z.string().optional() }).optional(),
-  spec: z.record(z.string(), z.unknown()).optional(),
-  /** The exact wire plan of one job, instead of `spec`. */
-  plan: z.record(z.string(), z.unknown()).optional(),
+    .optional()
+    .describe("which runners may take the job"),
+  resources: z
+    .strictObject({
+      cpu: z.number().positive().optional().describe("processors, such as 2 or 0.5"),
+      memory: z.string().optional().describe("such as 4GiB"),
+    })
+    .optional()
+    .describe("limits of the work"),
+  spec: z.record(z.string(), z.unknown()).optional().describe("the work itself"),
+  plan: z.record(z.string(), z.unknown()).optional().describe("instead of spec: the exact wire plan of one job"),
 });
 export type JobFile = z.infer<typeof jobFile>;

@@ -147,6 +147,8 @@ export class KeepWorkspaceError extends Error {}
 export interface ToolFinder {
   /** Absolute path of the tool in exactly this version (any when null). Throws RunnerError kind environment with the remedy. */
   find(name: "terraform" | "tofu" | "git" | "oras", version: string | null): Promise<string>;
+  /** Folder that all jobs of this machine share and that outlives them. Nothing half-made may show in it. */
+  readonly cacheDir: string;
   /** Environment every tool gets: PATH, HOME inside the workspace, LANG, proxy and CA variables, the marker. */
   env(extra: Readonly<Record<string, string>>): Record<string, string>;
 }

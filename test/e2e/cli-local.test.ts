@@ -48,6 +48,13 @@ describe("every example works as it says", () => {
     expect(stderr).not.toContain("swordfish");
   });
 
+  test("report.yaml", async () => {
+    const { code, line, stderr } = await run("report.yaml");
+    expect([code, line.outputs]).toEqual([0, { mean: 20, largest: 30 }]);
+    expect(stderr).toContain("latency: 3 values, mean 20 ms");
+    expect(line.steps.map((step: { name: string }) => step.name)).toEqual(["script"]);
+  });
+
   test.skipIf(!terraform)("quickstart/network.yaml, then destroy.yaml in the same workspace (terraform)", async () => {
     const network = await run("quickstart/network.yaml");
     expect([network.code, network.line.outputs.subnets.length]).toEqual([0, 3]);

@@ -43,6 +43,8 @@ export interface HarnessOptions<Plan, Outputs extends Record<string, unknown>> {
   readonly verify?: boolean;
   readonly sensitive?: readonly string[];
   readonly shutdown?: (how: string) => void;
+  /** Shared by jobs; default: one of its own. */
+  readonly cacheDir?: string;
 }
 
 export interface Outcome {
@@ -67,6 +69,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
   const root = mkdtempSync(join(tmpdir(), "handler-"));
   const work = join(root, "work");
   const output = join(root, "output");
+  const cacheDir = options.cacheDir ?? join(root, "cache");
   writeFileSync(output, "", { mode: 0o600 });
   writeFileSync(join(root, "terraformrc"), "");
   const runs: ToolRun[] = [];
@@ -133,6 +136,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
         if (found === null) throw new RunnerError("environment", `${name} ${version ?? ""} is missing`);
         return found;
       },
+      cacheDir,
       env: (extra) => ({
         PATH: process.env.PATH ?? "",
         HOME: work,
@@ -218,7 +222,8 @@ async function spawn(tool: ToolRun, output: string): Promise<number> {
   const log = openSync(output, "a");
   const stdout = tool.capture === undefined ? log : openSync(tool.capture, "w");
   try {
-    const child = Bun.spawn([...tool.argv], { cwd: tool.cwd, env: tool.env, stdin: null, stdout, stderr: log });
+    const stdin = tool.stdin === undefined ? null : Bun.file(tool.stdin);
+    const child = Bun.spawn([...tool.argv], { cwd: tool.cwd, env: tool.env, stdin, stdout, stderr: log });
     return await child.exited;
   } finally {
     closeSync(log);

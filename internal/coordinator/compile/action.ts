@@ -6,7 +6,7 @@ import { msToNs } from "../../protocol/nuon/base.ts";
 import type { ActionWorkflowRunPlan } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { plainEnv } from "./env.ts";
-import { isPathSource, packedSource } from "./sources.ts";
+import { gitPlanSource, isPathSource, packedSource } from "./sources.ts";
 
 /** Everything of an action job that is not common to all jobs. */
 export interface CompiledAction {
@@ -158,10 +158,7 @@ function planStep(
   };
   if (step.source === undefined) return ok({ plan, configId });
   if (!isPathSource(step.source)) {
-    const { url, ref, path } = step.source.git;
-    // A Go runner refuses an empty ref or path; HEAD is the remote's own default branch.
-    const gitSource = { url, ref: ref ?? "HEAD", path: path ?? ".", recurse_submodules: false };
-    return ok({ plan: { ...plan, git_source: gitSource }, configId });
+    return ok({ plan: { ...plan, git_source: gitPlanSource(step.source) }, configId });
   }
   const packed = packedSource(`spec.steps.${idx}.source`, submission);
   if (!packed.ok) return packed;

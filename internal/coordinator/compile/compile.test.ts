@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { actionWorkflowRunPlan, deployPlan } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
+import { scriptPlan } from "../../protocol/plans-ours.ts";
 import { compileSubmission, parseSubmission } from "./compile.ts";
 import type { CompiledSubmission } from "./compiled.ts";
 import { renderPlan } from "./render-plan.ts";
@@ -162,6 +163,57 @@ describe("a terraform job", () => {
   test("goes to a Go runner only where that can pull its source: over HTTPS", () => {
     expect(compile({ job: TERRAFORM, ...WITH }).job.native).toBe(false);
     expect(compile({ job: TERRAFORM, ...WITH }, false).job.native).toBe(true);
+  });
+});
+
+describe("a script", () => {
+  const script = (spec: Record<string, unknown>, sources?: Submission["sources"]) =>
+    compile({ job: { type: "script", spec }, ...(sources ? { sources } : {}) }).job;
+
+  test("becomes a plan of ours that only our runners are offered", () => {
+    const job = script({
+      language: "python",
+      code: "print(1)",
+      args: ["--n", 3],
+      stdin: "in",
+      env: { A: "b" },
+      packages: ["requests[socks]==2.32.3"],
+    });
+    expect([job.group, job.native, job.timeouts.executionMs]).toEqual(["scripts", true, 600_000]);
+    expect(scriptPlan.parse(JSON.parse(job.plan ?? ""))).toEqual({
+      language: "python",
+      code: "print(1)",
+      args: ["--n", "3"],
+      stdin: "in",
+      env_vars: { A: "b" },
+      packages: ["requests[socks]==2.32.3"],
+    });
+  });
+
+  test("names the file of its packed folder, which gets the execution's credentials", () => {
+    const spec = { language: "node", file: "run.mjs", source: { root: "..", path: "tools" } };
+    const job = script(spec, { "spec.source": { digest: DIGEST, path: "tools" } });
+    expect(job.sources).toEqual([DIGEST]);
+    const values = { credentials: { username: "u", password: "p" }, publicUrl: "https://c.example" };
+    const plan = scriptPlan.parse(JSON.parse(renderPlan(job.plan ?? "", values)));
+    expect([plan.file, plan.source?.path]).toEqual(["run.mjs", "tools"]);
+    expect(plan.source?.registry.LoginServer).toBe("c.example");
+    expect(plan.source?.registry.OCIAuth).toMatchObject({ Username: "u", Password: "p" });
+  });
+
+  test("names a repository", () => {
+    const git = { url: "https://example.com/r.git", ref: "v1", path: "tools" };
+    const job = script({ language: "shell", file: "run.sh", source: { git } });
+    expect(scriptPlan.parse(JSON.parse(job.plan ?? "")).git_source).toMatchObject(git);
+  });
+
+  test("is refused with the key when it is not one script, or a package is not exact", () => {
+    const fault = (spec: Record<string, unknown>) => faultOf({ job: { type: "script", spec } });
+    expect(fault({ language: "shell" })).toContain("exactly one of code and file");
+    expect(fault({ language: "shell", file: "a.sh" })).toContain("spec.file: file is a file of the source");
+    expect(fault({ language: "node", code: "1", packages: ["left-pad"] })).toContain("spec.packages[0]");
+    expect(fault({ language: "node", code: "1", packages: ["--registry=x@1.0.0"] })).toContain("spec.packages[0]");
+    expect(fault({ language: "ruby", code: "1" })).toContain("spec.language");
   });
 });
 

@@ -5,6 +5,8 @@ import { type ParsedJob, parseJobDocument } from "../../protocol/job-file-parse.
 import type { Submission } from "../../protocol/operator.ts";
 import { compileAction } from "./action.ts";
 import { type CompiledJob, type CompiledSubmission, NO_DOCUMENTS } from "./compiled.ts";
+import { lacksDocuments, leavesVersionOpen, quotesCommand } from "./only-ours.ts";
+import { compileScript } from "./script.ts";
 import { usage } from "./sources.ts";
 import { compileTerraform } from "./terraform.ts";
 import { ACTION_TIMEOUT_MS, timeoutsOf } from "./timeouts.ts";
@@ -60,7 +62,7 @@ export function compileSubmission(
         metadata,
         plan: JSON.stringify(plan),
         documents: { ...NO_DOCUMENTS, action_run: run, action_config: config },
-        native: sources.length > 0,
+        native: sources.length > 0 || quotesCommand(work.spec),
         sources,
       });
     }
@@ -81,17 +83,26 @@ export function compileSubmission(
           verify: spec.verify ?? false,
           sensitive_vars: unique([...base.options.sensitive_vars, ...(spec.sensitive ?? [])]),
         },
-        native: !context.https || deploy.value.plan.src_path != null,
+        native: !context.https || deploy.value.plan.src_path != null || leavesVersionOpen(spec),
         sources: deploy.value.sources,
         workspace,
       };
       const approval = file.approval === "required" ? "required" : "automatic";
       return ok({ job, change: operation === "plan" ? null : { approval, operation } });
     }
+    case "script": {
+      const script = compileScript(work.spec, submission);
+      if (!script.ok) return script;
+      return single({ ...base, plan: JSON.stringify(script.value.plan), sources: script.value.sources });
+    }
     case "shutdown":
       return single({ ...base, metadata: { shutdown_type: work.how } });
     case "plan":
-      return single({ ...base, plan: work.plan === null ? null : JSON.stringify(work.plan) });
+      return single({
+        ...base,
+        plan: work.plan === null ? null : JSON.stringify(work.plan),
+        native: base.native || lacksDocuments(file.type, work.plan),
+      });
   }
 }
 

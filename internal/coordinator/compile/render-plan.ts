@@ -46,6 +46,7 @@ export function renderPlan(planText: string, values: PlanValues): string {
     registry.OCIAuth = { Username: values.credentials.username, Password: values.credentials.password };
   };
   fill(plan.src_registry);
+  if (isRecord(plan.source)) fill(plan.source.registry);
   const steps = plan.steps;
   if (Array.isArray(steps)) {
     for (const step of steps) if (isRecord(step) && isRecord(step.source)) fill(step.source.registry);

@@ -1,6 +1,7 @@
+import type { z } from "zod";
 import { fail, ok, type Result, RunnerError } from "../../protocol/errors.ts";
 import type { SourceSpec } from "../../protocol/job-file.ts";
-import type { OciRegistry } from "../../protocol/nuon/plans.ts";
+import type { gitSource, OciRegistry } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { sourceRegistry } from "./render-plan.ts";
 
@@ -44,6 +45,13 @@ function innerPath(path: string): string | null {
 }
 
 export const isPathSource = (source: SourceSpec): source is Extract<SourceSpec, { path: string }> => "path" in source;
+
+type GitSpec = Extract<SourceSpec, { git: unknown }>;
+
+/** A repository as a plan names it. A Go runner refuses an empty ref or path; HEAD is the remote's own default branch. */
+export function gitPlanSource({ git }: GitSpec): z.infer<typeof gitSource> {
+  return { url: git.url, ref: git.ref ?? "HEAD", path: git.path ?? ".", recurse_submodules: false };
+}
 
 export const usage = (message: string, remedy?: string): Result<never> =>
   fail(new RunnerError("usage", message, remedy === undefined ? {} : { remedy }));

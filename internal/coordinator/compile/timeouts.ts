@@ -17,6 +17,7 @@ const DEFAULT_EXECUTION_MS = 5 * MINUTE;
 
 /** Types whose execution limit differs from the default of five minutes. */
 const EXECUTION_MS: Partial<Record<JobType, number>> = {
+  script: 10 * MINUTE,
   "docker-build": 60 * MINUTE,
   "terraform-deploy": 60 * MINUTE,
   "sandbox-terraform": 60 * MINUTE,

@@ -32,7 +32,7 @@ const LOCK_WAIT_MS = 600_000;
 export async function downloadTool(options: DownloadOptions): Promise<void> {
   const { into, clock } = options;
   await mkdir(dirname(into), { recursive: true, mode: 0o700 });
-  await withFileLock(`${into}.lock`, clock, LOCK_WAIT_MS, async () => {
+  await withFileLock(`${into}.lock`, { clock, maxWaitMs: LOCK_WAIT_MS }, async () => {
     if (await Bun.file(into).exists()) return;
     const mark = `${process.pid}.${Math.random().toString(36).slice(2)}`;
     const archive = join(dirname(into), `.archive.${mark}`);

@@ -1,5 +1,6 @@
 /** Programs that jobs need, and the environment they get. */
 export { buildConfig } from "./build-config.ts";
+export { withFileLock } from "./file-lock.ts";
 export { platformName } from "./platform.ts";
 export { toolEnv } from "./tool-env.ts";
 export { createToolFinder, type ToolFinderOptions } from "./tool-finder.ts";

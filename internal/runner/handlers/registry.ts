@@ -3,10 +3,12 @@ import type { Handler } from "../handler.ts";
 import { actionsWorkflow } from "./actions/actions-workflow.ts";
 import { notBuilt } from "./not-built.ts";
 import { healthCheck, noop, shutDown } from "./operations.ts";
+import { script } from "./script/script.ts";
 import { terraformDeploy } from "./terraform/terraform-deploy.ts";
 
 const built = {
   "actions-workflow": actionsWorkflow,
+  script,
   "terraform-deploy": terraformDeploy,
   "health-check": healthCheck,
   noop,
@@ -19,7 +21,6 @@ const later = notBuilt(JOB_TYPES.filter((type) => !(type in built)));
 /** Job type → handler, for every type of the protocol: one that is missing here fails the build. */
 export const registry = {
   ...built,
-  script: later,
   container: later,
   "helm-chart-deploy": later,
   "kubernetes-manifest-deploy": later,

@@ -173,6 +173,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       exec: tools.exec,
       tools: {
         find: deps.tools.find,
+        cacheDir: deps.tools.cacheDir,
         env: (extra) => ({ ...deps.tools.env(extra), HOME: folder.work, TMPDIR: folder.work, ...extra }),
       },
       sources: shared.sources({

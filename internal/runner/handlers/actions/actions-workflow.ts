@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import { readOutputs } from "../../../kit/outputs/read-outputs.ts";
 import { RunnerError, reasonOf } from "../../../protocol/errors.ts";
@@ -10,7 +10,9 @@ import {
 } from "../../../protocol/nuon/actions.ts";
 import { type ActionWorkflowRunPlan, actionWorkflowRunPlan } from "../../../protocol/nuon/plans.ts";
 import { type Handler, type JobContext, StopError, ToolError } from "../../handler.ts";
+import { endedText } from "../ended-text.ts";
 import { secretEnvValues } from "../secret-values.ts";
+import { emptyFolder } from "../source-folder.ts";
 import { type ActionStep, pairSteps } from "./pair-steps.ts";
 import { stepArgv, stepFiles, stepFolder } from "./step-command.ts";
 import { stepEnvironment } from "./step-environment.ts";
@@ -118,10 +120,7 @@ function registerSecrets(ctx: Context, maps: readonly Parameters<typeof secretEn
 
 async function fetchSource(ctx: Context, step: ActionStep): Promise<void> {
   if (step.source === null) return;
-  const into = stepFiles(ctx.workspace.root, step).source;
-  // Left over from a fetch that a crash interrupted.
-  if (existsSync(into)) rmSync(into, { recursive: true, force: true });
-  mkdirSync(into, { recursive: true, mode: 0o700 });
+  const into = emptyFolder(stepFiles(ctx.workspace.root, step).source);
   const { source } = step;
   if (source.kind === "oci") await ctx.sources.oci({ registry: source.registry, tag: source.tag }, into);
   else await ctx.sources.git({ url: source.url, ref: source.ref, path: source.path }, into);
@@ -145,13 +144,9 @@ async function runStep(ctx: Context, run: ActionRun, step: ActionStep): Promise<
     await ctx.exec({ key: step.key, argv, env, cwd });
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
-    const { code } = error.end;
-    const ended = code === null ? "ended, but its exit code is lost" : `exited with ${code}${signalOf(code)}`;
-    throw new ToolError(step.key, error.end, `step "${step.name}" ${ended}`);
+    throw new ToolError(step.key, error.end, `step "${step.name}" ${endedText(error.end)}`);
   }
 }
-
-const signalOf = (code: number): string => (code > 128 && code < 193 ? ` (signal ${code - 128})` : "");
 
 function outputsOf(ctx: Context, step: ActionStep): Readonly<Record<string, unknown>> {
   try {

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
-import { isAbsolute, join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { RunnerError } from "../../../protocol/errors.ts";
+import { folderInSource } from "../source-folder.ts";
 import type { ActionStep } from "./pair-steps.ts";
 
 /** Where a step's own files lie: `<workspace>/steps/<key>/{source,run,outputs}`. */
@@ -19,15 +20,7 @@ export function stepFiles(root: string, step: ActionStep): StepFiles {
 /** Working folder of a step: the `path` of its source, else the workspace. */
 export function stepFolder(root: string, step: ActionStep): string {
   if (step.source === null) return root;
-  const { source } = stepFiles(root, step);
-  const folder = resolve(source, step.source.path);
-  if (relative(source, folder).startsWith("..") || isAbsolute(step.source.path)) {
-    throw new RunnerError("job", `step "${step.name}": the path ${step.source.path} leads out of its source`);
-  }
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new RunnerError("job", `step "${step.name}": its source has no folder ${step.source.path}`);
-  }
-  return folder;
+  return folderInSource(stepFiles(root, step).source, step.source.path, `step "${step.name}"`);
 }
 
 /**

@@ -1,0 +1,34 @@
+import { ok, type Result } from "../../protocol/errors.ts";
+import type { ScriptSpec } from "../../protocol/job-file.ts";
+import type { Submission } from "../../protocol/operator.ts";
+import type { ScriptPlan } from "../../protocol/plans-ours.ts";
+import { plainEnv } from "./env.ts";
+import { gitPlanSource, isPathSource, packedSource } from "./sources.ts";
+
+/** Everything of a script job that is not common to all jobs. Its group is ours, so a Go runner is never offered it. */
+export interface CompiledScript {
+  readonly plan: ScriptPlan;
+  readonly sources: readonly string[];
+}
+
+export function compileScript(spec: ScriptSpec, submission: Submission): Result<CompiledScript> {
+  const env = plainEnv(spec.env, "spec.env");
+  if (!env.ok) return env;
+  const plan: ScriptPlan = {
+    language: spec.language,
+    ...(spec.code === undefined ? { file: spec.file } : { code: spec.code }),
+    args: spec.args ?? [],
+    ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
+    env_vars: env.value,
+    packages: spec.packages ?? [],
+  };
+  if (spec.source === undefined) return ok({ plan, sources: [] });
+  if (!isPathSource(spec.source)) return ok({ plan: { ...plan, git_source: gitPlanSource(spec.source) }, sources: [] });
+  const packed = packedSource("spec.source", submission);
+  if (!packed.ok) return packed;
+  const { registry, tag, path, digest } = packed.value;
+  return ok({
+    plan: { ...plan, source: path === null ? { registry, tag } : { registry, tag, path } },
+    sources: [digest],
+  });
+}
