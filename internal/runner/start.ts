@@ -1,25 +1,24 @@
 import { type Clock, systemClock } from "../kit/base/clock.ts";
 import { inventoryOf } from "../kit/base/inventory.ts";
 import { freeBytes } from "../kit/workspace/index.ts";
-import { JOB_TYPE_GROUP, type JobGroup, type JobType, MODE_GROUPS } from "../protocol/enums.ts";
+import { JOB_TYPE_GROUP, type JobGroup, MODE_GROUPS } from "../protocol/enums.ts";
 import { EXIT, type ExitCode, KIND_EXIT, RunnerError } from "../protocol/errors.ts";
 import { DEFAULT_TIMES, type Times } from "../protocol/times.ts";
 import type { Wish, Work } from "./controlplane/control-plane.ts";
 import type { RunnerControl, SourceFetcher, SourceScope, StopReason } from "./handler.ts";
 import { createClaimLoop } from "./loop/claim-loop.ts";
 import { type Begin, beginExecution, deadlineOf, type ExecutionDeps, type LiveExecution } from "./loop/execution.ts";
+import { handlerFor } from "./loop/handler-for.ts";
 import { type Journal, openJournal } from "./loop/journal.ts";
 import { createLeaseKeeper } from "./loop/lease-keeper.ts";
 import { type Found, findExecutions } from "./loop/recovery.ts";
 import { createSlots } from "./loop/slots.ts";
 import type { RunnerDeps, RunnerOptions, RunnerProcess } from "./runner.ts";
 
-/**
- * The instance: starting → recovering → idle ⇄ busy → draining → stopped | failed (DESIGN section 4).
- * Throws RunnerError (environment) before anything is touched when the state directory cannot be used.
- */
 /** Reports of what had ended go out before the first sign of life, but never hold it up longer than this. */
 const RECOVERY_REPORT_MS = 5_000;
+/** After a cancel: an outcome that nobody takes for so long stays in the journal and goes out at the next start. */
+const LAST_REPORT_MS = 30_000;
 
 export interface StartDeps extends RunnerDeps {
   readonly sources: (scope: SourceScope) => SourceFetcher;
@@ -28,6 +27,10 @@ export interface StartDeps extends RunnerDeps {
   readonly clock?: Clock;
 }
 
+/**
+ * The instance: starting → recovering → idle ⇄ busy → draining → stopped | failed (DESIGN section 4).
+ * Throws RunnerError (environment) before anything is touched when the state directory cannot be used.
+ */
 export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProcess {
   const clock = deps.clock ?? systemClock;
   const { controlPlane, log } = deps;
@@ -46,13 +49,22 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   const stopAll = (reason: StopReason) => {
     for (const execution of live.values()) execution.stop(reason);
   };
+  /** Running jobs end by their ladders and are reported; a control plane that is away does not hold the end up. */
+  const cancelAll = async (why: string) => {
+    stopAll({ kind: "cancelled", why });
+    await Promise.allSettled([...live.values()].map((execution) => execution.over));
+    await clock.sleep(LAST_REPORT_MS, going.signal);
+    if (going.signal.aborted || live.size === 0) return;
+    log.warn("leaving with outcomes that nobody took; they go out at the next start", { outcomes: live.size });
+    going.abort();
+  };
   const drain = (why: string) => {
     if (draining.signal.aborted) return;
     log.info("draining: no new work, running jobs go on", { why, running: live.size });
     draining.abort();
     if (options.drainTimeoutMs !== null) {
       void clock.sleep(options.drainTimeoutMs, going.signal).then(() => {
-        if (!going.signal.aborted) stopAll({ kind: "cancelled", why: "the runner's drain timeout is over" });
+        if (!going.signal.aborted) return cancelAll("the runner's drain timeout is over");
       });
     }
   };
@@ -113,7 +125,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   const fresh = (work: Work): Begin => ({
     work,
     group: work.execution.group,
-    handler: deps.handlers[work.job.type as JobType] ?? deps.handlers["runner-local"],
+    handler: handlerFor(deps.handlers, work.job.type),
     deadlineMs: deadlineOf(work, clock.now()),
     done: [],
     nonce: null,
@@ -155,7 +167,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
 
   const cancel = (why: string) => {
     drain(why);
-    stopAll({ kind: "cancelled", why });
+    void cancelAll(why);
   };
 
   const recover = async (): Promise<Found[]> => {
@@ -237,6 +249,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       going.abort();
       keeper.stop();
       journal.close();
+      ready.reject(new RunnerError("cancelled", "the runner ended before it was ready"));
       ended.resolve(code);
     });
   ready.promise.catch(() => {});

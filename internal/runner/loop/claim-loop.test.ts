@@ -31,7 +31,11 @@ interface Ask {
 }
 
 /** A claim loop whose control plane is the test. */
-function bed({ capacity = { operations: 1, actions: 1 } as Slots, free = (): number => 1_000, folder = tempFolder() } = {}) {
+function bed({
+  capacity = { operations: 1, actions: 1 } as Slots,
+  free = (): number => 1_000,
+  folder = tempFolder(),
+} = {}) {
   const clock = manualClock();
   const journal = openJournal(folder);
   const asks: Ask[] = [];

@@ -90,9 +90,11 @@ export function openJournal(stateDir: string) {
 
   /** Rows that did not fit on a full disk; told once, the work goes on from memory. */
   let lostWrites = 0;
+  let closed = false;
   let queue: { work: () => void; done: () => void }[] = [];
 
   const commit = (work: () => void): boolean => {
+    if (closed) return false; // the process goes; what ends in this moment is found out at the next start
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
         db.transaction(work).immediate();
@@ -145,6 +147,7 @@ export function openJournal(stateDir: string) {
     },
     close(): void {
       flush();
+      closed = true;
       db.close();
     },
 

@@ -7,6 +7,7 @@ import type { ControlPlane, ExecutionRef, Work } from "../controlplane/control-p
 import type { Handler } from "../handler.ts";
 import type { Begin } from "./execution.ts";
 import { executionFolder } from "./execution-folder.ts";
+import { handlerFor } from "./handler-for.ts";
 import type { ExecutionRow, Journal } from "./journal.ts";
 
 /** What a start finds of the executions that were running, or were over but not yet reported, when the last one ended. */
@@ -59,7 +60,7 @@ async function remember(
     options: sealed?.options ?? { verify: false, cancelGraceMs: null, sensitiveVars: [] },
     sealed: facts,
   };
-  const handler = handlers[row.jobType as JobType];
+  const handler = handlerFor(handlers, row.jobType);
   const begin: Begin = {
     work,
     group: row.group,

@@ -81,8 +81,17 @@ export function scriptedPlane(parts: Partial<ControlPlane>): ControlPlane {
     workStep: async () => {},
     logs: unexpected("logs"),
     complete: unexpected("complete"),
-    documents: unexpected("documents"),
-    state: unexpected("state"),
+    documents: () => ({
+      actionRun: unexpected("an action run"),
+      actionConfig: unexpected("an action config"),
+      appConfig: unexpected("an app config"),
+    }),
+    state: () => ({
+      terraformEnv: unexpected("state variables"),
+      putStateJson: unexpected("state"),
+      pushErrored: unexpected("state"),
+      unlockOwn: unexpected("an unlock"),
+    }),
     secrets: () => [],
     ...parts,
   };
