@@ -9,23 +9,24 @@ export const PLAN_LIMIT_CHARS = 64 * 1024 * 1024;
  * shows the text: plans hold secrets.
  */
 export function parsePlan<Plan>(schema: z.ZodType<Plan>, text: string): Plan {
-  if (text.length > PLAN_LIMIT_CHARS) throw malformed(`it is larger than ${PLAN_LIMIT_CHARS} characters`);
+  if (text.length > PLAN_LIMIT_CHARS) throw unreadablePlan(`it is larger than ${PLAN_LIMIT_CHARS} characters`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw malformed(`it is not one complete JSON document (${text.length} characters)`);
+    throw unreadablePlan(`it is not one complete JSON document (${text.length} characters)`);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const place = issue?.path.length ? issue.path.map(String).join(".").slice(0, 200) : "its top level";
-  throw malformed(
+  throw unreadablePlan(
     `${place}: ${issue?.code === "invalid_type" ? `expected ${issue.expected}` : "not an allowed value"}`,
   );
 }
 
-const malformed = (what: string) =>
+/** One reason for every plan that is no plan, wherever that is noticed. */
+export const unreadablePlan = (what: string) =>
   new RunnerError("protocol", `the plan cannot be read: ${what}`, {
     remedy: "Check what made this job: a job file's `plan:`, or the version of the control plane.",
   });
