@@ -24,5 +24,9 @@ export const DISPATCH: Readonly<Record<CommandName, () => Promise<Command>>> = {
   "workspaces list": async () => (await import("./workspaces.ts")).workspacesList,
   "workspaces show": async () => (await import("./workspaces.ts")).workspacesShow,
   "workspaces unlock": async () => (await import("./workspaces.ts")).workspacesUnlock,
+  doctor: async () => (await import("./doctor.ts")).doctor,
+  config: async () => (await import("./config.ts")).config,
+  explain: async () => (await import("./explain.ts")).explain,
+  completion: async () => (await import("./completion.ts")).completion,
   version: async () => (await import("./version.ts")).version,
 };

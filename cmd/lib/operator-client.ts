@@ -4,8 +4,9 @@ import { createHttp } from "../../internal/kit/http/http.ts";
 import { type ErrorKind, KIND_EXIT, type Result, RunnerError } from "../../internal/protocol/errors.ts";
 import { problemBody } from "../../internal/protocol/operator.ts";
 import { RETRY, type RetryRule } from "../../internal/protocol/retry.ts";
+import { readCa } from "./ca-file.ts";
 import type { Wanted } from "./context.ts";
-import { readFile, readLine } from "./read-file.ts";
+import { readLine } from "./read-file.ts";
 
 /** Where a coordinator is and what opens it. */
 export interface Access {
@@ -39,6 +40,7 @@ export function createOperatorClient(access: Access): OperatorClient {
     baseUrl: access.url + PREFIX,
     headers: { Authorization: `Bearer ${access.key}` },
     peer: `the coordinator at ${access.url}`,
+    endOnDistrust: true,
     ...(access.ca === undefined ? {} : { ca: access.ca }),
   });
   const must = <T>(answer: Answer<T>): T => {
@@ -76,6 +78,8 @@ export function createOperatorClient(access: Access): OperatorClient {
 type Answer<T> = Result<{ readonly value: T }, HttpFailure>;
 
 function explain(cause: HttpFailure, url: string): RunnerError {
+  if (cause.status === null && cause.remedy)
+    return new RunnerError(cause.kind, cause.message, { remedy: cause.remedy, cause });
   if (cause.status === null) {
     return new RunnerError("unreachable", `the coordinator at ${url} does not answer: ${cause.message}`, {
       remedy: "Is it running? Check --coordinator-url (RUNNER_COORDINATOR_URL).",
@@ -111,6 +115,6 @@ export function operatorFrom(
         "Set RUNNER_ADMIN_KEY or give --admin-key-file; the coordinator writes it to admin.key in its data directory.",
     });
   }
-  const ca = values.caFile ? { ca: readFile(values.caFile, "CA file") } : {};
-  return createOperatorClient({ url: values.coordinatorUrl, key, ...ca });
+  const ca = readCa(values.caFile);
+  return createOperatorClient({ url: values.coordinatorUrl, key, ...(ca === null ? {} : { ca }) });
 }

@@ -7,9 +7,9 @@ import { openJournal } from "../../internal/runner/loop/journal.ts";
 import type { RunnerProcess } from "../../internal/runner/runner.ts";
 import { createSources } from "../../internal/runner/sources.ts";
 import { startRunner } from "../../internal/runner/start.ts";
+import { readCa } from "./ca-file.ts";
 import { slotsFor } from "./concurrency.ts";
 import type { Context } from "./context.ts";
-import { readFile } from "./read-file.ts";
 import { toolsFor } from "./tools.ts";
 
 /** A runner to start in this process. */
@@ -31,7 +31,7 @@ export interface RunnerHalf {
 export async function startRunnerHalf(context: Context, half: RunnerHalf, signal: AbortSignal): Promise<RunnerProcess> {
   const { values, version } = context;
   const journal = openJournal(half.stateDir);
-  const ca = values.caFile ? readFile(values.caFile, "CA file") : undefined;
+  const ca = readCa(values.caFile) ?? undefined;
   const controlPlane = await connectControlPlane({
     apiUrl: half.apiUrl,
     runnerId: half.runnerId,

@@ -156,6 +156,41 @@ export const COMMANDS = {
     details: "Look at `workspaces show` first: never unlock while the tool that holds it is alive.",
     examples: ["runner workspaces unlock network --lock-id 3f6c…"],
   },
+  doctor: {
+    summary: "check this machine and its settings; every finding comes with a remedy",
+    operands: "",
+    count: NONE,
+    details:
+      "Checks what `runner run` would meet with the same settings: state directory, control plane, clock, certificates, proxies, tools. With --coordinator it checks what `runner coordinator` would meet. Changes nothing. Exit code 1 when a check fails; warnings (!) do not count.",
+    examples: [
+      "runner doctor",
+      "runner doctor --api-url https://control.example.com --ca-file ca.pem --json",
+      "runner doctor --coordinator --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem",
+    ],
+  },
+  config: {
+    summary: "the effective configuration, with the source of each value",
+    operands: "[COMMAND]",
+    count: [0, 2],
+    details:
+      "Takes every option of every command; with COMMAND it shows those of that command. Secrets are never shown, only whether they are set. --json gives values as a config file holds them, --schema the JSON Schema of the config file.",
+    examples: ["runner config", "runner config run --config /etc/runner/config.yaml", "runner config --schema"],
+  },
+  explain: {
+    summary: "the job file of a type: keys, meaning, defaults, an example",
+    operands: "[TYPE]",
+    count: [0, 1],
+    details: "Without TYPE it lists the job types. --json gives the JSON Schema of the job file of the type.",
+    examples: ["runner explain", "runner explain terraform-deploy", "runner explain actions-workflow --json"],
+  },
+  completion: {
+    summary: "completion of commands, options and their values for a shell",
+    operands: "bash|zsh|fish",
+    count: ONE,
+    details:
+      "bash: `source <(runner completion bash)` in ~/.bashrc. zsh: the output as `_runner` in a folder of $fpath. fish: the output as ~/.config/fish/completions/runner.fish.",
+    examples: ["runner completion bash", "runner completion zsh", "runner completion fish"],
+  },
   version: {
     summary: "print the version",
     operands: "",
@@ -177,17 +212,4 @@ export const MODE_ALIASES = {
 } as const;
 
 /** Commands of later versions: answered plainly, never listed. */
-export const LATER_COMMANDS = [
-  "serve",
-  "mcp",
-  "service",
-  "policy",
-  "doctor",
-  "config",
-  "explain",
-  "completion",
-  "machines",
-  "classes",
-  "keys",
-  "audit",
-] as const;
+export const LATER_COMMANDS = ["serve", "mcp", "service", "policy", "machines", "classes", "keys", "audit"] as const;

@@ -1,5 +1,9 @@
+import type { CommandName } from "./commands.ts";
 import { OPERATOR } from "./operator-commands.ts";
 import type { Setting } from "./setting.ts";
+
+/** `doctor --coordinator` meets what the coordinator would meet. */
+const SERVING = ["coordinator", "doctor"] as const satisfies readonly CommandName[];
 
 /** What a coordinator is told. */
 export const COORDINATOR_SETTINGS = {
@@ -8,14 +12,14 @@ export const COORDINATOR_SETTINGS = {
     env: "RUNNER_LISTEN",
     type: "address",
     default: "127.0.0.1:8080",
-    commands: ["coordinator", "up"],
+    commands: [...SERVING, "up"],
     description: "HOST:PORT; port 0 is any free one; up takes the next free port from this one.",
   },
   dataDir: {
     flag: "data-dir",
     env: "RUNNER_DATA_DIR",
     type: "path",
-    commands: ["coordinator"],
+    commands: SERVING,
     description: "Database, logs, sources and state versions.",
     otherwise: "/var/lib/runner/coordinator as root, else $XDG_STATE_HOME/runner/coordinator",
   },
@@ -23,7 +27,7 @@ export const COORDINATOR_SETTINGS = {
     flag: "admin-key-file",
     env: "RUNNER_ADMIN_KEY_FILE",
     type: "path",
-    commands: ["coordinator", ...OPERATOR],
+    commands: [...SERVING, ...OPERATOR],
     description: "File with the admin key on one line; the coordinator makes it with mode 0600 when it is missing.",
     otherwise: "coordinator: admin.key in the data directory",
   },
@@ -39,14 +43,14 @@ export const COORDINATOR_SETTINGS = {
     flag: "tls-cert",
     env: "RUNNER_TLS_CERT",
     type: "path",
-    commands: ["coordinator"],
+    commands: SERVING,
     description: "PEM certificate chain; needs --tls-key.",
   },
   tlsKey: {
     flag: "tls-key",
     env: "RUNNER_TLS_KEY",
     type: "path",
-    commands: ["coordinator"],
+    commands: SERVING,
     description: "PEM private key; needs --tls-cert.",
   },
   insecure: {
@@ -54,7 +58,7 @@ export const COORDINATOR_SETTINGS = {
     env: "RUNNER_INSECURE",
     type: "bool",
     default: "false",
-    commands: ["coordinator", "up"],
+    commands: [...SERVING, "up"],
     description: "Allow plain HTTP on an address that is not loopback.",
   },
   lease: {

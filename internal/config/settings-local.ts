@@ -1,6 +1,6 @@
 import type { Setting } from "./setting.ts";
 
-/** Of `up` and `run-local`. */
+/** Of `up` and `run-local`, and of the commands that explain. */
 export const LOCAL_SETTINGS = {
   once: {
     flag: "once",
@@ -33,5 +33,21 @@ export const LOCAL_SETTINGS = {
     default: "json",
     commands: ["run-local"],
     description: "Form of the --outputs file: one JSON object, or KEY='value' lines for a shell.",
+  },
+  coordinator: {
+    flag: "coordinator",
+    env: "RUNNER_COORDINATOR",
+    type: "bool",
+    default: "false",
+    commands: ["doctor"],
+    description: "Check what `runner coordinator` needs instead of what `runner run` needs.",
+  },
+  schema: {
+    flag: "schema",
+    env: "RUNNER_SCHEMA",
+    type: "bool",
+    default: "false",
+    commands: ["config"],
+    description: "Print the JSON Schema of the config file.",
   },
 } as const satisfies Record<string, Setting>;

@@ -4,6 +4,8 @@ import { OPERATOR } from "./operator-commands.ts";
 import type { Setting } from "./setting.ts";
 
 const RUNNING = ["run", "run-local", "up"] as const satisfies readonly CommandName[];
+/** What `doctor` needs to know to meet what `run` would meet. */
+const CONNECTING = ["run", "run-local", "doctor"] as const satisfies readonly CommandName[];
 
 /** What a runner is told: identity, place, capacity, limits. */
 export const RUNNER_SETTINGS = {
@@ -11,7 +13,7 @@ export const RUNNER_SETTINGS = {
     flag: "api-url",
     env: "RUNNER_API_URL",
     type: "url",
-    commands: ["run", "run-local"],
+    commands: CONNECTING,
     description: "The control plane.",
     otherwise: "required by run",
   },
@@ -19,7 +21,7 @@ export const RUNNER_SETTINGS = {
     flag: "runner-id",
     env: "RUNNER_ID",
     type: "string",
-    commands: ["run", "run-local"],
+    commands: CONNECTING,
     description: "Id of this runner on the control plane.",
     otherwise: "required by run",
   },
@@ -28,7 +30,7 @@ export const RUNNER_SETTINGS = {
     env: "RUNNER_API_TOKEN",
     type: "string",
     secret: true,
-    commands: ["run", "run-local"],
+    commands: CONNECTING,
     description:
       "Token of this runner; as a flag it shows in the process list, so prefer the variable or --token-file.",
     otherwise: "required by run, or --token-file",
@@ -37,7 +39,7 @@ export const RUNNER_SETTINGS = {
     flag: "token-file",
     env: "RUNNER_TOKEN_FILE",
     type: "path",
-    commands: ["run", "run-local"],
+    commands: CONNECTING,
     description: "File with the token on one line; used when no token is given.",
   },
   mode: {
@@ -46,7 +48,7 @@ export const RUNNER_SETTINGS = {
     type: "enum",
     values: RUNNER_MODES,
     default: "all",
-    commands: ["run"],
+    commands: ["run", "doctor"],
     description:
       "Job groups to work: all (but management), install (all but build and management), org (sync, build, operations), mng (management).",
   },
@@ -55,7 +57,7 @@ export const RUNNER_SETTINGS = {
     env: "RUNNER_DIALECT",
     type: "enum",
     values: ["native", "nuon"],
-    commands: ["run", "run-local"],
+    commands: CONNECTING,
     description: "Protocol of the control plane.",
     otherwise: "found by asking the control plane",
   },
@@ -63,7 +65,7 @@ export const RUNNER_SETTINGS = {
     flag: "state-dir",
     env: "RUNNER_STATE_DIR",
     type: "path",
-    commands: ["run", "up"],
+    commands: ["run", "up", "doctor"],
     description: "Journal, instance id and the folders of running jobs; one runner per folder.",
     otherwise: "run: /var/lib/runner/<mode> as root, else $XDG_STATE_HOME/runner/<mode>; up: ./.runner",
   },
@@ -99,7 +101,7 @@ export const RUNNER_SETTINGS = {
     min: "0B",
     max: "1PiB",
     default: "256MiB",
-    commands: RUNNING,
+    commands: [...RUNNING, "doctor"],
     description: "Free space of the state directory below which no job is taken.",
   },
   logCap: {
@@ -126,14 +128,14 @@ export const RUNNER_SETTINGS = {
     flag: "ca-file",
     env: "RUNNER_CA_FILE",
     type: "path",
-    commands: ["run", "run-local", ...OPERATOR],
+    commands: [...CONNECTING, ...OPERATOR],
     description: "PEM file of a private certificate authority for the control plane.",
   },
   toolsDir: {
     flag: "tools-dir",
     env: "RUNNER_TOOLS_DIR",
     type: "path",
-    commands: RUNNING,
+    commands: [...RUNNING, "doctor"],
     description: "Cache of fetched tools, shared by jobs.",
     otherwise: "runner/tools in $XDG_CACHE_HOME, else ~/.cache",
   },
@@ -141,7 +143,7 @@ export const RUNNER_SETTINGS = {
     flag: "tools-mirror",
     env: "RUNNER_TOOLS_MIRROR",
     type: "url",
-    commands: RUNNING,
+    commands: [...RUNNING, "doctor"],
     description: "Where tools are fetched instead of from their vendors; checksums are checked all the same.",
   },
 } as const satisfies Record<string, Setting>;

@@ -6,7 +6,14 @@ import { LOCAL_SETTINGS } from "./settings-local.ts";
 import { OPERATOR_SETTINGS } from "./settings-operator.ts";
 import { RUNNER_SETTINGS } from "./settings-runner.ts";
 
-const PRINTING = [...OPERATOR, "run-local", "version"] as const satisfies readonly CommandName[];
+const PRINTING = [
+  ...OPERATOR,
+  "run-local",
+  "doctor",
+  "config",
+  "explain",
+  "version",
+] as const satisfies readonly CommandName[];
 
 /**
  * The one schema: a setting added to one of these lists has a flag, an env name, a file key, help and a row in the
@@ -62,6 +69,8 @@ export const OTHER_ENV = [
   "RUNNER_CODE",
 ] as const;
 
+/** Settings that a command takes; `config` shows every one, so it takes every one. */
 export function settingsOf(command: CommandName): SettingName[] {
+  if (command === "config") return SETTING_NAMES;
   return SETTING_NAMES.filter((name) => (SETTINGS[name].commands as readonly CommandName[]).includes(command));
 }

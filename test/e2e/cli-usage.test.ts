@@ -44,8 +44,8 @@ describe("wrong input ends with exit code 2 and touches nothing", () => {
   });
 
   test("a command of a later version", async () => {
-    const { code, lines } = await refused(["doctor"]);
-    expect([code, lines[0]]).toEqual([2, "runner: `runner doctor` is not built into this version"]);
+    const { code, lines } = await refused(["serve"]);
+    expect([code, lines[0]]).toEqual([2, "runner: `runner serve` is not built into this version"]);
   });
 
   test("an unknown flag", async () => {

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { type SystemLog, silentLog } from "../base/system-log.ts";
 import { isRetryable, retryAfterMs, waitMs } from "./back-off.ts";
 import { BodyTooLarge, readText } from "./body.ts";
+import { distrustOf } from "./certificate.ts";
 import { HttpFailure, parseJson, safeUrl, sayBody } from "./failure.ts";
 import { createReach } from "./reach.ts";
 
@@ -20,6 +21,11 @@ export interface HttpOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Certificate authorities (PEM) to trust instead of the system's. */
   readonly ca?: string;
+  /**
+   * A certificate that is not trusted ends a request at once: a person waits who can correct the settings. Default: it
+   * is waited for like silence, because servers get their certificates right again.
+   */
+  readonly endOnDistrust?: boolean;
   /** How messages call the other side; default "the control plane at <url>". */
   readonly peer?: string;
   /** What a person should check after 401, 403 and 404. */
@@ -91,12 +97,12 @@ export function createHttp(options: HttpOptions): Http {
       if (req.signal?.aborted || !error.retryable || failed >= req.rule.tries) {
         if (!error.retryable) reach.good(tag);
         // Who asks with a single try repeats it by itself: its tag stays open until it works again.
-        else if (req.rule.tries === 1 && error.status !== 429) reach.trouble(tag, kindOf(error), error.message);
+        else if (req.rule.tries === 1 && error.status !== 429) reach.trouble(tag, kindOf(error), sentence(error));
         else reach.forget(tag);
         return fail(req.signal?.aborted ? aborted(req) : error);
       }
       // A busy server is not away: 429 is waited for in silence.
-      if (error.status !== 429) reach.trouble(tag, kindOf(error), error.message);
+      if (error.status !== 429) reach.trouble(tag, kindOf(error), sentence(error));
       log.debug(`try ${failed} of ${tag} failed`, { why: error.message });
       await clock.sleep(waitMs(req.rule, failed, random, error.retryAfterMs ?? 0), req.signal);
       if (req.signal?.aborted) reach.forget(tag);
@@ -105,6 +111,8 @@ export function createHttp(options: HttpOptions): Http {
   return { request };
 }
 
+/** What is wrong and, where it is known, what to do. */
+const sentence = ({ message, remedy }: HttpFailure) => (remedy === undefined ? message : `${message}. ${remedy}`);
 const kindOf = (error: HttpFailure) => (error.status === null ? "network" : "answer");
 
 function aborted(req: HttpRequest): HttpFailure {
@@ -138,7 +146,7 @@ function createTry(options: TryOptions) {
       const text = await readText(answer, req.maxBytes ?? DEFAULT_MAX_BYTES);
       return judge(answer, text, req, options, clock.monotonic() - started);
     } catch (error) {
-      return fail(noAnswer(error, req, timedOut));
+      return fail(noAnswer(error, req, timedOut, options));
     } finally {
       over.abort();
       req.signal?.removeEventListener("abort", onAbort);
@@ -179,8 +187,13 @@ function unshared(data: Uint8Array): Uint8Array<ArrayBuffer> {
 
 const NOT_CONNECTED = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH", "EAI_AGAIN"]);
 
-function noAnswer(error: unknown, req: HttpRequest, timedOut: boolean): HttpFailure {
+function noAnswer(error: unknown, req: HttpRequest, timedOut: boolean, options: TryOptions): HttpFailure {
   const what = `${req.method} ${req.path}`;
+  const distrust = distrustOf(error);
+  if (distrust) {
+    const facts = { retryable: options.endOnDistrust !== true, sent: false, remedy: distrust.remedy, cause: error };
+    return new HttpFailure("unreachable", `the certificate of ${options.peer} ${distrust.why}`, facts);
+  }
   if (error instanceof BodyTooLarge) return new HttpFailure("protocol", `${what}: ${error.message}`);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const why = timedOut ? `no answer within ${req.rule.timeout_ms} ms` : shortReason(error, code);
@@ -190,6 +203,7 @@ function noAnswer(error: unknown, req: HttpRequest, timedOut: boolean): HttpFail
 
 function shortReason(error: unknown, code: string): string {
   if (code === "ECONNREFUSED") return "connection refused (nothing listens there)";
+  if (code === "EPROTO") return "no TLS is spoken there (is it an http:// address?)";
   if (code === "ECONNRESET") return "the connection was closed before the answer was complete";
   return reasonOf(error).replace(/ For more information, pass .*$/, "");
 }

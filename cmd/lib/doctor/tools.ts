@@ -1,0 +1,82 @@
+import { buildConfig, createToolFinder, platformName } from "../../../internal/kit/tools/index.ts";
+import { type Finding, findings } from "./finding.ts";
+
+export interface ToolPlaces {
+  readonly path: string;
+  readonly cacheDir: string;
+  readonly mirror: string | null;
+  /** PEM, for the mirror. */
+  readonly ca: string | null;
+}
+
+/** Which jobs go without it. */
+const NEEDED_BY = {
+  terraform: "terraform-deploy",
+  tofu: "terraform-deploy with OpenTofu",
+  git: "sources in git",
+  oras: "artifacts of other registries",
+} as const;
+type Tool = keyof typeof NEEDED_BY;
+const TOOLS = Object.keys(NEEDED_BY) as Tool[];
+/** A runner without these does part of its work all the same, and most need none of them. */
+const OPTIONAL: readonly Tool[] = ["tofu", "oras"];
+
+/** What each tool's jobs would meet: the one of PATH, of the cache, a download, or nothing. Nothing is fetched. */
+export async function checkTools(places: ToolPlaces): Promise<Finding[]> {
+  return [...(await Promise.all(TOOLS.map((tool) => checkTool(tool, places)))), ...engines(places.path)];
+}
+
+async function checkTool(tool: Tool, { path, cacheDir, mirror, ca }: ToolPlaces): Promise<Finding> {
+  const say = findings(tool);
+  const finder = createToolFinder({ path, cacheDir, allowDownload: false });
+  try {
+    const found = await finder.locate(tool, null);
+    return say.ok(
+      `${found.version ?? "of an unknown version"}, ${found.path}${found.from === "cache" ? " (fetched)" : ""}`,
+    );
+  } catch {
+    return absent(tool, mirror, ca);
+  }
+}
+
+async function absent(tool: Tool, mirror: string | null, ca: string | null): Promise<Finding> {
+  const say = findings(tool);
+  const { default: version, download, sha256 } = buildConfig().tools[tool];
+  if (OPTIONAL.includes(tool) && !version) return say.ok(`not on PATH; only ${NEEDED_BY[tool]} would need it`);
+  const install = `Install ${tool} and put it on PATH.`;
+  if (!version || !download || !sha256?.[version]?.[platformName()]) {
+    return say.warning(`not on PATH: jobs that need it (${NEEDED_BY[tool]}) would fail`, install);
+  }
+  const from = mirror ?? download.from;
+  if (await answers(from, ca))
+    return say.ok(`not on PATH; ${version} would be fetched from ${from} when a job needs it`);
+  const text = `not on PATH, and ${from}, from which ${version} would be fetched, does not answer`;
+  return say.warning(text, `${install} Or name a mirror with --tools-mirror (RUNNER_TOOLS_MIRROR).`);
+}
+
+const ANSWER_MS = 5_000;
+
+/** Any answer at all: whether the file is there is the download's to find out. */
+async function answers(url: string, ca: string | null): Promise<boolean> {
+  try {
+    const tls = ca === null ? {} : { tls: { ca } };
+    const answer = await fetch(url, {
+      method: "HEAD",
+      redirect: "manual",
+      signal: AbortSignal.timeout(ANSWER_MS),
+      ...tls,
+    });
+    return answer.status > 0;
+  } catch {
+    return false;
+  }
+}
+
+const ENGINES = ["podman", "docker"] as const;
+
+function engines(path: string): Finding[] {
+  const say = findings("containers");
+  const there = ENGINES.map((name) => Bun.which(name, { PATH: path })).filter((found) => found !== null);
+  const none = "neither podman nor docker is on PATH; only container jobs would need one";
+  return [say.ok(there.length === 0 ? none : there.join(", "))];
+}
