@@ -1,5 +1,6 @@
 import { BINARY, ensureBuilt } from "./lib/build.ts";
 import { check } from "./lib/check.ts";
+import { runFaults } from "./lib/faults.ts";
 import { ensureInstalled } from "./lib/install.ts";
 import { BUN, run } from "./lib/spawn.ts";
 import { runTests } from "./lib/tests.ts";
@@ -21,10 +22,7 @@ const TASKS: Record<string, (args: readonly string[]) => Promise<number>> = {
   },
   async faults(args) {
     await ensureBuilt();
-    const repeat = args.indexOf("--repeat");
-    const rest = repeat < 0 ? args : args.toSpliced(repeat, 2);
-    const times = repeat < 0 ? [] : [`--rerun-each=${Number(args[repeat + 1])}`];
-    return run([BUN, "test", "--timeout=120000", ...times, "./test/faults", ...rest], { RUNNER_BIN: BINARY });
+    return runFaults(args);
   },
   async bench(args) {
     await ensureBuilt();
