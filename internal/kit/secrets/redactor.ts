@@ -1,5 +1,5 @@
 import { patternsOf } from "./forms.ts";
-import { createIndex, type Scan } from "./scan.ts";
+import { createIndex, type Index, type Scan } from "./scan.ts";
 
 /** What stands in the place of a secret. */
 export const REDACTED = "[redacted]";
@@ -30,13 +30,25 @@ export interface Redactor {
 }
 
 export function createRedactor(): Redactor {
-  const index = createIndex();
   const known = new Set<string>();
+  /** Not in the index yet: a job that says nothing never pays for one. */
+  let pending: string[] = [];
+  let index: Index | null = null;
 
   const add = (value: string) => {
     if (known.has(value)) return;
     known.add(value);
-    for (const piece of pieces(value)) for (const pattern of patternsOf(piece)) index.add(pattern);
+    pending.push(value);
+  };
+
+  const upToDate = (): Index => {
+    const built = index ?? createIndex();
+    index = built;
+    for (const value of pending) {
+      for (const piece of pieces(value)) for (const pattern of patternsOf(piece)) built.add(pattern);
+    }
+    pending = [];
+    return built;
   };
 
   const register = (...values: readonly (string | null | undefined)[]) => {
@@ -53,7 +65,7 @@ export function createRedactor(): Redactor {
 
   const scan = (bytes: Uint8Array, final: boolean, resumed = false): Scan =>
     known.size > 0
-      ? index.scan(bytes, final, resumed)
+      ? upToDate().scan(bytes, final, resumed)
       : { hits: [], held: bytes.length, calm: bytes.length, open: bytes.length };
 
   const redactBytes = (bytes: Uint8Array) => {
@@ -62,7 +74,7 @@ export function createRedactor(): Redactor {
   };
 
   const redactText = (text: string) => {
-    if (known.size === 0) return text;
+    if (known.size === 0 || text === "") return text;
     const bytes = new TextEncoder().encode(text);
     const masked = redactBytes(bytes);
     return masked === bytes ? text : new TextDecoder("utf-8", { ignoreBOM: true }).decode(masked);

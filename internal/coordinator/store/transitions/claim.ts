@@ -13,7 +13,9 @@ import { jobView, type QueuedView, runnerView, runningNow } from "../views.ts";
 import { setAvailable } from "./offer.ts";
 import { notFound, refuse } from "./shared.ts";
 
-const PAGE = 256;
+/** Waiting jobs read at once: a little more than are wanted, then ever more while nothing suits. */
+const MIN_PAGE = 16;
+const MAX_PAGE = 256;
 
 export interface ClaimInput {
   readonly runnerId: string;
@@ -39,7 +41,8 @@ export function claimJobs(store: Store, input: ClaimInput): Grant[] {
     const view = { ...runnerView(store, runner), live: true };
     const grants: Grant[] = [];
     for (const group of groupsOf(input.slots)) {
-      for (const job of pickForClaim(candidates(store, group, view.id), view, input.slots[group] ?? 0)) {
+      const free = input.slots[group] ?? 0;
+      for (const job of pickForClaim(candidates(store, group, view.id, free), view, free)) {
         grants.push(start(store, job.row, view, input.instanceId, input.key, ""));
       }
     }
@@ -84,13 +87,14 @@ function grantedBefore(store: Store, input: ClaimInput): Grant[] {
   return grants;
 }
 
-function* candidates(store: Store, group: JobGroup, runnerId: string): Generator<QueuedView> {
+function* candidates(store: Store, group: JobGroup, runnerId: string, wanted: number): Generator<QueuedView> {
   let after = 0;
-  for (;;) {
-    const page = store.sql.waitingInGroup.all(group, runnerId, after, PAGE);
+  for (let size = Math.max(MIN_PAGE, wanted); ; size *= 2) {
+    const limit = Math.min(size, MAX_PAGE);
+    const page = store.sql.waitingInGroup.all(group, runnerId, after, limit);
     for (const row of page) yield jobView(row);
     const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return;
+    if (last === undefined || page.length < limit) return;
     after = last.rowid;
   }
 }
