@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import type { Watched } from "../lib/live-events.ts";
-import { type Bed, type Proc, until } from "../lib/processes.ts";
+import { type Bed, until } from "../lib/processes.ts";
 
 /** The processes of bare-server.ts and bare-runner.ts. */
 export interface BareQueue extends Watched {
   submit(count: number): Promise<string>;
-  /** Another runner process; end it by hand. */
-  runner(count: number): Proc;
+  /** Starts the runner process; it claims up to `count` jobs at a time. */
+  runner(count: number): void;
   /** Waits until everything is reported: milliseconds between the first claim and the last report since the last call. */
   took(): Promise<number>;
 }
@@ -23,7 +23,7 @@ export async function startBareQueue(bed: Bed): Promise<BareQueue> {
       const { ids } = (await answer.json()) as { ids: string[] };
       return ids[0] ?? "";
     },
-    runner: (count) => bed.spawn([process.execPath, file("bare-runner.ts"), url, String(count)]),
+    runner: (count) => void bed.spawn([process.execPath, file("bare-runner.ts"), url, String(count)]),
     took: () =>
       until(
         "the bare jobs are done",
