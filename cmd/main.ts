@@ -9,8 +9,10 @@ import { EXIT, type ExitCode, RunnerError } from "../internal/protocol/errors.ts
 import { suggest } from "../internal/protocol/suggest.ts";
 import { DISPATCH } from "./dispatch.ts";
 import { VERSION } from "./lib/build-version.ts";
+import { exemptLoopback } from "./lib/loopback-proxy.ts";
 import { printError } from "./lib/print-error.ts";
 
+exemptLoopback(process.env);
 const env: Readonly<Record<string, string | undefined>> = process.env;
 const argv = process.argv.slice(2);
 const out = (text: string) => void process.stdout.write(`${text}\n`);

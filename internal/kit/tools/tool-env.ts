@@ -1,5 +1,5 @@
 /** What of the runner's own environment a job may see. Tokens and everything else stay with the runner. */
-const PASSED = ["PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+const PASSED = ["PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"];
 const PROXY = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"];
 
 export interface JobFolders {
@@ -22,5 +22,7 @@ export function toolEnv(
     const value = base[name];
     return value === undefined || value === "" ? [] : [[name, value] as const];
   });
-  return { ...Object.fromEntries(passed), HOME: folders.home, TMPDIR: folders.tmp, ...extra };
+  // Where git is built with GnuTLS it does not read SSL_CERT_FILE: one variable shall do for every tool.
+  const forGit = base.SSL_CERT_FILE ? { GIT_SSL_CAINFO: base.SSL_CERT_FILE } : {};
+  return { ...forGit, ...Object.fromEntries(passed), HOME: folders.home, TMPDIR: folders.tmp, ...extra };
 }
