@@ -31,7 +31,8 @@ describe("a Go runner", () => {
     await until("all were worked", () => runner.worked.length === ids.length, 30_000);
     expect(runner.busy()).toEqual({ now: 0, most: 1 });
     expect(runner.worked.map((one) => one.jobId).sort()).toEqual([...ids].sort());
-    expect(runner.refusedReservations).toEqual([]);
+    // Two loops may hear of different jobs at once: the slower one is refused and comes again.
+    for (const status of runner.refusedReservations) expect(status).toBe(409);
     for (const id of ids) expect((await bed.show(id)).status).toBe("finished");
   }, 60_000);
 

@@ -9,8 +9,8 @@ import { saveSession } from "./session.ts";
 
 /** A Go runner has one instance as far as we can tell. */
 export const NUON_INSTANCE = "nuon";
-/** A process's start as we reckon it is late by the way of its heart beat. */
-const START_SLACK_MS = 2_000;
+/** A process's start as we reckon it is late by the way of its heart beat; before it took a job it had two answers. */
+const START_SLACK_MS = 500;
 
 const PROCESS_MODE: Readonly<Record<string, RunnerMode>> = { install: "install", build: "org", org: "org", mng: "mng" };
 

@@ -206,7 +206,8 @@ export function lockDocOf(row: LockRow): LockDoc {
     Info: text("Info"),
     Who: text("Who"),
     Version: text("Version"),
-    Created: text("Created"),
+    // Terraform refuses the whole document when this is no time, and then names nobody.
+    Created: Number.isNaN(Date.parse(text("Created"))) ? new Date(row.locked_at).toISOString() : text("Created"),
     Path: text("Path"),
     job_id: row.job_id,
     execution_id: row.execution_id,

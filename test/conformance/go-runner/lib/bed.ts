@@ -18,6 +18,8 @@ export interface GoBed extends Control {
   /** The SDK alone, for calls one by one. */
   sdk(identity: Identity): Sdk;
   transport(): GoTransport;
+  /** Every Go runner started here is gone, as after SIGKILL. */
+  killRunners(): void;
   end(): Promise<void>;
 }
 
@@ -43,6 +45,9 @@ export async function startGoBed(options: Parameters<typeof startControl>[1] = {
     },
     sdk: (identity) => createSdk(transport(), identity.token),
     transport,
+    killRunners: () => {
+      for (const runner of runners.splice(0)) runner.kill();
+    },
     end: async () => {
       for (const runner of runners) runner.kill();
       for (const made of transports) made.close();
