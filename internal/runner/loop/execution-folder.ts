@@ -57,7 +57,15 @@ export function executionFolder(stateDir: string, key: ExecutionKey) {
     exists: () => existsSync(root),
     seal: (value: Sealed) => writeAtomic("sealed.json", value),
     unseal: () => read("sealed.json", sealed),
-    saveResult: (value: ExecutionResultRequest | null) => writeAtomic("result.json", { result: value }),
+    /** false: there is no room for it. */
+    saveResult(value: ExecutionResultRequest | null): boolean {
+      try {
+        writeAtomic("result.json", { result: value });
+        return true;
+      } catch {
+        return false;
+      }
+    },
     loadResult: () => read("result.json", z.object({ result: executionResultRequest.nullable() }))?.result ?? null,
     saveReport: (value: Completion) => writeAtomic("report.json", value),
     loadReport: () => read("report.json", completion),

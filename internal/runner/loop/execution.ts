@@ -1,39 +1,18 @@
 import type { Clock } from "../../kit/base/clock.ts";
-import { failpoint, pausePoint } from "../../kit/base/failpoint.ts";
-import { sweep } from "../../kit/exec/index.ts";
-import type { ExecutionStatus, JobGroup, JobOperation } from "../../protocol/enums.ts";
-import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import type { ExecutionStatus, JobGroup } from "../../protocol/enums.ts";
+import { reasonOf } from "../../protocol/errors.ts";
 import type { Completion, RenewRequest } from "../../protocol/native.ts";
 import { nsToMs } from "../../protocol/nuon/base.ts";
 import type { ExecutionRef, Work } from "../controlplane/control-plane.ts";
-import {
-  DEFAULT_LADDER,
-  type Handler,
-  type JobContext,
-  KeepWorkspaceError,
-  type RunnerControl,
-  type SourceFetcher,
-  type SourceScope,
-  type StopReason,
-} from "../handler.ts";
-import { parsePlan } from "../parse-plan.ts";
+import type { Handler, RunnerControl, SourceFetcher, SourceScope, StopReason } from "../handler.ts";
 import type { RunnerDeps, RunnerOptions } from "../runner.ts";
-import { executionFolder } from "./execution-folder.ts";
-import { createJobOutput } from "./job-output.ts";
+import { createEnd } from "./execution-end.ts";
 import type { Journal } from "./journal.ts";
 import { type Ended, type Phase, runLifecycle } from "./lifecycle.ts";
-import { planSecrets } from "./plan-secrets.ts";
-import { createStepTracker } from "./step-tracker.ts";
-import { createToolRunner } from "./tool-runner.ts";
+import { createWorkbench } from "./workbench.ts";
 
 /** A job without an execution timeout gets the server's default (nuon-runner-api.md 9.1). */
 export const DEFAULT_EXECUTION_TIMEOUT_MS = 5 * 60_000;
-/** Own deadline of a handler's cleanup; it never changes the outcome. */
-const CLEANUP_LIMIT_MS = 5 * 60_000;
-/** How long an outcome waits for the last log bytes; what is later still follows it. */
-const LOG_FLUSH_MS = 10_000;
-/** After the outcome is delivered, unshipped output is kept trying this long before it is dropped and counted. */
-const LOG_LINGER_MS = 2 * 60_000;
 
 export interface ExecutionDeps {
   readonly options: RunnerOptions;
@@ -77,287 +56,118 @@ export interface Begin {
   readonly completion?: Completion;
 }
 
+const limitOf = (work: Work): number => nsToMs(work.job.execution_timeout) || DEFAULT_EXECUTION_TIMEOUT_MS;
+
 /** Wall-clock end of an execution that starts now. */
 export function deadlineOf(work: Work, now: number): number {
-  const limit = nsToMs(work.job.execution_timeout) || DEFAULT_EXECUTION_TIMEOUT_MS;
-  return now + limit;
+  return now + limitOf(work);
 }
 
+/** Runs one execution from its first step, or from where a restart found it, to its last trace. */
 export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecution {
-  const { options, deps, journal, clock } = shared;
+  const { deps, journal, clock, processSignal } = shared;
   const { work, handler, group } = begin;
   const ref = work.execution;
   const key = { id: ref.id, epoch: ref.epoch };
-  const folder = executionFolder(options.stateDir, key);
   const controller = new AbortController();
   const { signal } = controller;
-  let phase: Phase | "report" | "cleanup" = "fetch";
-  let status: ExecutionStatus = "pending";
-  let stoppingTools = 0;
-
+  const at: Standing = { phase: "fetch", status: "pending" };
   const stop = (reason: StopReason) => {
     if (!signal.aborted) controller.abort(reason);
   };
-  const timer = setTimeout(
-    () => stop({ kind: "timed-out", why: timeoutText(work) }),
-    Math.max(0, begin.deadlineMs - clock.now()),
-  );
-
-  const output = createJobOutput({
-    options,
-    deps,
+  const { folder, output, steps, tools, context } = createWorkbench(shared, begin, { signal, phase: () => at.phase });
+  const end = createEnd({
     ref,
+    handler,
     folder,
-    nonce: begin.nonce,
-    place: () => ({ phase, step: steps.current() }),
-    processSignal: shared.processSignal,
-  });
-  output.redactor.register(...deps.controlPlane.secrets(ref), ...begin.secrets);
-  if (!begin.redactable) output.withhold("what must be redacted is not known any more after a restart");
-
-  const steps = createStepTracker({
-    key,
+    output,
+    context,
     journal,
     clock,
-    changed: (step, id) => {
-      shared.changed();
-      void deps.controlPlane.workStep(ref, step, id, shared.processSignal);
+    log: deps.log,
+    controlPlane: deps.controlPlane,
+    steps: steps.reports,
+    begunBefore: begin.done.length > 0,
+    kept: begin.completion !== undefined,
+    at: (phase) => {
+      at.phase = phase;
+      if (phase === "cleanup") at.status = "cleaning-up";
     },
-  });
-  const tools = createToolRunner({
-    key,
-    folder,
-    journal,
-    clock,
-    signal,
-    ladder: graceOf(handler, work),
-    openOutput: output.openForTool,
-    mark: output.mark,
-    stopping: (change) => {
-      stoppingTools += change;
-    },
-    ended: (code) => {
-      steps.toolEnded(code);
-      output.wake();
-    },
-    note: (text) => output.log.info(text),
+    processSignal,
   });
 
-  let made: JobContext<unknown> | null = null;
-  const context = async (): Promise<JobContext<unknown>> => {
-    if (made) return made;
-    made = await makeContext();
-    return made;
-  };
-  const makeContext = async (): Promise<JobContext<unknown>> => {
-    let text = work.plan;
-    if (text === null && work.loadPlan !== null && handler.plan !== null) {
-      const loaded = await work.loadPlan(signal);
-      if (!loaded.ok) throw loaded.error;
-      text = loaded.value;
-    }
-    const plan = handler.plan === null ? null : parsePlan(handler.plan, text ?? "");
-    if (handler.plan !== null) {
-      output.redactor.register(...planSecrets(plan, work.options.sensitiveVars));
-      seal(text);
-    }
-    return {
-      job: { ...work.job, operation: (work.job.operation ?? "exec") as JobOperation },
-      execution: key,
-      plan,
-      options: { verify: work.options.verify, sensitive_vars: work.options.sensitiveVars },
-      workspace: workspaceOf(folder),
-      signal,
-      log: output.log,
-      step: steps.run,
-      exec: tools.exec,
-      tools: {
-        find: deps.tools.find,
-        cacheDir: deps.tools.cacheDir,
-        env: (extra) => ({ ...deps.tools.env(extra), HOME: folder.work, TMPDIR: folder.work, ...extra }),
-      },
-      sources: shared.sources({
-        executionId: key.id,
-        signal,
-        note: (text) => output.log.info(text),
-        secret: output.redactor.register,
-      }),
-      state: deps.controlPlane.state(ref),
-      documents: deps.controlPlane.documents(ref),
-      secrets: {
-        register: (...values) => {
-          output.redactor.register(...values);
-          seal(text);
-        },
-      },
-      runner: shared.control,
-    };
-  };
-  const seal = (plan: string | null) =>
-    folder.seal({
-      plan,
-      nonce: output.nonce,
-      secrets: output.registered(),
-      facts: { ...work.execution.sealed },
-      options: { ...work.options, sensitiveVars: [...work.options.sensitiveVars] },
-    });
-
-  const entering = async (next: Phase, before: ExecutionStatus, done: readonly string[]) => {
-    phase = next;
-    status = before;
+  const entering = async (next: Phase, status: ExecutionStatus, done: readonly string[]) => {
+    at.phase = next;
+    at.status = status;
     // A job without a plan leaves nothing behind that a restart could go on from: it is simply run again.
     if (handler.plan !== null && (handler[next] || next === "execute"))
       await journal.write(() => journal.setPhase(key, next, done));
-    await deps.controlPlane.status(ref, before, shared.processSignal);
+    await deps.controlPlane.status(ref, status, processSignal);
   };
-
-  const runWork = async (): Promise<Ended | null> => {
+  const run = async (): Promise<Ended | null> => {
     if (begin.completion) return begin.completion;
+    const inTime = stopAtDeadline(begin, clock, stop);
     const ended = await runLifecycle({
       handler,
       signal,
       done: begin.done,
-      context,
+      context: context.get,
       savedResult: folder.loadResult,
-      saveResult: (result) => {
-        if (result !== null) folder.saveResult(result);
-      },
+      saveResult: (result) => result === null || folder.saveResult(result),
       entering,
-      toolStopping: () => stoppingTools > 0,
+      toolStopping: tools.stopping,
       sleep: (ms) => clock.sleep(ms),
     });
-    clearTimeout(timer);
+    inTime.abort();
     if (signal.aborted && (signal.reason as StopReason).kind !== "abandoned") await tools.stopRest();
     if (ended && ended.status !== "finished") output.log.error(ended.reason);
     return ended;
   };
 
-  const cleanup = async (): Promise<string | null> => {
-    phase = "cleanup";
-    status = "cleaning-up";
-    failpoint("runner.cleanup");
-    await pausePoint("runner.cleanup");
-    let error: string | null = null;
-    let keep = false;
-    try {
-      if (journal.tools(key).length > 0) await sweep(key.id);
-      // Without a context the handler never ran (its plan could not be read): there is nothing of its own to remove.
-      const ctx = made ?? (begin.done.length > 0 ? await context() : null);
-      if (handler.cleanup && ctx) await limited(clock, CLEANUP_LIMIT_MS, handler.cleanup(ctx));
-    } catch (cause) {
-      error = reasonOf(cause);
-      keep = cause instanceof KeepWorkspaceError;
-      output.log.error(`cleanup: ${error}`);
-      deps.log.error("cleanup failed", { execution: key.id, reason: error, kept: keep ? folder.work : undefined });
-    }
-    await output.finish(LOG_LINGER_MS);
-    try {
-      if (keep) folder.removeSecrets();
-      else if (folder.exists()) await folder.remove();
-    } catch (cause) {
-      error = `the folder ${folder.root} could not be removed: ${reasonOf(cause)}`;
-      deps.log.error(error, { execution: key.id });
-    }
-    return error;
-  };
-
-  const report = async (ended: Ended): Promise<void> => {
-    phase = "report";
-    const completion: Completion = {
-      execution_id: key.id,
-      epoch: key.epoch,
-      ...ended,
-      reason: output.redactor.redactText(ended.reason),
-      steps: steps.reports(),
-    };
-    if (!begin.completion) persistReport(completion, handler, folder, journal, key);
-    failpoint("runner.report");
-    await pausePoint("runner.report");
-    await output.flush(LOG_FLUSH_MS);
-    const delivered = await deps.controlPlane.complete(ref, completion, cleanup, shared.processSignal);
-    if (!delivered.ok) {
-      // Not delivered: the report stays in the journal and goes out at the next start.
-      if (!shared.processSignal.aborted)
-        deps.log.error("the outcome could not be delivered", { execution: key.id, reason: delivered.error.message });
-      return;
-    }
-    if (!delivered.value.recorded)
-      deps.log.warn("the outcome was not recorded", { execution: key.id, reason: delivered.value.reason });
-    await journal.write(() => journal.forget(key));
-  };
-
-  const over = runWork();
+  const over = run();
   const settled = over.then(async (ended) => {
-    if (ended) return report(ended);
-    const reason = signal.aborted ? (signal.reason as StopReason) : null;
-    if (reason?.kind === "abandoned") return;
-    // Fenced: somebody else may have the job now. Nothing of this epoch is written; only what is ours is removed.
-    output.withhold("the lease is lost");
-    await cleanup();
-    await journal.write(() => journal.forget(key));
+    if (ended) return end.report(ended);
+    if (signal.aborted && (signal.reason as StopReason).kind === "abandoned") return;
+    await end.vanish();
   });
-
   return {
     ref,
     group,
     jobType: work.job.type,
     stop,
-    progress: () => ({ execution_id: key.id, epoch: key.epoch, status, phase, steps: steps.reports() }),
-    over: over.then(() => {}),
+    progress: () => ({ execution_id: key.id, epoch: key.epoch, ...at, steps: steps.reports() }),
+    // How it went is told by `settled`; its slot is free either way.
+    over: over.then(nothing, nothing),
     settled: settled.catch((error: unknown) => {
       deps.log.error("a job could not be brought to its end", { execution: key.id, reason: reasonOf(error) });
     }),
   };
 }
 
-/** The outcome outlives a crash: in the journal when it says nothing secret, else beside it in the execution's folder. */
-function persistReport(
-  completion: Completion,
-  handler: Handler,
-  folder: ReturnType<typeof executionFolder>,
-  journal: Journal,
-  key: { id: string; epoch: number },
-): void {
-  if (handler.plan === null && completion.status === "finished") return; // running it again costs less than keeping it
-  try {
-    folder.saveReport(completion);
-    journal.writeNow(() => journal.setEnded(key));
-  } catch {
-    // A full disk: the report goes out from memory.
-  }
+/** Where an execution is, as renewals tell it. */
+interface Standing {
+  phase: Phase | "report" | "cleanup";
+  status: ExecutionStatus;
 }
 
-function workspaceOf(folder: ReturnType<typeof executionFolder>): JobContext<unknown>["workspace"] {
-  const root = () => {
-    folder.make();
-    return folder.work;
-  };
-  return {
-    get root() {
-      return root();
-    },
-    path: (...parts) => [root(), ...parts].join("/"),
-  };
-}
+const nothing = () => {};
 
-const graceOf = (handler: Handler, work: Work) => {
-  const ladder = handler.cancel ?? DEFAULT_LADDER;
-  return work.options.cancelGraceMs === null ? ladder : { ...ladder, grace_ms: work.options.cancelGraceMs };
-};
-
-const timeoutText = (work: Work): string => {
-  const seconds = Math.round((nsToMs(work.job.execution_timeout) || DEFAULT_EXECUTION_TIMEOUT_MS) / 1000);
-  return `the job ran longer than its timeout of ${seconds} s`;
-};
-
-async function limited(clock: Clock, ms: number, work: Promise<void>): Promise<void> {
+/**
+ * Times the job out at its deadline, until the answer is aborted. The deadline is a time of day, because it counts over
+ * restarts; what is left of it is counted steadily, and never more than the whole limit, should the clock have been set.
+ */
+function stopAtDeadline(begin: Begin, clock: Clock, stop: (reason: StopReason) => void): AbortController {
+  const limit = limitOf(begin.work);
+  const until = clock.monotonic() + Math.min(limit, Math.max(0, begin.deadlineMs - clock.now()));
   const over = new AbortController();
-  const limit = clock.sleep(ms, over.signal).then(() => {
-    if (!over.signal.aborted) throw new RunnerError("timed-out", `cleanup did not end within ${ms / 1000} s`);
-  });
-  try {
-    await Promise.race([work, limit]);
-  } finally {
-    over.abort();
-  }
+  const wait = async () => {
+    // A sleep may be shorter than asked: timers count no more than 24 days.
+    for (let left = until - clock.monotonic(); left > 0; left = until - clock.monotonic()) {
+      await clock.sleep(left, over.signal);
+      if (over.signal.aborted) return;
+    }
+    stop({ kind: "timed-out", why: `the job ran longer than its timeout of ${Math.round(limit / 1000)} s` });
+  };
+  void wait();
+  return over;
 }

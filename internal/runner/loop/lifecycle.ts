@@ -35,7 +35,8 @@ export interface LifecycleDeps {
   /** Before the handler's fetch: the plan, parsed. Throws RunnerError. */
   readonly context: () => Promise<JobContext<unknown>>;
   readonly savedResult: () => ExecutionResultRequest | null;
-  readonly saveResult: (result: ExecutionResultRequest | null) => void;
+  /** false: it could not be kept (a full disk), so a restart runs `execute` again; what its tools did is known by then. */
+  readonly saveResult: (result: ExecutionResultRequest | null) => boolean;
   readonly entering: (phase: Phase, status: ExecutionStatus, done: readonly string[]) => Promise<void>;
   /** A tool is on its cancel ladder right now: `execute` is not deaf, it waits for that. */
   readonly toolStopping: () => boolean;
@@ -62,7 +63,7 @@ export async function runLifecycle(deps: LifecycleDeps): Promise<Ended | null> {
       await pausePoint(`runner.${phase}`, deps.signal);
       if (phase === "execute") {
         result = await unlessDeaf(deps, deps.handler.execute(ctx));
-        deps.saveResult(result);
+        if (!deps.saveResult(result)) continue;
       } else if (phase === "outputs") {
         outputs = deps.handler.outputs
           ? await unlessDeaf(deps, deps.handler.outputs(ctx))

@@ -21,14 +21,37 @@ export interface ToolRunnerDeps {
   readonly openOutput: () => number;
   /** What the log got since this mark, redacted (ToolEnd.tail). */
   readonly mark: () => () => string;
-  /** Told when a tool goes on its cancel ladder (1) and when it is dead (-1). */
-  readonly stopping: (change: 1 | -1) => void;
   readonly ended: (code: number | null) => void;
   readonly note: (text: string) => void;
 }
 
 export function createToolRunner(deps: ToolRunnerDeps) {
   const { key, folder, journal, clock, signal } = deps;
+  let stopping = 0;
+
+  const byLadder = async (running: RunningTool): Promise<void> => {
+    deps.note(`stopping: ${(signal.reason as StopReason).why}`);
+    stopping++;
+    try {
+      await stopTool(running, deps.ladder, { clock, onSignal: (name) => deps.note(`sent ${name}`) });
+      await running.ended;
+    } finally {
+      stopping--;
+    }
+  };
+
+  /** The tool's own end, or its end by the cancel ladder when the job is stopped first. */
+  const untilEnd = async (running: RunningTool): Promise<number | null> => {
+    const stopped = new Promise<StopReason>((resolve) => {
+      if (signal.aborted) resolve(signal.reason as StopReason);
+      else signal.addEventListener("abort", () => resolve(signal.reason as StopReason), { once: true });
+    });
+    const first = await Promise.race([running.ended.then((end) => ({ end })), stopped.then((stop) => ({ stop }))]);
+    if ("end" in first) return first.end.code;
+    if (first.stop.kind === "abandoned") return new Promise(() => {}); // the process ends now; the tool goes on
+    await byLadder(running);
+    throw new StopError(first.stop);
+  };
 
   /** Already running or over since before a restart; null: to be started now. */
   const recall = async (tool: ToolRun): Promise<RunningTool | { code: number | null; durationMs: number } | null> => {
@@ -82,7 +105,7 @@ export function createToolRunner(deps: ToolRunnerDeps) {
       if (recalled) deps.note(`${tool.key}: re-attached after a restart of the runner`);
       const startedMs = journal.tool(key, tool.key)?.startedMs ?? clock.now();
       const running = recalled ?? start(tool);
-      const code = await untilEnd(running, deps);
+      const code = await untilEnd(running);
       end = { code, durationMs: Math.max(0, clock.now() - startedMs) };
       journal.writeNow(() => journal.toolEnded(key, tool.key, end.code, end.durationMs));
     }
@@ -102,37 +125,14 @@ export function createToolRunner(deps: ToolRunnerDeps) {
       const codeFile = folder.codeFile(row.name);
       if (row.state === "ended" || row.bootId !== bootId() || readCode(codeFile) !== null) continue;
       const identity = await findTool(key.id, codeFile);
-      if (identity) await byLadder(attachTool({ identity, codeFile, executionId: key.id }), deps);
+      if (identity) await byLadder(attachTool({ identity, codeFile, executionId: key.id }));
     }
   };
 
-  return { exec, stopRest };
-}
-
-/** The tool's own end, or its end by the cancel ladder when the job is stopped first. */
-async function untilEnd(running: RunningTool, deps: ToolRunnerDeps): Promise<number | null> {
-  const { signal } = deps;
-  const stopped = new Promise<StopReason>((resolve) => {
-    if (signal.aborted) resolve(signal.reason as StopReason);
-    else signal.addEventListener("abort", () => resolve(signal.reason as StopReason), { once: true });
-  });
-  const first = await Promise.race([running.ended.then((end) => ({ end })), stopped.then((stop) => ({ stop }))]);
-  if ("end" in first) return first.end.code;
-  if (first.stop.kind === "abandoned") return new Promise(() => {}); // the process ends now; the tool goes on
-  await byLadder(running, deps);
-  throw new StopError(first.stop);
-}
-
-async function byLadder(
-  running: RunningTool,
-  { signal, ladder, clock, note, stopping }: ToolRunnerDeps,
-): Promise<void> {
-  note(`stopping: ${(signal.reason as StopReason).why}`);
-  stopping(1);
-  try {
-    await stopTool(running, ladder, { clock, onSignal: (name) => note(`sent ${name}`) });
-    await running.ended;
-  } finally {
-    stopping(-1);
-  }
+  return {
+    exec,
+    stopRest,
+    /** A tool is on its cancel ladder right now. */
+    stopping: () => stopping > 0,
+  };
 }

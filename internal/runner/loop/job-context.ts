@@ -1,0 +1,106 @@
+import type { JobOperation } from "../../protocol/enums.ts";
+import type { ControlPlane, Work } from "../controlplane/control-plane.ts";
+import type { Handler, JobContext, RunnerControl, SourceFetcher, SourceScope, ToolFinder } from "../handler.ts";
+import { parsePlan } from "../parse-plan.ts";
+import type { ExecutionFolder } from "./execution-folder.ts";
+import type { createJobOutput } from "./job-output.ts";
+import { planSecrets } from "./plan-secrets.ts";
+
+export interface ContextDeps {
+  readonly work: Work;
+  readonly handler: Handler;
+  readonly folder: ExecutionFolder;
+  readonly output: ReturnType<typeof createJobOutput>;
+  readonly signal: AbortSignal;
+  readonly step: JobContext<unknown>["step"];
+  readonly exec: JobContext<unknown>["exec"];
+  readonly tools: ToolFinder;
+  readonly sources: (scope: SourceScope) => SourceFetcher;
+  readonly controlPlane: ControlPlane;
+  readonly control: RunnerControl;
+}
+
+export interface LazyContext {
+  /** Made once: the plan is fetched, parsed, and its secrets registered and sealed. Throws RunnerError. */
+  get(): Promise<JobContext<unknown>>;
+  /** null: never asked for, or the plan could not be had. */
+  made(): JobContext<unknown> | null;
+}
+
+/** What a handler gets of one execution. */
+export function createContext(deps: ContextDeps): LazyContext {
+  let made: JobContext<unknown> | null = null;
+  return {
+    made: () => made,
+    async get() {
+      made ??= await makeContext(deps);
+      return made;
+    },
+  };
+}
+
+async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
+  const { work, handler, folder, output, signal, controlPlane } = deps;
+  const { id, epoch } = work.execution;
+  const text = await planText(deps);
+  const plan = handler.plan === null ? null : parsePlan(handler.plan, text ?? "");
+  const seal = () =>
+    folder.seal({
+      plan: text,
+      nonce: output.nonce,
+      secrets: output.registered(),
+      facts: { ...work.execution.sealed },
+      options: { ...work.options, sensitiveVars: [...work.options.sensitiveVars] },
+    });
+  if (handler.plan !== null) {
+    output.redactor.register(...planSecrets(plan, work.options.sensitiveVars));
+    seal();
+  }
+  const note = (line: string) => output.log.info(line);
+  return {
+    job: { ...work.job, operation: (work.job.operation ?? "exec") as JobOperation },
+    execution: { id, epoch },
+    plan,
+    options: { verify: work.options.verify, sensitive_vars: work.options.sensitiveVars },
+    workspace: workspaceOf(folder),
+    signal,
+    log: output.log,
+    step: deps.step,
+    exec: deps.exec,
+    tools: {
+      find: deps.tools.find,
+      cacheDir: deps.tools.cacheDir,
+      env: (extra) => ({ ...deps.tools.env(extra), HOME: folder.work, TMPDIR: folder.work, ...extra }),
+    },
+    sources: deps.sources({ executionId: id, signal, note, secret: output.redactor.register }),
+    state: controlPlane.state(work.execution),
+    documents: controlPlane.documents(work.execution),
+    secrets: {
+      register: (...values) => {
+        output.redactor.register(...values);
+        seal();
+      },
+    },
+    runner: deps.control,
+  };
+}
+
+async function planText({ work, handler, signal }: ContextDeps): Promise<string | null> {
+  if (work.plan !== null || work.loadPlan === null || handler.plan === null) return work.plan;
+  const loaded = await work.loadPlan(signal);
+  if (!loaded.ok) throw loaded.error;
+  return loaded.value;
+}
+
+function workspaceOf(folder: ExecutionFolder): JobContext<unknown>["workspace"] {
+  const root = () => {
+    folder.make();
+    return folder.work;
+  };
+  return {
+    get root() {
+      return root();
+    },
+    path: (...parts) => [root(), ...parts].join("/"),
+  };
+}

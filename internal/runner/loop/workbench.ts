@@ -1,0 +1,80 @@
+import type { Work } from "../controlplane/control-plane.ts";
+import { type CancelLadder, DEFAULT_LADDER, type Handler } from "../handler.ts";
+import type { Begin, ExecutionDeps } from "./execution.ts";
+import { executionFolder } from "./execution-folder.ts";
+import { createContext } from "./job-context.ts";
+import { createJobOutput } from "./job-output.ts";
+import { createStepTracker } from "./step-tracker.ts";
+import { createToolRunner } from "./tool-runner.ts";
+
+export interface Course {
+  /** Aborted when the job is stopped. */
+  readonly signal: AbortSignal;
+  /** Lifecycle step that runs now. */
+  readonly phase: () => string;
+}
+
+/** What one execution works with: its folder, output, steps and tools, and the context made of them for its handler. */
+export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, phase }: Course) {
+  const { options, deps, journal, clock, processSignal } = shared;
+  const { work, handler } = begin;
+  const ref = work.execution;
+  const key = { id: ref.id, epoch: ref.epoch };
+  const folder = executionFolder(options.stateDir, key);
+
+  const output = createJobOutput({
+    options,
+    deps,
+    ref,
+    folder,
+    nonce: begin.nonce,
+    place: () => ({ phase: phase(), step: steps.current() }),
+    processSignal,
+  });
+  output.redactor.register(...deps.controlPlane.secrets(ref), ...begin.secrets);
+  if (!begin.redactable) output.withhold("what must be redacted is not known any more after a restart");
+
+  const steps = createStepTracker({
+    key,
+    journal,
+    clock,
+    changed: (step, id) => {
+      shared.changed();
+      void deps.controlPlane.workStep(ref, step, id, processSignal);
+    },
+  });
+  const tools = createToolRunner({
+    key,
+    folder,
+    journal,
+    clock,
+    signal,
+    ladder: ladderOf(handler, work),
+    openOutput: output.openForTool,
+    mark: output.mark,
+    ended: (code) => {
+      steps.toolEnded(code);
+      output.wake();
+    },
+    note: (text) => output.log.info(text),
+  });
+  const context = createContext({
+    work,
+    handler,
+    folder,
+    output,
+    signal,
+    step: steps.run,
+    exec: tools.exec,
+    tools: deps.tools,
+    sources: shared.sources,
+    controlPlane: deps.controlPlane,
+    control: shared.control,
+  });
+  return { folder, output, steps, tools, context };
+}
+
+function ladderOf(handler: Handler, work: Work): CancelLadder {
+  const ladder = handler.cancel ?? DEFAULT_LADDER;
+  return work.options.cancelGraceMs === null ? ladder : { ...ladder, grace_ms: work.options.cancelGraceMs };
+}
