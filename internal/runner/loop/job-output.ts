@@ -15,10 +15,12 @@ import type { ExecutionFolder } from "./execution-folder.ts";
  * first byte, so that a job that says nothing has no file, no reader and no request.
  */
 const TAIL_BYTES = 4 * 1024;
+/** Redacted is more than what is shown, so that no secret is cut in two where the tail begins. */
+const TAIL_WINDOW_BYTES = 64 * 1024;
 
 export interface JobOutputDeps {
-  readonly options: RunnerOptions;
-  readonly deps: RunnerDeps;
+  readonly options: Pick<RunnerOptions, "logIntervalMs" | "logCapBytes" | "minFreeBytes">;
+  readonly deps: Pick<RunnerDeps, "controlPlane" | "log">;
   readonly ref: ExecutionRef;
   readonly folder: ExecutionFolder;
   /** From before a restart; null: a new one. */
@@ -119,15 +121,16 @@ export function createJobOutput({ options, deps, ref, folder, nonce: known, plac
       return () => {
         const size = file?.size() ?? 0;
         if (readFd === null || size <= from) return "";
-        const start = Math.max(from, size - TAIL_BYTES);
+        const start = Math.max(from, size - TAIL_WINDOW_BYTES);
         const bytes = Buffer.alloc(size - start);
         readSync(readFd, bytes, 0, bytes.length, start);
-        const text = Buffer.from(redactor.redactBytes(bytes)).toString("utf8");
-        return text
+        return Buffer.from(redactor.redactBytes(bytes))
+          .toString("utf8")
           .split("\n")
           .filter((line) => !line.startsWith(`\x1e${nonce}`))
           .join("\n")
-          .replaceAll("\0", "");
+          .replaceAll("\0", "")
+          .slice(-TAIL_BYTES);
       };
     },
     wake: () => shipper?.wake(),
