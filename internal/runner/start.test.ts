@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { systemClock } from "../kit/base/clock.ts";
 import { silentLog } from "../kit/base/system-log.ts";
 import { fail, ok, type Result, RunnerError } from "../protocol/errors.ts";
 import type { Completion } from "../protocol/native.ts";
@@ -29,6 +30,7 @@ function bed(options: {
   readonly stateDir?: string;
   readonly drainTimeoutMs?: number;
   readonly connect?: ControlPlane["connect"];
+  readonly realTime?: boolean;
 }) {
   const clock = manualClock();
   const stateDir = options.stateDir ?? tempFolder();
@@ -84,7 +86,7 @@ function bed(options: {
       },
       sources: () => ({ oci: unused, git: unused }),
       log: { ...silentLog, warn: (text) => void said.push(text), error: (text) => void said.push(text) },
-      clock,
+      clock: options.realTime ? systemClock : clock,
     },
   );
   return { runner, clock, stateDir, reported, announced, said };
@@ -160,6 +162,38 @@ describe("the end of a runner", () => {
   test("by a refusal has the exit code of a refusal", async () => {
     const { runner } = bed({ connect: async () => fail(new RunnerError("refused", "no such runner")) });
     expect(await runner.ended).toBe(3);
+  });
+});
+
+describe("the timeout of a job", () => {
+  const DAY_NS = 86_400_000_000_000;
+
+  test("of two months does not end it at once", async () => {
+    const work = workOf("exe1");
+    const long = { ...work, job: { ...work.job, execution_timeout: 60 * DAY_NS } };
+    const { runner, reported } = bed({ work: [long], handlers: { noop: endless }, realTime: true });
+    await Bun.sleep(50);
+    expect(reported).toEqual([]);
+    runner.cancel("the test is over");
+    expect(await runner.ended).toBe(0);
+    expect(reported).toMatchObject([{ status: "cancelled" }]);
+  });
+
+  test("counts over a restart, and is never longer than it is, should the clock have been set back meanwhile", async () => {
+    const stateDir = tempFolder();
+    const journal = openJournal(stateDir);
+    const { job, execution } = workOf("exe1");
+    const deadlineMs = Date.parse("2026-11-21T22:00:00Z"); // ten hours ahead of the clock; the limit is five minutes
+    journal.writeNow(() => journal.addExecution({ ...execution, job, deadlineMs, createdMs: 0 }));
+    journal.close();
+    const { runner, clock, reported } = bed({ stateDir, handlers: { noop: endless } });
+    await runner.ready;
+    await clock.advance(5 * 60_000 - 1);
+    expect(reported).toEqual([]);
+    await clock.advance(1);
+    expect(reported).toMatchObject([{ status: "timed-out", reason: "the job ran longer than its timeout of 300 s" }]);
+    runner.drain("the test is over");
+    expect(await runner.ended).toBe(0);
   });
 });
 
