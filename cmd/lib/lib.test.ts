@@ -40,6 +40,17 @@ describe("secret references", () => {
     expect(sensitive).toEqual(["A", "c", "E"]);
   });
 
+  test("resolves the credentials of a source, wherever the source stands", () => {
+    const source = { git: { url: "https://e.com/r", credentials: { password: { env: "TOKEN" } } } };
+    const spec = {
+      source,
+      steps: [{ name: "a", source: { oci: { ref: "r", credentials: { password: { env: "TOKEN" } } } } }],
+    };
+    const { document, sensitive } = resolveSecrets({ spec }, { folder: ".", env: { TOKEN: "t0k3n" } });
+    expect(JSON.stringify(document).match(/"password":"t0k3n"/g)).toHaveLength(2);
+    expect(sensitive).toEqual(["password"]);
+  });
+
   test("that lead nowhere are refused with their place", () => {
     const missing = (ref: object) => () => resolveSecrets({ spec: { env: { A: ref } } }, from);
     expect(missing({ env: "NOPE" })).toThrow("spec.env.A: environment variable NOPE is not set");

@@ -11,7 +11,9 @@ export interface Resolved {
 }
 
 /** The maps of a job file whose entries may be `{ env: NAME }` or `{ file: PATH }`. */
-const PLACES = ["env", "vars"];
+const PLACES = ["env", "vars", "credentials"];
+/** Where such a map may lie deeper. */
+const ON_THE_WAY = ["source", "git", "oci"];
 
 /** Replaces secret references with their values, on this machine. Throws RunnerError usage that names the reference. */
 export function resolveSecrets(
@@ -43,6 +45,7 @@ export function resolveSecrets(
       Object.entries(spec).map(([key, value]) => {
         const here = `${place}.${key}`;
         if (PLACES.includes(key) && isRecord(value)) return [key, map(value, here)];
+        if (ON_THE_WAY.includes(key) && isRecord(value)) return [key, inSpec(value, here)];
         if (key !== "steps" || !Array.isArray(value)) return [key, value];
         return [key, value.map((step, index) => (isRecord(step) ? inSpec(step, `${here}[${index}]`) : step))];
       }),

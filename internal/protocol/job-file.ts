@@ -17,10 +17,12 @@ export const duration = z.string({ error: "a duration such as 90s, 30m or 1h30m"
 });
 
 /** A secret is named, not written: resolved as late as possible, on the machine that submits (env, file). */
-export const secretRef = z.union([
-  z.strictObject({ env: z.string().describe("variable of the submitting machine whose value is meant") }),
-  z.strictObject({ file: z.string().describe("file of the submitting machine whose content is meant") }),
-]);
+export const secretRef = z
+  .union([
+    z.strictObject({ env: z.string().describe("variable of the submitting machine whose value is meant") }),
+    z.strictObject({ file: z.string().describe("file of the submitting machine whose content is meant") }),
+  ])
+  .meta({ title: "{ env: NAME } or { file: PATH }" });
 export const textOrSecret = z.union([
   z.string(),
   z.number().transform(String),
@@ -37,16 +39,34 @@ export const pathSource = z.strictObject({
     .describe("pack this folder and work in `path` inside it, so that ../shared resolves"),
   include: z.array(z.string()).optional().describe("only files that match one of these patterns, such as modules/**"),
 });
+const credentials = z
+  .strictObject({
+    username: textOrSecret.optional().describe("user name; servers that take tokens often take any"),
+    password: textOrSecret.describe("password or token"),
+  })
+  .describe("name the password: { env: NAME } or { file: PATH }");
+
 export const gitSourceSpec = z.strictObject({
   git: z
     .strictObject({
       url: z.string().min(1).describe("https or ssh address of the repository"),
-      ref: z.string().min(1).optional().describe("branch, tag or commit; the default branch when left out"),
+      ref: z.string().min(1).optional().describe("branch, tag or full commit; the default branch when left out"),
       path: z.string().optional().describe("folder inside the repository"),
+      submodules: z.boolean().optional().describe("check out submodules too, in theirs as well"),
+      credentials: credentials.optional().describe("for https; a token is a password"),
     })
     .describe("repository that the runner checks out"),
 });
-export const sourceSpec = z.union([pathSource, gitSourceSpec]);
+export const ociSourceSpec = z.strictObject({
+  oci: z
+    .strictObject({
+      ref: z.string().min(1).describe("host/repository:tag or host/repository@sha256:…"),
+      path: z.string().optional().describe("folder inside the artifact"),
+      credentials: credentials.optional().describe("of the registry; none for a public artifact"),
+    })
+    .describe("OCI artifact that the runner pulls"),
+});
+export const sourceSpec = z.union([pathSource, gitSourceSpec, ociSourceSpec]);
 export type SourceSpec = z.infer<typeof sourceSpec>;
 
 export const actionSpec = z.strictObject({

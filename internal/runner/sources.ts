@@ -1,6 +1,8 @@
+import { writeFileSync } from "node:fs";
 import { MARKER } from "../kit/exec/index.ts";
 import { checkout, gitAddress } from "../kit/git/index.ts";
-import { artifactSource, pullArtifact } from "../kit/oci/index.ts";
+import { besidePublic } from "../kit/http/certificate.ts";
+import { artifactSource, orasPull, pullArtifact } from "../kit/oci/index.ts";
 import { RunnerError } from "../protocol/errors.ts";
 import type { SourceFetcher, SourceScope, ToolFinder } from "./handler.ts";
 
@@ -19,14 +21,24 @@ export function createSources(options: SourcesOptions) {
   const insecureHosts = api.protocol === "http:" ? [api.host] : [];
   return ({ executionId, signal, note, secret }: SourceScope): SourceFetcher => ({
     async oci({ registry, tag }, into) {
-      const pulled = await pullArtifact(artifactSource(registry, tag), into, {
+      const source = artifactSource(registry, tag);
+      // The control plane is held to its own authority; a registry elsewhere may have a public one.
+      const ca = options.ca && source.host !== api.host ? besidePublic(options.ca) : options.ca;
+      const pulled = await pullArtifact(source, into, {
         insecureHosts,
         signal,
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
+        ...(ca === undefined ? {} : { ca }),
+        folders: async (pull) => {
+          const program = await options.tools.find("oras", null);
+          const env = options.tools.env({ [MARKER]: executionId });
+          const caFile = ca === undefined ? {} : { caFile: `${into}.ca` };
+          if (ca !== undefined) writeFileSync(`${into}.ca`, ca, { mode: 0o600 });
+          return orasPull(pull, { program, env, signal, ...caFile });
+        },
       });
       note(`source ${pulled.digest.slice(0, 19)} unpacked: ${pulled.files} files, ${pulled.bytes} bytes`);
     },
-    async git({ url, ref, path }, into) {
+    async git({ url, ref, path, submodules }, into) {
       const allow = options.allowFileUrls ? (["file"] as const) : [];
       secret(...gitAddress(url, allow).secrets);
       const git = await options.tools.find("git", null);
@@ -34,6 +46,7 @@ export function createSources(options: SourcesOptions) {
         url,
         ref,
         path,
+        submodules,
         into,
         // The mark lets cleanup find a git that a killed runner left behind.
         env: options.tools.env({ [MARKER]: executionId }),

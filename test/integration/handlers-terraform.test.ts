@@ -142,6 +142,21 @@ describe.skipIf(noTerraform)("a terraform job", () => {
     expect(applied.outputs).toEqual({ o: "shared" });
   }, 30_000);
 
+  test("works in a folder of a repository, so that ../shared resolves there too", async () => {
+    const at = bed({
+      "modules/net/main.tf": 'module "shared" { source = "../shared" }\noutput "x" { value = module.shared.x }',
+      "modules/shared/main.tf": 'output "x" { value = "from git" }',
+    });
+    const git = (...args: string[]) =>
+      Bun.spawnSync(["git", "-C", at.folder, "-c", "user.name=t", "-c", "user.email=t@example.test", ...args]);
+    git("init", "-q", "-b", "main");
+    git("add", "-A");
+    git("commit", "-q", "-m", "one");
+    const src_git = { url: at.folder, ref: "main", path: "modules/net", recurse_submodules: false };
+    const { applied } = await change(at, { plan: { src_git, src_registry: null, src_tag: "" } });
+    expect([applied.reason, applied.outputs]).toEqual(["", { x: "from git" }]);
+  }, 30_000);
+
   test("passes verify when a plan after the apply is empty and fails it otherwise", async () => {
     const stable = await change(bed({ "main.tf": MODULE }), { verify: true });
     expect(stable.applied.status).toBe("finished");

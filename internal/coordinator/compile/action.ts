@@ -6,7 +6,7 @@ import { msToNs } from "../../protocol/nuon/base.ts";
 import type { ActionWorkflowRunPlan } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { plainEnv } from "./env.ts";
-import { gitPlanSource, isPathSource, packedSource } from "./sources.ts";
+import { wireSource } from "./sources.ts";
 
 /** Everything of an action job that is not common to all jobs. */
 export interface CompiledAction {
@@ -157,12 +157,10 @@ function planStep(
     interpolated_command: text.command,
   };
   if (step.source === undefined) return ok({ plan, configId });
-  if (!isPathSource(step.source)) {
-    return ok({ plan: { ...plan, git_source: gitPlanSource(step.source) }, configId });
-  }
-  const packed = packedSource(`spec.steps.${idx}.source`, submission);
-  if (!packed.ok) return packed;
-  const { registry, tag, path, digest } = packed.value;
-  sources.push(digest);
-  return ok({ plan: { ...plan, source: path === null ? { registry, tag } : { registry, tag, path } }, configId });
+  const found = wireSource(step.source, `spec.steps.${idx}.source`, submission);
+  if (!found.ok) return found;
+  const source = found.value;
+  if (source.kind === "git") return ok({ plan: { ...plan, git_source: source.git }, configId });
+  if (source.digest !== null) sources.push(source.digest);
+  return ok({ plan: { ...plan, source: source.artifact }, configId });
 }

@@ -152,8 +152,14 @@ describe("a terraform job", () => {
   test("is refused with the key when something it needs is missing or not built", () => {
     expect(faultOf({ job: TERRAFORM })).toContain('sources["spec.source"] is missing');
     expect(faultOf({ job: TERRAFORM, sources: WITH.sources })).toContain("vars_files");
-    const git = { ...TERRAFORM, spec: { ...TERRAFORM.spec, source: { git: { url: "u" } } } };
-    expect(faultOf({ job: git, ...WITH })).toContain("spec.source.git");
+    const from = (source: unknown) => faultOf({ job: { ...TERRAFORM, spec: { ...TERRAFORM.spec, source } }, ...WITH });
+    const credentials = { password: "p" };
+    expect(from({ git: { url: "git@example.com:r.git", credentials } })).toContain("spec.source.git.credentials: only");
+    expect(from({ git: { url: "https://e.com/r", credentials: { password: { env: "P" } } } })).toContain("spec.source");
+    for (const ref of ["example.com/r", "r:1", "example.com/r:latest!", "-x/r:1", "example.com/../r:1 "]) {
+      expect(from({ oci: { ref } })).toContain("spec.source.oci.ref");
+    }
+    expect(from({ oci: { ref: "example.com/r:1", path: "../x" } })).toContain("spec.source.oci.path");
     const out = { "spec.source": { digest: DIGEST, path: "../up" } };
     expect(faultOf({ job: TERRAFORM, ...WITH, sources: out })).toContain("inside the source");
     const bad = { "spec.source": { digest: "sha256:zz", path: "" } };
@@ -163,6 +169,45 @@ describe("a terraform job", () => {
   test("goes to a Go runner only where that can pull its source: over HTTPS", () => {
     expect(compile({ job: TERRAFORM, ...WITH }).job.native).toBe(false);
     expect(compile({ job: TERRAFORM, ...WITH }, false).job.native).toBe(true);
+  });
+});
+
+describe("a terraform job of a source elsewhere", () => {
+  const job = (source: unknown) =>
+    compile({ job: { ...TERRAFORM, spec: { ...TERRAFORM.spec, source } }, vars_files: WITH.vars_files }, false).job;
+  const planOf = (source: unknown) => deployPlan.parse(JSON.parse(job(source).plan ?? ""));
+
+  test("names the repository, and is for our runners only", () => {
+    const source = { git: { url: "https://example.com/r.git", ref: "v1", path: "modules/net", submodules: true } };
+    expect(planOf(source).src_git).toEqual({
+      url: "https://example.com/r.git",
+      ref: "v1",
+      path: "modules/net",
+      recurse_submodules: true,
+    });
+    expect(planOf(source).src_registry).toBeUndefined();
+    expect([job(source).native, job(source).sources]).toEqual([true, []]);
+  });
+
+  test("carries the login of a repository in its address, from where the runner takes it", () => {
+    const credentials = { username: "bot@corp", password: "p/w" };
+    const plan = planOf({ git: { url: "https://example.com/r.git", credentials } });
+    expect(plan.src_git?.url).toBe("https://bot%40corp:p%2Fw@example.com/r.git");
+  });
+
+  test("names the artifact as any registry's, and is for a Go runner too unless it works in a folder of it", () => {
+    const ref = "registry.example:5000/team/net:1.2";
+    const plan = planOf({ oci: { ref, credentials: { username: "u", password: "p" } } });
+    expect(plan.src_registry).toMatchObject({
+      RegistryType: "private_oci",
+      LoginServer: "registry.example:5000",
+      Repository: "team/net",
+      OCIAuth: { Username: "u", Password: "p" },
+    });
+    expect([plan.src_tag, plan.src_path]).toEqual(["1.2", undefined]);
+    expect(job({ oci: { ref } }).native).toBe(false);
+    expect(planOf({ oci: { ref } }).src_registry?.RegistryType).toBe("public_oci");
+    expect(job({ oci: { ref, path: "modules/net" } }).native).toBe(true);
   });
 });
 

@@ -62,7 +62,7 @@ export function compileSubmission(
         metadata,
         plan: JSON.stringify(plan),
         documents: { ...NO_DOCUMENTS, action_run: run, action_config: config },
-        native: sources.length > 0 || quotesCommand(work.spec),
+        native: (plan.steps?.some((step) => step.source != null) ?? false) || quotesCommand(work.spec),
         sources,
       });
     }
@@ -83,7 +83,7 @@ export function compileSubmission(
           verify: spec.verify ?? false,
           sensitive_vars: unique([...base.options.sensitive_vars, ...(spec.sensitive ?? [])]),
         },
-        native: !context.https || deploy.value.plan.src_path != null || leavesVersionOpen(spec),
+        native: deploy.value.native || (!context.https && deploy.value.sources.length > 0) || leavesVersionOpen(spec),
         sources: deploy.value.sources,
         workspace,
       };

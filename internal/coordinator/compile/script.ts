@@ -3,7 +3,7 @@ import type { ScriptSpec } from "../../protocol/job-file.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import type { ScriptPlan } from "../../protocol/plans-ours.ts";
 import { plainEnv } from "./env.ts";
-import { gitPlanSource, isPathSource, packedSource } from "./sources.ts";
+import { wireSource } from "./sources.ts";
 
 /** Everything of a script job that is not common to all jobs. Its group is ours, so a Go runner is never offered it. */
 export interface CompiledScript {
@@ -23,12 +23,10 @@ export function compileScript(spec: ScriptSpec, submission: Submission): Result<
     packages: spec.packages ?? [],
   };
   if (spec.source === undefined) return ok({ plan, sources: [] });
-  if (!isPathSource(spec.source)) return ok({ plan: { ...plan, git_source: gitPlanSource(spec.source) }, sources: [] });
-  const packed = packedSource("spec.source", submission);
-  if (!packed.ok) return packed;
-  const { registry, tag, path, digest } = packed.value;
-  return ok({
-    plan: { ...plan, source: path === null ? { registry, tag } : { registry, tag, path } },
-    sources: [digest],
-  });
+  const found = wireSource(spec.source, "spec.source", submission);
+  if (!found.ok) return found;
+  const source = found.value;
+  if (source.kind === "git") return ok({ plan: { ...plan, git_source: source.git }, sources: [] });
+  const sources = source.digest === null ? [] : [source.digest];
+  return ok({ plan: { ...plan, source: source.artifact }, sources });
 }

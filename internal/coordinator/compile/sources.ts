@@ -6,7 +6,7 @@ import type { Submission } from "../../protocol/operator.ts";
 import { sourceRegistry } from "./render-plan.ts";
 
 /** A packed folder as a plan names it. */
-export interface PackedSource {
+interface PackedSource {
   readonly digest: string;
   readonly registry: OciRegistry;
   readonly tag: string;
@@ -17,7 +17,7 @@ export interface PackedSource {
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /** The upload that belongs to the `path` source at `place` (e.g. `spec.source`) of a submission. */
-export function packedSource(place: string, submission: Submission): Result<PackedSource> {
+function packedSource(place: string, submission: Submission): Result<PackedSource> {
   const given = submission.sources?.[place];
   if (given === undefined) {
     return usage(`${place}: a path source must be packed and uploaded first; sources["${place}"] is missing`);
@@ -44,13 +44,83 @@ function innerPath(path: string): string | null {
   return parts.join("/");
 }
 
-export const isPathSource = (source: SourceSpec): source is Extract<SourceSpec, { path: string }> => "path" in source;
+/** A source as plans name it: an OCI artifact, packed by us (then with its digest) or somebody else's, or a repository. */
+export type WireSource =
+  | { readonly kind: "oci"; readonly artifact: Artifact; readonly digest: string | null }
+  | { readonly kind: "git"; readonly git: z.infer<typeof gitSource> };
 
-type GitSpec = Extract<SourceSpec, { git: unknown }>;
+/** `path` is the folder inside the artifact; absent: its top. */
+type Artifact = { readonly registry: OciRegistry; readonly tag: string; readonly path?: string };
 
-/** A repository as a plan names it. A Go runner refuses an empty ref or path; HEAD is the remote's own default branch. */
-export function gitPlanSource({ git }: GitSpec): z.infer<typeof gitSource> {
-  return { url: git.url, ref: git.ref ?? "HEAD", path: git.path ?? ".", recurse_submodules: false };
+/** The source at `place` (e.g. `spec.source`) of a submission. Errors are of kind `usage` and name the key. */
+export function wireSource(source: SourceSpec, place: string, submission: Submission): Result<WireSource> {
+  if ("git" in source) return repository(source.git, `${place}.git`);
+  if ("oci" in source) return artifact(source.oci, `${place}.oci`);
+  const packed = packedSource(place, submission);
+  if (!packed.ok) return packed;
+  const { registry, tag, path, digest } = packed.value;
+  return ok({ kind: "oci", artifact: path === null ? { registry, tag } : { registry, tag, path }, digest });
+}
+
+type GitSpec = Extract<SourceSpec, { git: unknown }>["git"];
+type OciSpec = Extract<SourceSpec, { oci: unknown }>["oci"];
+
+/** A Go runner refuses an empty ref or path; HEAD is the remote's own default branch. */
+function repository(spec: GitSpec, place: string): Result<WireSource> {
+  const url = spec.credentials === undefined ? ok(spec.url) : withLogin(spec.url, spec.credentials, place);
+  if (!url.ok) return url;
+  const recurse = spec.submodules ?? false;
+  const git = { url: url.value, ref: spec.ref ?? "HEAD", path: spec.path || ".", recurse_submodules: recurse };
+  return ok({ kind: "git", git });
+}
+
+/** The plan carries a login in the address, as Nuon's does; the runner takes it out before anything sees it. */
+function withLogin(url: string, spec: NonNullable<GitSpec["credentials"]>, place: string): Result<string> {
+  const login = loginOf(spec, place);
+  if (!login.ok) return login;
+  const parsed = URL.parse(url);
+  if (parsed?.protocol !== "https:" && parsed?.protocol !== "http:") {
+    return usage(`${place}.credentials: only an https address takes credentials; ssh uses the keys of the runner`);
+  }
+  parsed.username = encodeURIComponent(login.value.username || "token");
+  parsed.password = encodeURIComponent(login.value.password);
+  return ok(parsed.href);
+}
+
+const REFERENCE =
+  /^([A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?)\/([a-z0-9][a-z0-9._/-]*)(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,127})|@(sha256:[0-9a-f]{64}))$/;
+
+function artifact(spec: OciSpec, place: string): Result<WireSource> {
+  const [, host = "", repository = "", tag, digest] = REFERENCE.exec(spec.ref) ?? [];
+  const reference = digest ?? tag;
+  if (reference === undefined) {
+    return usage(`${place}.ref: found "${spec.ref}"; expected host/repository:tag or host/repository@sha256:…`);
+  }
+  const path = innerPath(spec.path ?? "");
+  if (path === null) return usage(`${place}.path: found "${spec.path}"; expected a folder inside the artifact`);
+  const login = spec.credentials === undefined ? ok(null) : loginOf(spec.credentials, place);
+  if (!login.ok) return login;
+  const registry: OciRegistry = {
+    Plugin: "oci",
+    RegistryType: login.value === null ? "public_oci" : "private_oci",
+    Region: "",
+    ECRAuth: null,
+    ACRAuth: null,
+    OCIAuth: login.value && { Username: login.value.username, Password: login.value.password },
+    Repository: repository,
+    LoginServer: host,
+  };
+  const inner = path === "" ? {} : { path };
+  return ok({ kind: "oci", artifact: { registry, tag: reference, ...inner }, digest: null });
+}
+
+function loginOf(
+  spec: NonNullable<OciSpec["credentials"]>,
+  place: string,
+): Result<{ readonly username: string; readonly password: string }> {
+  const { username = "", password } = spec;
+  if (typeof username === "string" && typeof password === "string") return ok({ username, password });
+  return usage(`${place}.credentials: a secret reference cannot be resolved here`, "Submit with `runner job submit`.");
 }
 
 export const usage = (message: string, remedy?: string): Result<never> =>

@@ -6,7 +6,7 @@ import type { AppConfig } from "../../protocol/nuon/app-config.ts";
 import type { DeployPlan } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { plainEnv } from "./env.ts";
-import { isPathSource, packedSource, usage } from "./sources.ts";
+import { usage, type WireSource, wireSource } from "./sources.ts";
 
 /** Everything of a terraform job that is not common to all jobs. */
 export interface CompiledTerraform {
@@ -15,6 +15,8 @@ export interface CompiledTerraform {
   readonly operation: JobOperation;
   readonly plan: DeployPlan;
   readonly appConfig: AppConfig;
+  /** Needs something that only our runner knows. */
+  readonly native: boolean;
   readonly sources: readonly string[];
 }
 
@@ -32,11 +34,9 @@ export function compileTerraform(
     readonly operation: "plan" | "apply" | "destroy";
   },
 ): Result<CompiledTerraform> {
-  if (!isPathSource(spec.source)) {
-    return usage("spec.source.git: git sources of terraform are not built into this version; use spec.source.path");
-  }
-  const packed = packedSource("spec.source", submission);
-  if (!packed.ok) return packed;
+  const found = wireSource(spec.source, "spec.source", submission);
+  if (!found.ok) return found;
+  const source = found.value;
   const env = plainEnv(spec.env, "spec.env");
   if (!env.ok) return env;
   const files = submission.vars_files ?? [];
@@ -69,9 +69,7 @@ export function compileTerraform(
       app_config_id: ids.appConfig,
       component_id: ids.component,
       component_name: context.name,
-      src_registry: packed.value.registry,
-      src_tag: packed.value.tag,
-      ...(packed.value.path === null ? {} : { src_path: packed.value.path }),
+      ...planSource(source),
       apply_plan_contents: "",
       apply_plan_display: "",
       helm: null,
@@ -102,6 +100,14 @@ export function compileTerraform(
         { component_id: ids.component, terraform_module: { version: spec.version ?? ANY_VERSION } },
       ],
     },
-    sources: [packed.value.digest],
+    // What a Go runner knows: one artifact whose top is the module.
+    native: source.kind === "git" || source.artifact.path !== undefined,
+    sources: source.kind === "oci" && source.digest !== null ? [source.digest] : [],
   });
+}
+
+function planSource(source: WireSource): Partial<DeployPlan> {
+  if (source.kind === "git") return { src_git: source.git };
+  const { registry, tag, path } = source.artifact;
+  return { src_registry: registry, src_tag: tag, ...(path === undefined ? {} : { src_path: path }) };
 }

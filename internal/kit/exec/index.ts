@@ -4,6 +4,7 @@ export { identify, isSame, type ProcessIdentity } from "./identity.ts";
 export { findTool, MARKER, membersOf } from "./members.ts";
 export { bootId } from "./proc.ts";
 export { resolveProgram } from "./resolve-program.ts";
+export { type Run, type RunResult, runGroup } from "./run-group.ts";
 export { type SpawnOptions, spawnTool } from "./spawn-tool.ts";
 export { stopTool, sweep } from "./stop-tool.ts";
 export { attachTool, type RunningTool } from "./wait-tool.ts";

@@ -189,6 +189,55 @@ describe("stopping", () => {
   });
 });
 
+describe("submodules", () => {
+  /** `repo` gets the submodule `lib` of another repository, which has one of its own. */
+  async function nest(address: (name: string) => string): Promise<void> {
+    for (const [name, inner] of [
+      ["deep", null],
+      ["lib", "deep"],
+      ["repo", "lib"],
+    ] as const) {
+      const run = (...args: string[]) => {
+        const identity = ["-c", "user.name=t", "-c", "user.email=t@example.test", "-c", "protocol.file.allow=always"];
+        const done = Bun.spawnSync(["git", "-C", at(name), ...identity, ...args], { env: { PATH, HOME: base } });
+        if (done.exitCode !== 0) throw new Error(done.stderr.toString());
+      };
+      await Bun.write(at(name, `${name}.txt`), name);
+      if (name !== "repo") run("init", "-q", "-b", "main");
+      run("add", "-A");
+      run("commit", "-q", "-m", name);
+      if (inner === null) continue;
+      run("submodule", "--quiet", "add", at(inner), inner);
+      run("config", "-f", ".gitmodules", `submodule.${inner}.url`, address(inner));
+      run("commit", "-q", "-am", "submodule");
+    }
+  }
+  const left = () => readdirSync(at("into"), { recursive: true }).map(String);
+
+  test("come along when asked for, theirs too, and leave no .git", async () => {
+    await nest((name) => at(name));
+    await get({ submodules: true });
+    expect(readFileSync(at("into/lib/deep/deep.txt"), "utf8")).toBe("deep");
+    expect(left().filter((path) => path.endsWith(".git"))).toEqual([]);
+    rmSync(at("into"), { recursive: true });
+    await get();
+    expect(left()).not.toContain("lib/lib.txt");
+  });
+
+  test("with a relative address count from the repository's own", async () => {
+    await nest((name) => `../${name}`);
+    await get({ submodules: true });
+    expect(readFileSync(at("into/lib/lib.txt"), "utf8")).toBe("lib");
+  });
+
+  test("of a protocol that is not allowed are refused", async () => {
+    await nest(() => "ext::sh -c touch% /tmp/submodule-escaped");
+    const error = await refusal(get({ submodules: true }));
+    expect(error.message).toContain("its protocol is not allowed");
+    expect(existsSync("/tmp/submodule-escaped")).toBe(false);
+  });
+});
+
 describe("credentials in an address", () => {
   /** Git's own smart HTTP service behind a password. */
   function secureServer() {
@@ -224,8 +273,8 @@ describe("credentials in an address", () => {
   test("reach the server, and neither argv, disk nor a message", async () => {
     const { server, seen } = secureServer();
     const argvs: string[] = [];
-    const { groupRun } = await import("./run.ts");
-    const real = groupRun(new AbortController().signal);
+    const { runGroup } = await import("../exec/index.ts");
+    const real = runGroup(new AbortController().signal);
     const run: Run = async (argv, env, cwd) => {
       argvs.push(argv.join(" "));
       const result = await real(argv, env, cwd);

@@ -1,9 +1,9 @@
 import { mkdir, realpath, rm, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { type Run, type RunResult, runGroup } from "../exec/index.ts";
 import { checkRef, type ExtraProtocol, type GitAddress, gitAddress } from "./address.ts";
 import { explain } from "./explain.ts";
-import { groupRun, type Run, type RunResult } from "./run.ts";
 
 export interface CheckoutOptions {
   /** Empty or null: no source, nothing is done. May hold `user:token@`. */
@@ -12,6 +12,8 @@ export interface CheckoutOptions {
   readonly ref?: string | null | undefined;
   /** Folder in the repository that must exist; empty: the root. The whole repository is checked out all the same. */
   readonly path?: string | null | undefined;
+  /** Submodules too, theirs included; their addresses must be of an allowed protocol as well. Default false. */
+  readonly submodules?: boolean;
   /** Where the files go; made when missing. */
   readonly into: string;
   /** Whole environment of git (PATH, HOME, proxy and CA variables). */
@@ -47,7 +49,7 @@ export async function checkout(options: CheckoutOptions): Promise<Checkout | nul
   checkRef(ref);
   const timeout = AbortSignal.timeout(options.timeoutMs ?? 600_000);
   const stop = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  const git = runner(options, address, options.run ?? groupRun(stop), stop);
+  const git = runner(options, address, options.run ?? runGroup(stop), stop);
   const { into } = options;
   try {
     await mkdir(into, { recursive: true, mode: 0o700 });
@@ -57,6 +59,7 @@ export async function checkout(options: CheckoutOptions): Promise<Checkout | nul
     await fetchOne(wanted, address, git);
     const commit = (await git(["rev-parse", "--verify", "FETCH_HEAD^{commit}"])).stdout.trim();
     await git(["checkout", "--quiet", "--force", "--detach", commit]);
+    if (options.submodules) await updateSubmodules(address, git, into);
     return { commit, root: await innerFolder(into, options.path ?? "") };
   } catch (cause) {
     if (cause instanceof RunnerError) throw cause;
@@ -98,6 +101,23 @@ async function fetchOne(wanted: string, address: GitAddress, git: Git): Promise<
     throw new RunnerError("job", `${address.url} has no commit ${wanted}`, { remedy: "check the ref" });
   }
   await git(["fetch", "--quiet", ".", wanted]);
+}
+
+/**
+ * The commits the repository names for its submodules, without history where the server allows it. Relative addresses
+ * count from the repository's own; a login goes to the same server only.
+ */
+async function updateSubmodules(address: GitAddress, git: Git, into: string): Promise<void> {
+  if (!(await Bun.file(join(into, ".gitmodules")).exists())) return;
+  await git(["config", "remote.origin.url", address.url]);
+  const update = ["submodule", "--quiet", "update", "--init", "--recursive", "--force"];
+  const shallow = await git([...update, "--depth=1"], true);
+  if (shallow.code !== 0) await git(update);
+  // Each submodule has a file that points into the .git that is removed at the end.
+  const { stdout } = await git(["submodule", "--quiet", "foreach", "--recursive", "pwd"]);
+  const top = await realpath(into);
+  const folders = stdout.split("\n").filter((folder) => folder.startsWith(top + sep));
+  await Promise.all(folders.map((folder) => rm(join(folder, ".git"), { recursive: true, force: true })));
 }
 
 function runner(options: CheckoutOptions, address: GitAddress, run: Run, stop: AbortSignal): Git {

@@ -1,4 +1,5 @@
 /** Git sources by the system's git program. */
+
+export type { Run } from "../exec/index.ts";
 export { gitAddress } from "./address.ts";
 export { type CheckoutOptions, checkout } from "./checkout.ts";
-export type { Run } from "./run.ts";

@@ -1,6 +1,6 @@
 import { RunnerError } from "../../protocol/errors.ts";
 import { RETRY } from "../../protocol/retry.ts";
-import { digestOf, MANIFEST_TYPE, MAX_MANIFEST_BYTES, unpack } from "../workspace/index.ts";
+import { digestOf, MANIFEST_TYPE, MAX_MANIFEST_BYTES, parseManifest, unpack } from "../workspace/index.ts";
 import { resumingBody } from "./fetch-retry.ts";
 import type { ArtifactSource } from "./reference.ts";
 import { openRegistry, type RegistryGet, type RegistryOptions } from "./registry.ts";
@@ -11,6 +11,16 @@ export interface PullOptions extends Omit<RegistryOptions, "rule"> {
   readonly concurrency?: number;
   /** Limit of all files together; default 1 GiB. */
   readonly maxBytes?: number;
+  /** Pulls an artifact that holds folders as archives, which is the oras CLI's own way. Absent: it is refused. */
+  readonly folders?: (pull: FolderPull) => Promise<Pick<Pulled, "files" | "bytes">>;
+}
+
+export interface FolderPull {
+  readonly source: ArtifactSource;
+  readonly digest: string;
+  readonly plainHttp: boolean;
+  readonly into: string;
+  readonly maxBytes: number;
 }
 
 export interface Pulled {
@@ -33,8 +43,13 @@ const ACCEPT = [MANIFEST_TYPE, DOCKER_MANIFEST, ...INDEX_TYPES].join(", ");
  */
 export async function pullArtifact(source: ArtifactSource, into: string, options: PullOptions = {}): Promise<Pulled> {
   const rule = options.rule ?? RETRY.fetch;
-  const get = await openRegistry(source, { ...options, rule });
+  const { get, plainHttp } = await openRegistry(source, { ...options, rule });
   const { bytes, digest } = await fetchManifest(get, source.reference);
+  if (holdsFolders(bytes)) {
+    if (!options.folders) throw new RunnerError("environment", "the artifact holds folders as archives");
+    const maxBytes = options.maxBytes ?? MAX_BYTES;
+    return { digest, ...(await options.folders({ source, digest, plainHttp, into, maxBytes })) };
+  }
   const getBlob = async (blob: string) => {
     const path = `blobs/${blob}`;
     const first = await get(path);
@@ -45,6 +60,14 @@ export async function pullArtifact(source: ArtifactSource, into: string, options
     ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
   };
   return { digest, ...(await unpack(bytes, getBlob, into, limits)) };
+}
+
+/** `oras push … folder/` makes a layer of the folder's archive and marks it so. */
+const ORAS_UNPACK = "io.deis.oras.content.unpack";
+const MAX_BYTES = 1_073_741_824;
+
+function holdsFolders(manifest: Uint8Array): boolean {
+  return parseManifest(manifest).layers.some((layer) => layer.annotations?.[ORAS_UNPACK] === "true");
 }
 
 async function fetchManifest(

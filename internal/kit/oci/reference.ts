@@ -39,7 +39,7 @@ export function artifactSource(registry: OciRegistry, reference: string): Artifa
   const server = splitScheme(registry.LoginServer ?? "");
   const named = splitScheme(registry.Repository ?? "");
   const { host, repository } = splitHost(named.rest, server.rest);
-  if (!/^(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?$/i.test(host)) {
+  if (!/^(?:\[[0-9a-f:]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(?::\d{1,5})?$/i.test(host)) {
     throw bad(
       host === "" ? "the plan names no registry server" : `the registry server ${JSON.stringify(host)} is not valid`,
     );

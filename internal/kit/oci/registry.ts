@@ -25,7 +25,10 @@ const MAX_REDIRECTS = 5;
  * A read-only registry client for one repository. Credentials are sent only after a 401 that asks for them, and never
  * to another origin that a redirect leads to.
  */
-export async function openRegistry(source: ArtifactSource, options: RegistryOptions): Promise<RegistryGet> {
+export async function openRegistry(
+  source: ArtifactSource,
+  options: RegistryOptions,
+): Promise<{ readonly get: RegistryGet; readonly plainHttp: boolean }> {
   const fetcher: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
   const tls = options.ca === undefined ? {} : { tls: { ca: options.ca } };
   const retry = { rule: options.rule, fetch: fetcher, signal: options.signal, clock: options.clock };
@@ -51,7 +54,7 @@ export async function openRegistry(source: ArtifactSource, options: RegistryOpti
     throw new RunnerError("protocol", `${placeOf(start)} redirects too often`);
   };
 
-  return async (path, headers = {}) => {
+  const get: RegistryGet = async (path, headers = {}) => {
     const url = `${base}/v2/${source.repository}/${path}`;
     let response = await follow(url, headers);
     if (response.status === 401) {
@@ -64,6 +67,7 @@ export async function openRegistry(source: ArtifactSource, options: RegistryOpti
     await response.body?.cancel();
     throw refusal(response.status, source);
   };
+  return { get, plainHttp: base.startsWith("http:") };
 }
 
 type Raw = (url: string, headers: Readonly<Record<string, string>>) => Promise<Response>;

@@ -113,6 +113,8 @@ export const deployPlan = foldedObject({
   src_tag: str,
   /** Ours: folder of the module inside the artifact (job file `root` and `path`); absent: its top. */
   src_path: str,
+  /** Ours: a repository in place of src_registry and src_tag; the module lies in its path. */
+  src_git: gitSource.nullish(),
   /** What the plan job's result stored, standard base64 (readers also take URL-safe and unpadded). */
   apply_plan_contents: str,
   apply_plan_display: str,

@@ -123,7 +123,7 @@ async function fetchSource(ctx: Context, step: ActionStep): Promise<void> {
   const into = emptyFolder(stepFiles(ctx.workspace.root, step).source);
   const { source } = step;
   if (source.kind === "oci") await ctx.sources.oci({ registry: source.registry, tag: source.tag }, into);
-  else await ctx.sources.git({ url: source.url, ref: source.ref, path: source.path }, into);
+  else await ctx.sources.git(source, into);
 }
 
 const environmentOf = (ctx: Context, run: ActionRun, step: ActionStep) =>

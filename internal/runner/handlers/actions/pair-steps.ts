@@ -16,7 +16,13 @@ export interface ActionStep {
 }
 
 export type StepSource =
-  | { readonly kind: "git"; readonly url: string; readonly ref: string; readonly path: string }
+  | {
+      readonly kind: "git";
+      readonly url: string;
+      readonly ref: string;
+      readonly path: string;
+      readonly submodules: boolean;
+    }
   | { readonly kind: "oci"; readonly registry: OciRegistry; readonly tag: string; readonly path: string };
 
 /** Some control planes name this repository when a step has no source (nuon-handlers.md 6.2). */
@@ -81,7 +87,8 @@ function stepSource(plan: PlanStep): StepSource | null {
   }
   const git = plan.git_source;
   if (!git?.url || git.url === NO_SOURCE_URL) return null;
-  return { kind: "git", url: git.url, ref: git.ref || "HEAD", path: git.path || "." };
+  const { url, ref, path, recurse_submodules: submodules } = git;
+  return { kind: "git", url, ref: ref || "HEAD", path: path || ".", submodules: submodules ?? false };
 }
 
 const mismatch = (what: string) => new RunnerError("protocol", `the documents of this action do not agree: ${what}`);

@@ -25,7 +25,10 @@ export const script: Handler<ScriptPlan> = {
     if (!source && !git?.url) return;
     const into = emptyFolder(sourceFolder(ctx));
     if (source) await ctx.sources.oci({ registry: source.registry, tag: source.tag }, into);
-    else if (git?.url) await ctx.sources.git({ url: git.url, ref: git.ref ?? "", path: git.path ?? "" }, into);
+    else if (git?.url) {
+      const { url, ref, path, recurse_submodules: submodules } = git;
+      await ctx.sources.git({ url, ref: ref ?? "", path: path ?? "", submodules: submodules ?? false }, into);
+    }
   },
 
   async validate(ctx) {

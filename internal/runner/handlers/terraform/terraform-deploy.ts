@@ -9,7 +9,7 @@ import { checkedModule, emptySourceFolder, moduleFolder, planFile, prepareModule
 import { encodeContents } from "./saved-plan.ts";
 import { outputsOfCommand, readState, type TerraformOutputs } from "./terraform-outputs.ts";
 import { lockMark, type TerraformRunner, terraformRunner } from "./terraform-run.ts";
-import { type TerraformWork, terraformWork } from "./terraform-work.ts";
+import { type TerraformSource, type TerraformWork, terraformWork } from "./terraform-work.ts";
 import { secretVariableValues } from "./variables.ts";
 
 type Context = JobContext<DeployPlan>;
@@ -30,7 +30,7 @@ export const terraformDeploy: Handler<DeployPlan> = {
     const work = workOf(ctx);
     ctx.secrets.register(...secretVariableValues(work, ctx.options.sensitive_vars));
     const version = await askedVersion(ctx);
-    await ctx.sources.oci(work.source, emptySourceFolder(ctx.workspace));
+    await fetchSource(ctx, work.source);
     writeFileSync(ctx.workspace.path("version"), version ?? "", { mode: 0o600 });
   },
 
@@ -74,6 +74,12 @@ export const terraformDeploy: Handler<DeployPlan> = {
     await settleState(ctx, work);
   },
 };
+
+async function fetchSource(ctx: Context, source: TerraformSource): Promise<void> {
+  const into = emptySourceFolder(ctx.workspace);
+  if (source.kind === "oci") await ctx.sources.oci(source, into);
+  else await ctx.sources.git(source, into);
+}
 
 /** Never called while terraform lives. */
 async function settleState(ctx: Context, work: TerraformWork): Promise<void> {

@@ -7,7 +7,7 @@ import { decodeContents } from "./saved-plan.ts";
 export interface TerraformWork {
   readonly operation: "plan" | "plan-destroy" | "apply";
   readonly workspaceId: string;
-  readonly source: { readonly registry: OciRegistry; readonly tag: string };
+  readonly source: TerraformSource;
   /** Folder of the module inside the source, normalised, never outside it. */
   readonly path: string;
   readonly vars: Readonly<Record<string, unknown>>;
@@ -17,6 +17,16 @@ export interface TerraformWork {
   /** Only for apply. */
   readonly savedPlan: Uint8Array | null;
 }
+
+export type TerraformSource =
+  | { readonly kind: "oci"; readonly registry: OciRegistry; readonly tag: string }
+  | {
+      readonly kind: "git";
+      readonly url: string;
+      readonly ref: string;
+      readonly path: string;
+      readonly submodules: boolean;
+    };
 
 const OPERATIONS: Readonly<Record<string, TerraformWork["operation"]>> = {
   "create-apply-plan": "plan",
@@ -34,21 +44,29 @@ export function terraformWork(plan: DeployPlan, operation: string): TerraformWor
   }
   const workspaceId = block.terraform_backend?.WorkspaceID;
   if (!workspaceId) throw invalid("it names no workspace (terraform.terraform_backend.WorkspaceID)");
-  if (!plan.src_registry?.Repository) throw invalid("it names no source (src_registry)");
-  if (!plan.src_tag) throw invalid("it names no version of its source (src_tag)");
   if (kind === "apply" && !plan.apply_plan_contents) {
     throw invalid("an apply needs a saved plan (apply_plan_contents)");
   }
   return {
     operation: kind,
     workspaceId,
-    source: { registry: plan.src_registry, tag: plan.src_tag },
-    path: modulePath(plan.src_path || "."),
+    source: sourceOf(plan),
+    path: modulePath((plan.src_git?.url ? plan.src_git.path : plan.src_path) || "."),
     vars: block.vars ?? {},
     varsFiles: (block.vars_files ?? []).filter((text) => text.trim() !== ""),
     env: checkedEnv(block.env_vars ?? {}),
     savedPlan: kind === "apply" ? decodeContents(plan.apply_plan_contents ?? "") : null,
   };
+}
+
+function sourceOf({ src_git: git, src_registry: registry, src_tag: tag }: DeployPlan): TerraformSource {
+  if (git?.url) {
+    const { url, ref, path, recurse_submodules: submodules } = git;
+    return { kind: "git", url, ref: ref ?? "", path: path ?? "", submodules: submodules ?? false };
+  }
+  if (!registry?.Repository) throw invalid("it names no source (src_registry)");
+  if (!tag) throw invalid("it names no version of its source (src_tag)");
+  return { kind: "oci", registry, tag };
 }
 
 function modulePath(path: string): string {

@@ -1,4 +1,6 @@
-import { identify, membersOf, stopTool } from "../exec/index.ts";
+import { identify } from "./identity.ts";
+import { membersOf } from "./members.ts";
+import { stopTool } from "./stop-tool.ts";
 
 export interface RunResult {
   readonly code: number;
@@ -6,17 +8,23 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-/** Runs a program to its end with its output in memory. Rejects when it cannot be started. */
-export type Run = (argv: readonly string[], env: Readonly<Record<string, string>>, cwd: string) => Promise<RunResult>;
+/** Runs a program to its end with its output in memory. Rejects when it cannot be started. `stdin`: nothing. */
+export type Run = (
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+  stdin?: string,
+) => Promise<RunResult>;
 
 /** Output kept of each stream, in characters: errors are at the end. */
 const KEEP = 65_536;
 
 /** The default: a process group of its own, ended with everything in it when the signal is aborted. */
-export function groupRun(signal: AbortSignal): Run {
-  return async (argv, env, cwd) => {
+export function runGroup(signal: AbortSignal): Run {
+  return async (argv, env, cwd, stdin) => {
     if (signal.aborted) return { code: 143, stdout: "", stderr: "" };
-    const child = Bun.spawn([...argv], { cwd, env, detached: true, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const input = stdin === undefined ? ("ignore" as const) : Buffer.from(stdin);
+    const child = Bun.spawn([...argv], { cwd, env, detached: true, stdin: input, stdout: "pipe", stderr: "pipe" });
     const identity = identify(child.pid);
     const stop = () => void stopTool({ identity, codeFile: "", executionId: NOBODY }, LADDER);
     signal.addEventListener("abort", stop, { once: true });
