@@ -17,7 +17,7 @@ export function createJumpWatch(clock: Clock): () => ClockJump | null {
   return () => {
     const seen = { wall: clock.now(), steady: clock.monotonic() };
     const withinMs = seen.steady - last.steady;
-    const ms = seen.wall - last.wall - withinMs;
+    const ms = Math.round(seen.wall - last.wall - withinMs);
     last = seen;
     return Math.abs(ms) < LEAST_JUMP_MS ? null : { ms, withinMs };
   };

@@ -131,6 +131,18 @@ describe("a lost lease", () => {
     tick(store);
     expect(store.sql.job.get(job)?.status).toBe("in-progress");
   });
+
+  test("is noticed in time also when the clock was set back while the coordinator was away", () => {
+    const { store, advance, setClock } = testStore();
+    const one = onlineRunner(store, "one");
+    const job = submit(store, APPLY);
+    claimOne(store, one, "one-1", "key-back-1");
+    setClock(-5 * 3_600_000);
+    graceAfterStart(store);
+    advance(store.times.offline_ms + 1);
+    tick(store);
+    expect(store.sql.job.get(job)).toMatchObject({ status: "queued", parked: 1 });
+  });
 });
 
 test("a parked job that a person tries again fences the old instance off", () => {

@@ -1,3 +1,4 @@
+import { NUON_LOST_MS } from "../../../protocol/times.ts";
 import type { JobRow } from "../statements.ts";
 import type { Store } from "../store.ts";
 import { loseLease, lossEndsJob } from "./lease.ts";
@@ -40,16 +41,16 @@ function expireQueue(store: Store): void {
 
 /**
  * At start: time in which nobody could renew does not count against a lease. Without this a coordinator that was away
- * would take every running job from its runner.
+ * would take every running job from its runner. A lease that ends later than any can is of a clock that was set back.
  */
 export function graceAfterStart(store: Store): void {
   const until = store.clock.now() + Math.max(store.times.lease_ms, store.times.renew_ms * 3);
   store.db.transaction(() => {
     store.db
-      .prepare<unknown, [number, number]>(
+      .prepare<unknown, [number, number, number]>(
         `UPDATE executions SET lease_expires_at = ? WHERE finished_at IS NULL AND lost_at IS NULL
-         AND lease_expires_at < ?`,
+         AND (lease_expires_at < ? OR lease_expires_at > ?)`,
       )
-      .run(until, until);
+      .run(until, until, until + NUON_LOST_MS);
   });
 }
