@@ -313,5 +313,6 @@ describe("a plan as a runner gets it", () => {
     const plan = deployPlan.parse(JSON.parse(renderPlan(job.plan ?? "", values)));
     expect(plan.terraform?.vars).toEqual(vars);
     expect(renderPlan('{"free": 1.50}', values)).toBe('{"free": 1.50}');
+    expect(renderPlan('{"LoginServer": "{runner-coordinator}', values)).toBe('{"LoginServer": "{runner-coordinator}');
   });
 });

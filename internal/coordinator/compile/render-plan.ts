@@ -35,7 +35,7 @@ const sourceRepository = (hex: string): string => `sources/${hex.slice(0, 16)}`;
 /** The exact text a runner gets for one execution. Text without placeholders comes back as it is. */
 export function renderPlan(planText: string, values: PlanValues): string {
   if (!planText.includes(SERVER)) return planText;
-  const plan: unknown = JSON.parse(planText);
+  const plan = parsed(planText);
   if (!isRecord(plan)) return planText;
   // Without TLS the scheme goes with the host: our runner would ask for HTTPS otherwise, a Go runner strips it.
   const { protocol, host: bare } = new URL(values.publicUrl);
@@ -52,6 +52,15 @@ export function renderPlan(planText: string, values: PlanValues): string {
     for (const step of steps) if (isRecord(step) && isRecord(step.source)) fill(step.source.registry);
   }
   return JSON.stringify(plan);
+}
+
+/** A text that is no JSON is the runner's to refuse: thrown here, it would take the other jobs of the claim with it. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
