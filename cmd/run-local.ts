@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, watch } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { EXIT, type ExitCode, RunnerError } from "../internal/protocol/errors.ts";
@@ -9,6 +9,7 @@ import { type Outputs, writeOutputs } from "./lib/clear-outputs.ts";
 import type { Command, Context } from "./lib/context.ts";
 import { type LocalDone, runLocalJob } from "./lib/local-job.ts";
 import { startLocalPlane } from "./lib/local-plane.ts";
+import { nextChange } from "./lib/next-change.ts";
 import { writeQuickstart } from "./lib/quickstart.ts";
 import { onStop } from "./lib/signals.ts";
 import { type JobInput, readJob } from "./lib/submit.ts";
@@ -99,33 +100,31 @@ async function runForDevelopment(context: Context, mode: "install" | "org"): Pro
   }
 }
 
-/** A change shortly after another one belongs to it: editors write more than once. */
-const SETTLE_MS = 300;
-
+/** Runs again and again until a person ends it: the exit code is then that of the last run. */
 async function watchAndRun(context: Context, files: readonly string[]): Promise<ExitCode> {
-  const folders = new Set(files.map((file) => dirname(resolve(context.cwd, file))));
+  const folders = [...new Set(files.map((file) => dirname(resolve(context.cwd, file))))];
+  const { outputs } = context.values;
   for (;;) {
-    const changed = nextChange([...folders]);
+    const change = nextChange(folders, outputs ? [outputs] : []);
     const code = await runAll(context, files).catch((error: unknown) => {
       // A file that is being edited may be wrong for a while.
       if (!(error instanceof RunnerError) || error.kind !== "usage") throw error;
       context.say(`runner: ${error.message}`);
+      if (error.remedy) context.say(`  → ${error.remedy}`);
       return EXIT.usage;
     });
-    if (code === EXIT.cancelled) return code;
-    context.say("waiting for a change (Ctrl-C ends)");
-    await changed;
+    if (code === EXIT.cancelled || (await endedWhileWaiting(context, change.happened))) {
+      change.stop();
+      return code;
+    }
   }
 }
 
-function nextChange(folders: readonly string[]): Promise<void> {
-  return new Promise((resolve) => {
-    const watchers = folders.map((folder) =>
-      watch(folder, { recursive: true }, (_, name) => {
-        if (name?.split("/").includes(".runner")) return;
-        for (const watcher of watchers) watcher.close();
-        setTimeout(resolve, SETTLE_MS);
-      }),
-    );
-  });
+async function endedWhileWaiting(context: Context, change: Promise<void>): Promise<boolean> {
+  const ended = Promise.withResolvers<true>();
+  const stop = onStop([() => ended.resolve(true)], { hangup: true });
+  context.say("waiting for a change (Ctrl-C ends)");
+  const over = await Promise.race([change.then(() => false), ended.promise]);
+  stop();
+  return over;
 }
