@@ -76,7 +76,7 @@ function assemble(
   const jumped = createJumpWatch(clock);
   const app = createApp({
     runner: { store, logs, log, version: options.version, publicUrl: options.publicUrl, renderPlan },
-    operator: operatorRoutes({ store, sources, changes, logs, adminKey, https: options.tls !== null, log }),
+    operator: operatorRoutes({ store, sources, changes, logs, adminKey, https: servesHttps(options), log }),
     sources: sourceRoutes({ sources, reach: (username, password) => sourcesReached(store, username, password) }),
     notReady: () => null,
   });
@@ -130,6 +130,10 @@ function listen(options: CoordinatorOptions) {
     );
   }
 }
+
+/** As runners reach it: behind a proxy with TLS it is the public address that counts. */
+const servesHttps = ({ publicUrl, tls }: CoordinatorOptions): boolean =>
+  publicUrl === null ? tls !== null : publicUrl.startsWith("https:");
 
 function urlOf(options: CoordinatorOptions, port: number): string {
   const host = options.host === "0.0.0.0" ? "127.0.0.1" : options.host === "::" ? "[::1]" : options.host;

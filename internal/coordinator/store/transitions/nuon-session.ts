@@ -3,6 +3,7 @@ import { newId } from "../../../protocol/ids.ts";
 import type { Slots } from "../../../protocol/native.ts";
 import { NUON_LOST_MS } from "../../../protocol/times.ts";
 import type { KnownRunner, SessionRow } from "../runner-registry.ts";
+import type { ExecutionRow } from "../statements.ts";
 import type { Store } from "../store.ts";
 import { reconsider } from "./offer.ts";
 import { saveSession } from "./session.ts";
@@ -103,7 +104,8 @@ export function nuonBeat(
       if (execution.dialect !== "nuon" || execution.lost_at !== null) continue;
       const group = store.sql.job.get(execution.job_id)?.job_group;
       if (!group || !worksOn(beat.process, group)) continue;
-      if (beat.aliveMs > 0 && startedAt > execution.created_at + START_SLACK_MS) continue;
+      const later = beat.aliveMs > 0 && startedAt > execution.created_at + START_SLACK_MS;
+      if (later && !takesUpAgain(execution)) continue;
       extendNuonLease(store, execution.id);
     }
   });
@@ -114,5 +116,8 @@ export function extendNuonLease(store: Store, executionId: string): void {
     .prepare<unknown, [number, string]>("UPDATE executions SET lease_expires_at = ? WHERE id = ?")
     .run(store.clock.now() + NUON_LOST_MS, executionId);
 }
+
+/** Our own runner on this dialect takes up again what ran before its restart; it is known by its nonce. */
+const takesUpAgain = (execution: ExecutionRow) => execution.client_version.includes("/");
 
 const worksOn = (process: string, group: JobGroup) => MODE_GROUPS[PROCESS_MODE[process] ?? "all"].includes(group);

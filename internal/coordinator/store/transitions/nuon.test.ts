@@ -9,11 +9,11 @@ import { tick } from "./tick.ts";
 
 const SECOND = 1_000;
 
-function working(store: Store, over: Parameters<typeof submit>[1] = {}) {
+function working(store: Store, over: Parameters<typeof submit>[1] = {}, clientVersion = "runner:1.0.0") {
   const runnerId = newRunner(store, "go");
   nuonSign(store, runnerId, { group: over.group ?? "operations", process: "install" });
   const jobId = submit(store, over);
-  const reserved = reserveJob(store, { runnerId, jobId, instanceId: NUON_INSTANCE, clientVersion: "" });
+  const reserved = reserveJob(store, { runnerId, jobId, instanceId: NUON_INSTANCE, clientVersion });
   if (!reserved.ok) throw new Error(reserved.error.message);
   return { runnerId, jobId, execution: reserved.value.execution };
 }
@@ -45,6 +45,17 @@ describe("a Go runner", () => {
     nuonSign(store, runnerId, { group: "operations" });
     tick(store);
     expect(store.sql.job.get(jobId)?.status).toBe("available");
+  });
+
+  test("of ours on this dialect keeps its job over a restart", () => {
+    const { store, advance } = testStore();
+    const { runnerId, jobId } = working(store, {}, "runner:1.0.0/a-nonce");
+    for (let beats = 1; beats <= 6; beats++) {
+      advance(5 * SECOND);
+      nuonBeat(store, runnerId, { process: "install", aliveMs: SECOND });
+      tick(store);
+    }
+    expect(store.sql.job.get(jobId)?.status).toBe("in-progress");
   });
 
   test("keeps its job when a second process with its id is started", () => {
