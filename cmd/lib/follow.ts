@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../../internal/kit/base/clock.ts";
 import { openStream, type StreamOpener, type StreamState } from "../../internal/kit/sse/stream.ts";
-import { OUTCOME_STATUSES } from "../../internal/protocol/enums.ts";
+import { hasEnded } from "../../internal/protocol/enums.ts";
 import { fail, ok, RunnerError, reasonOf } from "../../internal/protocol/errors.ts";
 import { eventDoc, type JobShow, jobShow, type LogLine, logLine } from "../../internal/protocol/operator.ts";
 import type { OperatorClient } from "./operator-client.ts";
@@ -35,7 +35,7 @@ export async function followJob(
   let endedAt: number | null = null;
   try {
     while (!isOver(job) && !deps.signal?.aborted) {
-      if (isEnded(job.status)) endedAt ??= clock.monotonic();
+      if (hasEnded(job.status)) endedAt ??= clock.monotonic();
       if (endedAt !== null && clock.monotonic() - endedAt > CLEANUP_GRACE_MS) break;
       await changes.next(clock, deps.signal);
       job = await client.get(path, jobShow);
@@ -51,14 +51,9 @@ export async function followJob(
 
 /** Ended, and nothing of it is left behind. */
 function isOver(job: JobShow): boolean {
-  if (!isEnded(job.status)) return false;
+  if (!hasEnded(job.status)) return false;
   const last = job.executions.at(-1);
   return last === undefined || job.events.some((event) => event.what === "cleanup" && event.execution_id === last.id);
-}
-
-/** Nothing will happen to it any more. */
-export function isEnded(status: JobShow["status"]): boolean {
-  return [...OUTCOME_STATUSES, "approval-denied", "approval-expired"].includes(status);
 }
 
 /** Wakes whenever the timeline of the job, or of a job of the change, grew. */

@@ -56,6 +56,15 @@ export const CHANGE_STATUSES = [
 export type ChangeStatus = (typeof CHANGE_STATUSES)[number];
 export const changeStatus = z.enum(CHANGE_STATUSES);
 
+/** Whether a job or change has ended: nothing will happen to it any more. */
+export function hasEnded(status: JobStatus | ChangeStatus): boolean {
+  return (
+    status === "approval-denied" ||
+    status === "approval-expired" ||
+    (OUTCOME_STATUSES as readonly string[]).includes(status)
+  );
+}
+
 /** Status of a step of the work: of an action run (wire) and of a tool run. */
 export const STEP_STATUSES = ["pending", "in-progress", "finished", "error", "timed-out"] as const;
 export type StepStatus = (typeof STEP_STATUSES)[number];

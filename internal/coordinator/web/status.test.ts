@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { CHANGE_STATUSES, isTerminal, JOB_STATUSES, WAIT_REASONS } from "../../protocol/enums.ts";
-import { FILTERS, hasEnded, jobLook, reasonWords } from "./status.ts";
+import { CHANGE_STATUSES, hasEnded, isTerminal, JOB_STATUSES, WAIT_REASONS } from "../../protocol/enums.ts";
+import { FILTERS, jobLook, reasonWords } from "./status.ts";
 
 const ALL = [...new Set([...JOB_STATUSES, ...CHANGE_STATUSES])];
 

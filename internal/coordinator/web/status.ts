@@ -43,17 +43,6 @@ export const CONTACT: Record<"online" | "suspect" | "offline" | "never", Look> =
 export const jobLook = (status: JobStatus | ChangeStatus): Look => STATUS[status];
 export const stepLook = (status: StepStatus): Look => STEP[status];
 
-const ENDED: ReadonlySet<string> = new Set([
-  "finished",
-  "failed",
-  "timed-out",
-  "cancelled",
-  "not-attempted",
-  "approval-denied",
-  "approval-expired",
-]);
-export const hasEnded = (status: JobStatus | ChangeStatus): boolean => ENDED.has(status);
-
 /** Reasons for waiting in words, with what to do about them. */
 const WAITING: Record<WaitReason, string> = {
   no_runner_online: "No runner is online. Start one with `runner run`.",

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { hasEnded, OUTCOME_STATUSES } from "../../../internal/protocol/enums.ts";
 import type { JobShow, RunnerDoc, WorkspaceDoc } from "../../../internal/protocol/operator.ts";
 import { type Bed, freePort, type Proc, toolsBelow, until } from "./processes.ts";
 
@@ -20,16 +21,6 @@ export interface Control {
   log(job: string): Promise<string>;
   post(path: string, body?: unknown): Promise<Response>;
 }
-
-const TERMINAL = [
-  "finished",
-  "failed",
-  "timed-out",
-  "cancelled",
-  "not-attempted",
-  "approval-denied",
-  "approval-expired",
-];
 
 export async function startControl(
   bed: Bed,
@@ -106,7 +97,7 @@ export async function startControl(
           const cleaned = last.every(
             (one) => !one || doc?.events.some((event) => event.what === "cleanup" && event.execution_id === one.id),
           );
-          return doc && TERMINAL.includes(doc.status) && cleaned ? doc : null;
+          return doc && hasEnded(doc.status) && cleaned ? doc : null;
         },
         limitMs,
       ),
@@ -187,7 +178,9 @@ export const write = (bed: Bed, name: string, text: string): string => {
 /** The terminal words in the timeline of one job (of a change: its last one); one outcome means exactly one of them. */
 export function outcomes(doc: JobShow): string[] {
   const id = doc.jobs.at(-1)?.id;
-  return doc.events.filter((event) => event.job_id === id && TERMINAL.includes(event.what)).map(({ what }) => what);
+  return doc.events
+    .filter((event) => event.job_id === id && (OUTCOME_STATUSES as readonly string[]).includes(event.what))
+    .map(({ what }) => what);
 }
 
 /** What a job must not leave behind: a process of a tool, a folder of an execution, a lock. */

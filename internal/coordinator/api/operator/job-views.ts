@@ -1,5 +1,4 @@
 import type { z } from "zod";
-import { isTerminal } from "../../../protocol/enums.ts";
 import { type StepReport, stepReport } from "../../../protocol/native.ts";
 import { executionResultRequest } from "../../../protocol/nuon/jobs.ts";
 import type { executionDoc, JobDoc, JobShow } from "../../../protocol/operator.ts";
@@ -180,11 +179,3 @@ const mapValues = (map: Record<string, unknown>, change: (value: unknown) => unk
 function workspaceName(store: Store, id: string | null): string | null {
   return id === null ? null : (store.sql.workspace.get(id)?.name ?? null);
 }
-
-/** Nothing more will happen: the job or change has ended. */
-export const hasEnded = (doc: { readonly finished_at: string | null; readonly status: JobDoc["status"] }): boolean =>
-  doc.finished_at !== null || isEndStatus(doc.status);
-const isEndStatus = (status: JobDoc["status"]) =>
-  status === "approval-denied" ||
-  status === "approval-expired" ||
-  isTerminal(status as Parameters<typeof isTerminal>[0]);

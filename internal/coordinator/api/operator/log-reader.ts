@@ -1,11 +1,12 @@
 import { passedBytes } from "../../../kit/base/passed-bytes.ts";
+import { hasEnded } from "../../../protocol/enums.ts";
 import type { LogLine } from "../../../protocol/operator.ts";
 import { decodeLogsRequest } from "../../../protocol/otlp.ts";
 import { readChange } from "../../changes/change-rows.ts";
 import type { StoredBatch } from "../../logs/log-file.ts";
 import type { LogStore } from "../../logs/log-store.ts";
 import type { Store } from "../../store/store.ts";
-import { changeView, hasEnded, jobsOfChange, jobView } from "./job-views.ts";
+import { changeView, jobsOfChange, jobView } from "./job-views.ts";
 import { logLineOf } from "./log-line.ts";
 
 /** A place in the log of a job or change: which stream of it, which stored batch, and how many records of that. */
@@ -52,7 +53,7 @@ export function logIsComplete(store: Store, id: string, graceMs: number): boolea
   const job = change === null ? store.sql.job.get(id) : null;
   const doc = change !== null ? changeView(store, change) : job !== null ? jobView(store, job) : null;
   if (doc === null) return true;
-  if (!hasEnded(doc)) return false;
+  if (doc.finished_at === null && !hasEnded(doc.status)) return false;
   const jobs = change !== null ? jobsOfChange(store, change) : job !== null ? [job] : [];
   const last = jobs.flatMap((one) => store.sql.executionsOfJob.all(one.id)).at(-1);
   if (last === undefined || last.cleanup_at !== null) return true;

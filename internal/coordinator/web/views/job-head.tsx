@@ -1,12 +1,13 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
+import { hasEnded } from "../../../protocol/enums.ts";
 import type { JobDoc, JobShow } from "../../../protocol/operator.ts";
 import { durationWords } from "../format.ts";
 import { Badge, Glyph } from "../parts/badge.tsx";
 import { CopyButton } from "../parts/copy.tsx";
 import { Ago, Elapsed } from "../parts/time.tsx";
 import { Link, urls } from "../router.tsx";
-import { hasEnded, jobLook, operationWords, reasonWords } from "../status.ts";
+import { jobLook, operationWords, reasonWords } from "../status.ts";
 import { type Action, AskJob } from "./job-actions.tsx";
 
 interface HeadProps {

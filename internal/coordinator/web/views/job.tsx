@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { hasEnded } from "../../../protocol/enums.ts";
 import type { JobShow } from "../../../protocol/operator.ts";
 import { lists, paths } from "../api/operations.ts";
 import { useQuery } from "../hooks.ts";
@@ -7,7 +8,7 @@ import { LogView } from "../log/log-view.tsx";
 import { useLog } from "../log/use-log.ts";
 import { Loaded } from "../parts/states.tsx";
 import { Link, urls } from "../router.tsx";
-import { hasEnded, jobLook, reasonWords } from "../status.ts";
+import { jobLook, reasonWords } from "../status.ts";
 import { useTitle } from "../title.ts";
 import { Diff } from "./diff.tsx";
 import { JobHead } from "./job-head.tsx";

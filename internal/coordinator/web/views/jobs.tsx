@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
+import { hasEnded } from "../../../protocol/enums.ts";
 import type { EventDoc, JobDoc } from "../../../protocol/operator.ts";
 import { JOBS_PAGE, lists, paths } from "../api/operations.ts";
 import { useSession } from "../context.ts";
@@ -8,7 +9,7 @@ import { Badge } from "../parts/badge.tsx";
 import { Command, Empty, Loaded } from "../parts/states.tsx";
 import { Ago, Elapsed } from "../parts/time.tsx";
 import { Link, navigate, place, urls } from "../router.tsx";
-import { FILTERS, hasEnded, jobLook, operationWords, reasonWords } from "../status.ts";
+import { FILTERS, jobLook, operationWords, reasonWords } from "../status.ts";
 import { useTitle } from "../title.ts";
 
 export function JobsView(): JSX.Element {
