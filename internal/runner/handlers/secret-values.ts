@@ -1,5 +1,4 @@
-/** Names of variables whose values are taken for secrets although nobody says so. */
-const SECRET_NAME = /TOKEN|SECRET|PASSW(OR)?D|KEY|CREDENTIAL/i;
+import { looksSecretVariable } from "../../kit/secrets/names.ts";
 
 /** Values of `env` to hide from logs: those with a name in `named`, and those whose name looks secret. */
 export function secretEnvValues(
@@ -7,7 +6,9 @@ export function secretEnvValues(
   named: readonly string[],
 ): string[] {
   const entries = Object.entries(env ?? {});
-  return entries.flatMap(([name, value]) => (value && (named.includes(name) || SECRET_NAME.test(name)) ? [value] : []));
+  return entries.flatMap(([name, value]) =>
+    value && (named.includes(name) || looksSecretVariable(name)) ? [value] : [],
+  );
 }
 
 /** Every text and number inside a value, as it would be printed. */

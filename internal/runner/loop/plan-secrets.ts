@@ -1,5 +1,4 @@
-/** Names that mark a value as secret wherever it stands in a plan. */
-const SECRET_NAME = /token|secret|passw|credential|private_?key|api_?key|access_?key|session_?key/i;
+import { looksSecret } from "../../kit/secrets/names.ts";
 
 /**
  * Values of a plan that are registered for redaction before anything is logged: texts under a secret-looking name, and
@@ -15,7 +14,7 @@ export function planSecrets(plan: unknown, sensitive: readonly string[]): string
     }
     if (typeof value === "object") {
       for (const [key, child] of Object.entries(value)) walk(child, key, secret || sensitive.includes(key));
-    } else if (secret || (typeof value === "string" && SECRET_NAME.test(name))) found.push(String(value));
+    } else if (secret || (typeof value === "string" && looksSecret(name))) found.push(String(value));
   };
   walk(plan, "", false);
   return found;
