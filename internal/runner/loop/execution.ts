@@ -139,7 +139,8 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     // How it went is told by `settled`; its slot is free either way.
     over: over.then(nothing, nothing),
     settled: settled.catch((error: unknown) => {
-      deps.log.error("a job could not be brought to its end", { execution: key.id, reason: reasonOf(error) });
+      const reason = output.redactor.redactText(reasonOf(error));
+      deps.log.error("a job could not be brought to its end", { execution: key.id, reason });
     }),
   };
 }
