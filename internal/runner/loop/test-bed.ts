@@ -5,6 +5,7 @@ import type { Clock } from "../../kit/base/clock.ts";
 import type { JobGroup } from "../../protocol/enums.ts";
 import type { RunnerJob } from "../../protocol/nuon/jobs.ts";
 import type { ControlPlane, Work } from "../controlplane/control-plane.ts";
+import type { Documents, StateBackend } from "../handler.ts";
 
 /** What unit tests of the loop share. */
 const folders: string[] = [];
@@ -67,9 +68,14 @@ export function workOf(id: string, type = "noop", group: JobGroup = "operations"
   return { job, execution, leaseTtlMs: 30_000, plan: null, loadPlan: null, options, sealed: {} };
 }
 
+/** Any call of it fails the test. */
+function refusing<T extends object>(name: string, unexpected: (what: string) => () => never): T {
+  return new Proxy({}, { get: (_target, method) => unexpected(`${name}.${String(method)}`) }) as T;
+}
+
 /** A control plane that answers what the test says; what the test does not expect fails it. */
 export function scriptedPlane(parts: Partial<ControlPlane>): ControlPlane {
-  const unexpected = (name: string) => () => {
+  const unexpected = (name: string) => (): never => {
     throw new Error(`the loop asked for ${name}`);
   };
   return {
@@ -81,17 +87,8 @@ export function scriptedPlane(parts: Partial<ControlPlane>): ControlPlane {
     workStep: async () => {},
     logs: unexpected("logs"),
     complete: unexpected("complete"),
-    documents: () => ({
-      actionRun: unexpected("an action run"),
-      actionConfig: unexpected("an action config"),
-      appConfig: unexpected("an app config"),
-    }),
-    state: () => ({
-      terraformEnv: unexpected("state variables"),
-      putStateJson: unexpected("state"),
-      pushErrored: unexpected("state"),
-      unlockOwn: unexpected("an unlock"),
-    }),
+    documents: () => refusing<Documents>("documents", unexpected),
+    state: () => refusing<StateBackend>("state", unexpected),
     secrets: () => [],
     ...parts,
   };
