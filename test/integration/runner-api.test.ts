@@ -131,6 +131,17 @@ describe("the extension", () => {
     expect(again.json.claims[0].credentials).toEqual(first.json.claims[0].credentials);
   });
 
+  test("answers a drain, which has no room any more, at once with what its last key was granted, or with nothing", async () => {
+    const runner = await online();
+    await submit(bed, ACTION, pinned(runner));
+    const last = { key: "key-of-the-drain", slots: {}, wait_ms: 0 };
+    expect((await claim(runner, instanceOf(runner), last)).json.claims).toEqual([]);
+    const [granted] = (await claim(runner, instanceOf(runner), { key: last.key })).json.claims;
+    expect((await claim(runner, instanceOf(runner), last)).json.claims).toMatchObject([
+      { execution_id: granted.execution_id },
+    ]);
+  });
+
   test("wakes a claim without free slots for a cancel, tells it once per seq, and ends the job when reported", async () => {
     const runner = await online();
     const job = await submit(bed, NOOP, pinned(runner));
