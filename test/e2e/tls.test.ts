@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { freePort, makeBed, type Proc, until } from "../faults/lib/processes.ts";
 import { type ConnectProxy, startConnectProxy } from "../lib/connect-proxy.ts";
 import { makePki, openssl, type Pki } from "../lib/pki.ts";
@@ -145,6 +146,16 @@ describe.skipIf(openssl === null)("with a certificate of a private authority (ne
     const trusted = await bed.run(["run-local", "git.yaml"], { SSL_CERT_FILE: pki.ca });
     expect([trusted.code, trusted.stdout]).toEqual([1, expect.stringContaining("there is no such repository")]);
     await server.stop(true);
+  });
+
+  test("the commands of docs/tls.md make an authority and a certificate for a coordinator", () => {
+    const text = readFileSync(join(import.meta.dir, "../../docs/tls.md"), "utf8");
+    const block = /^```sh run=authority\n([\s\S]*?)^```/m.exec(text)?.[1] ?? "false";
+    mkdirSync(bed.path("by-hand"));
+    const sh = (script: string) => Bun.spawnSync(["sh", "-eu", "-c", script], { cwd: bed.path("by-hand") });
+    expect(sh(block).exitCode).toBe(0);
+    const seen = sh("openssl verify -CAfile ca.pem -verify_hostname control.example.com cert.pem");
+    expect(seen.stdout.toString()).toBe("cert.pem: OK\n");
   });
 
   describe("behind a proxy", () => {
