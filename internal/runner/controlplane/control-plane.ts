@@ -62,7 +62,7 @@ export interface Announcement {
   readonly jobTypes: readonly string[];
   /** `jobId` spares a nuon server's dialect a guess: its executions are found through their job. */
   readonly held: readonly (LeaseRef & { readonly jobId?: string })[];
-  /** Start of the oldest re-attached process (ms since the epoch), else start of this process; nuon's alive_time counts from it. */
+  /** Start of this process, or of the oldest execution taken up again (ms since the epoch); nuon's alive_time counts from it. */
   readonly aliveSince: number;
 }
 
