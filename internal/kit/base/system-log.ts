@@ -15,8 +15,6 @@ export interface SystemLogOptions {
   readonly format: "text" | "json";
   readonly level: LogLevel;
   readonly write: (line: string) => void;
-  /** Applied to every line: secrets of running jobs never reach the process's log. */
-  readonly redact?: (line: string) => string;
 }
 
 export function createSystemLog(options: SystemLogOptions): SystemLog {
@@ -28,7 +26,7 @@ export function createSystemLog(options: SystemLogOptions): SystemLog {
       options.format === "json"
         ? JSON.stringify({ at, level, text, ...Object.fromEntries(given) })
         : `${at} ${level.padEnd(5)} ${text}${given.map(([key, value]) => ` ${key}=${quote(value)}`).join("")}`;
-    options.write((options.redact?.(line) ?? line) + "\n");
+    options.write(`${line}\n`);
   };
   return {
     debug: (text, fields) => emit("debug", text, fields),
