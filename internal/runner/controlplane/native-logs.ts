@@ -33,8 +33,11 @@ export async function sendLogs(
   });
   if (answer.ok) return ok(answer.value.value);
   // Another position than we thought is an answer, not a failure: the shipper goes on from there.
-  const other = answer.error.status === 409 ? logAnswer.safeParse(answer.error.body) : null;
-  return other?.success ? ok(other.data) : answer;
+  if (answer.error.status !== 409) return answer;
+  const other = logAnswer.safeParse(answer.error.body);
+  if (other.success) return ok(other.data);
+  // Half an answer names no position: nothing is known to be stored, so the shipper asks again from here, more slowly.
+  return answer.error.body === undefined ? ok({ stored: batch.from }) : answer;
 }
 
 /** Whether an address never leaves this machine. */

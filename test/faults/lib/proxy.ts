@@ -5,7 +5,7 @@
 export interface Fault {
   /** Matched against `METHOD /path`. */
   readonly on: RegExp;
-  readonly what: "500" | "429" | "html" | "half" | "cut" | "drop-answer" | "slow";
+  readonly what: "500" | "409" | "429" | "html" | "half" | "cut" | "drop-answer" | "slow";
   /** Default: for ever. */
   readonly times?: number;
   readonly ms?: number;
@@ -57,6 +57,8 @@ export function startProxy(target: string): FaultProxy {
       switch (fault.what) {
         case "500":
           return new Response('{"error":"boom"}', { status: 500, headers: { "Content-Type": "application/json" } });
+        case "409":
+          return new Response('{"error":"no"}', { status: 409, headers: { "Content-Type": "application/json" } });
         case "429":
           return new Response("slow down", { status: 429, headers: { "Retry-After": "1" } });
         case "html":
