@@ -30,6 +30,7 @@ function bed(options: {
   readonly stateDir?: string;
   readonly drainTimeoutMs?: number;
   readonly connect?: ControlPlane["connect"];
+  readonly claim?: ControlPlane["claim"];
   readonly realTime?: boolean;
 }) {
   const clock = manualClock();
@@ -51,11 +52,13 @@ function bed(options: {
         }));
         return ok({ settings: {}, times: DEFAULT_TIMES, held });
       }),
-    claim: async ({ waitMs }, signal): Promise<Result<Granted>> => {
-      const work = waiting;
-      waiting = [];
-      return work.length > 0 || waitMs === 0 ? ok({ work, directives: [], after: 0 }) : until(signal);
-    },
+    claim:
+      options.claim ??
+      (async ({ waitMs }, signal): Promise<Result<Granted>> => {
+        const work = waiting;
+        waiting = [];
+        return work.length > 0 || waitMs === 0 ? ok({ work, directives: [], after: 0 }) : until(signal);
+      }),
     renew: async () => ok({ leases: [], lost: [], directives: [], after: 0 }),
     complete: async (_ref, completion, cleanup, signal) => {
       reported.push(completion);
@@ -150,6 +153,17 @@ describe("the end of a runner", () => {
     await clock.advance(1);
     expect(await runner.ended).toBe(0);
     expect(reported).toMatchObject([{ status: "cancelled", reason: "the runner's drain timeout is over" }]);
+  });
+
+  test("by a cancel stops also what was granted in that moment", async () => {
+    const grant = Promise.withResolvers<Result<Granted>>();
+    const { runner, reported } = bed({ handlers: { noop: endless }, claim: () => grant.promise });
+    await turns();
+    runner.drain("SIGTERM");
+    runner.cancel("SIGTERM again");
+    grant.resolve(ok({ work: [workOf("exe1")], directives: [], after: 0 }));
+    expect(await runner.ended).toBe(0);
+    expect(reported).toMatchObject([{ status: "cancelled", reason: "SIGTERM again" }]);
   });
 
   test("before it ever reached its control plane is told to whoever waits for it", async () => {

@@ -45,8 +45,11 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   const ended = Promise.withResolvers<ExitCode>();
   let times: Times = DEFAULT_TIMES;
   let idle: (() => void) | null = null;
+  /** Why everything is being stopped; also for what is granted in the same moment. */
+  let stopped: StopReason | null = null;
 
   const stopAll = (reason: StopReason) => {
+    stopped = reason;
     for (const execution of live.values()) execution.stop(reason);
   };
   /** Running jobs end by their ladders and are reported; a control plane that is away does not hold the end up. */
@@ -111,6 +114,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   const begin = (what: Begin) => {
     const execution = beginExecution(shared, what);
     live.set(execution.ref.id, execution);
+    if (stopped) execution.stop(stopped);
     slots.take(what.group);
     keeper.began();
     log.debug("job begins", { job: what.work.job.id, type: what.work.job.type, execution: execution.ref.id });
