@@ -1,5 +1,7 @@
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { openDb } from "./db.ts";
+import { createGroupCommit } from "./group-commit.ts";
 
 function counter() {
   const db = openDb(":memory:");
@@ -35,6 +37,22 @@ test("a transaction that throws leaves nothing, and the next one works", () => {
   ).toThrow("refused");
   db.transaction(() => db.transaction(() => put("b")));
   expect(keys()).toEqual(["b"]);
+});
+
+test("a full commit waits for the disk exactly when something is not on it yet", () => {
+  const raw = new Database(":memory:");
+  raw.exec("CREATE TABLE t (a TEXT)");
+  let syncs = 0;
+  const { transaction } = createGroupCommit(raw, () => syncs++);
+  const put = () => raw.run("INSERT INTO t VALUES ('x')");
+  transaction(put, "full");
+  expect(syncs).toBe(1);
+  transaction(() => raw.query("SELECT * FROM t").all(), "full");
+  expect(syncs).toBe(1);
+  transaction(put, "normal");
+  expect(syncs).toBe(1);
+  transaction(() => null, "full");
+  expect(syncs).toBe(2);
 });
 
 test("a full disk refuses the writes of its turn with its own words, and the next ones work when there is room", async () => {

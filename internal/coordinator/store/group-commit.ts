@@ -21,13 +21,24 @@ export function createGroupCommit(raw: Database, syncWal: () => void) {
   let effects: (() => void)[] = [];
   let waiting: Waiting[] = [];
   let scheduled = false;
+  const totalChanges = raw.prepare<{ n: number }, []>("SELECT total_changes() AS n");
+  /** Rows changed by this connection when the disk last had all of them. */
+  let synced = -1;
 
   const commit = () => {
     const full = wanted === "full";
     raw.exec("COMMIT");
     open = false;
     wanted = "normal";
-    if (full) syncWal();
+    if (full) syncWhatIsNew();
+  };
+
+  /** Most looks for work find none: they write nothing, so there is nothing to wait for. */
+  const syncWhatIsNew = () => {
+    const changes = totalChanges.get()?.n ?? Number.NaN;
+    if (changes === synced) return;
+    syncWal();
+    synced = changes;
   };
 
   const rollback = () => {
