@@ -22,10 +22,15 @@ export interface Bed {
 /** PATH and what a shell has; nothing of the caller's own settings. */
 const BASE_ENV = { PATH: process.env.PATH ?? "/usr/bin:/bin", LANG: "C.UTF-8", CHECKPOINT_DISABLE: "1" };
 
+const beds = new Set<Bed>();
+
+/** Nothing is left behind when the benchmark itself is stopped. */
+export const endEveryBed = () => Promise.all([...beds].map((bed) => bed.end()));
+
 export function makeBed(): Bed {
   const root = mkdtempSync(join(tmpdir(), "runner-bench-"));
   const procs: Proc[] = [];
-  return {
+  const bed: Bed = {
     root,
     path: (...parts) => join(root, ...parts),
     spawn: (argv, env = {}) => {
@@ -34,10 +39,13 @@ export function makeBed(): Bed {
       return proc;
     },
     end: async () => {
+      beds.delete(bed);
       await Promise.all(procs.map((proc) => proc.stop()));
       rmSync(root, { recursive: true, force: true });
     },
   };
+  beds.add(bed);
+  return bed;
 }
 
 function spawn(argv: readonly string[], cwd: string, env: Record<string, string>): Proc {

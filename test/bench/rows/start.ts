@@ -8,7 +8,7 @@ const EVERY = { everyMs: 1 };
 /** From exec to the first use. */
 export const start: Row = {
   name: "start",
-  why: "The start of Bun itself and loading the program's bytecode are the larger part, as the floor shows.",
+  why: "What the floor does not have is the program itself: loading its modules and building the zod schemas and routes of every wire format; a coordinator also makes its database and keys, a runner opens its journal and its session.",
   async measure({ binary, runs }) {
     const bed = makeBed();
     try {
