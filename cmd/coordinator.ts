@@ -5,19 +5,15 @@ import { EXIT, RunnerError } from "../internal/protocol/errors.ts";
 import type { Times } from "../internal/protocol/times.ts";
 import type { Command } from "./lib/context.ts";
 import { stateBase } from "./lib/folders.ts";
-import { readFile } from "./lib/read-file.ts";
 import { onStop } from "./lib/signals.ts";
 import { refusePlainHttp } from "./lib/start-coordinator.ts";
+import { readTlsPair } from "./lib/tls-files.ts";
 
 export const coordinator: Command = async (context) => {
   const { values, log, version } = context;
   const { listen, tlsCert, tlsKey } = values;
-  if ((tlsCert === null) !== (tlsKey === null)) {
-    throw new RunnerError("usage", `${tlsCert ? "--tls-key" : "--tls-cert"} is missing`, {
-      remedy: "TLS needs both --tls-cert and --tls-key.",
-    });
-  }
-  refusePlainHttp(listen.host, tlsCert !== null, values.insecure);
+  const tls = readTlsPair(tlsCert, tlsKey);
+  refusePlainHttp(listen.host, tls !== null, values.insecure);
   const dataDir = values.dataDir ?? join(stateBase({ env: context.env, uid: process.getuid?.() ?? 0 }), "coordinator");
   const adminKeyFile = values.adminKeyFile ?? join(dataDir, "admin.key");
   const stopped = Promise.withResolvers<void>();
@@ -30,7 +26,7 @@ export const coordinator: Command = async (context) => {
       dataDir,
       adminKeyFile,
       publicUrl: values.publicUrl,
-      tls: tlsCert && tlsKey ? { cert: readFile(tlsCert, "TLS certificate"), key: readFile(tlsKey, "TLS key") } : null,
+      tls: tls && { cert: tls.cert, key: tls.key },
       times: timesOf(values),
       exclusive: true,
     },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, makeBed, type Proc, until } from "../faults/lib/processes.ts";
 import { type ConnectProxy, startConnectProxy } from "../lib/connect-proxy.ts";
@@ -105,6 +105,24 @@ describe.skipIf(openssl === null)("with a certificate of a private authority (ne
         ],
       ]);
     }
+  });
+
+  test("one that was told its dialect waits instead, and says once why and what to do", async () => {
+    const flags = ["run", "--state-dir", bed.path("patient"), "--dialect", "native", "--ca-file", other.ca];
+    const runner = bed.spawn(flags, await identity("patient"));
+    await until("it says why", () => runner.stderr().includes("Give the certificate of that authority with --ca-file"));
+    expect(runner.alive()).toBe(true);
+    await runner.kill9();
+  });
+
+  test("a key of another certificate is refused before anything is touched, exit code 2", async () => {
+    const [one, two] = [pki.issue("one"), pki.issue("two")];
+    const flags = ["coordinator", "--data-dir", bed.path("never"), "--listen", "127.0.0.1:0"];
+    const { code, stderr } = await bed.run([...flags, "--tls-cert", one.cert, "--tls-key", two.key]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("do not belong together")]);
+    const damaged = await bed.run([...flags, "--tls-cert", one.cert, "--tls-key", one.cert]);
+    expect([damaged.code, damaged.stderr]).toEqual([2, expect.stringContaining("TLS key")]);
+    expect(existsSync(bed.path("never"))).toBe(false);
   });
 
   test("so does a command of an operator", async () => {

@@ -1,11 +1,9 @@
-import { createPrivateKey } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Address } from "../../../internal/config/setting.ts";
 import { RunnerError, reasonOf } from "../../../internal/protocol/errors.ts";
-import { readCertificates } from "../ca-file.ts";
-import { readFile } from "../read-file.ts";
 import { refusePlainHttp } from "../start-coordinator.ts";
+import { readTlsPair } from "../tls-files.ts";
 import { validity } from "./certificate.ts";
 import { type Finding, findings } from "./finding.ts";
 
@@ -92,25 +90,11 @@ const octal = (mode: number) => mode.toString(8).padStart(4, "0");
 
 /** Do certificate and key belong together, and until when? */
 export function checkTlsFiles(cert: string | null, key: string | null): Finding[] {
-  const say = findings("certificate");
-  if (cert === null && key === null) return [];
-  if (cert === null || key === null) {
-    return [say.failed(`${cert ? "--tls-key" : "--tls-cert"} is missing`, "TLS needs both --tls-cert and --tls-key.")];
-  }
   try {
-    const [leaf] = readCertificates(cert, "TLS certificate");
-    if (leaf === undefined) return [];
-    if (!leaf.checkPrivateKey(createPrivateKey(readFile(key, "TLS key")))) {
-      return [
-        say.failed(
-          `${cert} and ${key} do not belong together`,
-          "The server's own certificate comes first in --tls-cert; give its key.",
-        ),
-      ];
-    }
-    return [validity(leaf, `of ${cert}`, "Renew it, and start the coordinator again.")];
+    const pair = readTlsPair(cert, key);
+    return pair === null ? [] : [validity(pair.leaf, `of ${cert}`, "Renew it, and start the coordinator again.")];
   } catch (error) {
-    const remedy = error instanceof RunnerError && error.remedy ? error.remedy : "Check that both files are PEM.";
-    return [say.failed(reasonOf(error), remedy)];
+    if (!(error instanceof RunnerError)) throw error;
+    return [findings("certificate").failed(error.message, error.remedy ?? "Check that both files are PEM.")];
   }
 }

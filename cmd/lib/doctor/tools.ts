@@ -1,4 +1,5 @@
 import { buildConfig, createToolFinder, platformName } from "../../../internal/kit/tools/index.ts";
+import { reasonOf } from "../../../internal/protocol/errors.ts";
 import { type Finding, findings } from "./finding.ts";
 
 export interface ToolPlaces {
@@ -23,7 +24,7 @@ const OPTIONAL: readonly Tool[] = ["tofu", "oras"];
 
 /** What each tool's jobs would meet: the one of PATH, of the cache, a download, or nothing. Nothing is fetched. */
 export async function checkTools(places: ToolPlaces): Promise<Finding[]> {
-  return [...(await Promise.all(TOOLS.map((tool) => checkTool(tool, places)))), ...engines(places.path)];
+  return Promise.all([...TOOLS.map((tool) => checkTool(tool, places)), engines(places.path)]);
 }
 
 async function checkTool(tool: Tool, { path, cacheDir, mirror, ca }: ToolPlaces): Promise<Finding> {
@@ -74,9 +75,23 @@ async function answers(url: string, ca: string | null): Promise<boolean> {
 
 const ENGINES = ["podman", "docker"] as const;
 
-function engines(path: string): Finding[] {
+async function engines(path: string): Promise<Finding> {
   const say = findings("containers");
-  const there = ENGINES.map((name) => Bun.which(name, { PATH: path })).filter((found) => found !== null);
+  const there = await Promise.all(ENGINES.map((name) => engine(name, path)));
+  const found = there.filter((one) => one !== null);
   const none = "neither podman nor docker is on PATH; only container jobs would need one";
-  return [say.ok(there.length === 0 ? none : there.join(", "))];
+  return say.ok(found.length === 0 ? none : found.join("; "));
+}
+
+/** `podman 4.3.1, /usr/bin/podman`. null: not on PATH. */
+async function engine(name: string, path: string): Promise<string | null> {
+  const program = Bun.which(name, { PATH: path });
+  if (program === null) return null;
+  try {
+    const child = Bun.spawn([program, "--version"], { env: { PATH: path }, stderr: "ignore", timeout: ANSWER_MS });
+    const version = /\d+\.\d+\.\d+/.exec(await new Response(child.stdout).text())?.[0];
+    return `${name} ${version ?? "of an unknown version"}, ${program}`;
+  } catch (error) {
+    return `${name}, ${program} (does not start: ${reasonOf(error)})`;
+  }
 }
