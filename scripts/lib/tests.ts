@@ -11,6 +11,7 @@ const FOLDERS = [
   "scripts",
   "test/conformance",
   "test/fuzz",
+  "test/bench",
   "test/integration",
   "test/e2e",
   "test/faults",
