@@ -1,9 +1,12 @@
+import type { Address } from "../../internal/config/setting.ts";
 import type { SystemLog } from "../../internal/kit/base/system-log.ts";
 import type { RunnerMode } from "../../internal/protocol/enums.ts";
 import { connectControlPlane } from "../../internal/runner/controlplane/connect.ts";
 import type { ControlPlane } from "../../internal/runner/controlplane/control-plane.ts";
 import { registry } from "../../internal/runner/handlers/registry.ts";
+import { type HealthServer, serveHealth } from "../../internal/runner/health.ts";
 import { openJournal } from "../../internal/runner/loop/journal.ts";
+import { createVitals, type Vitals } from "../../internal/runner/loop/vitals.ts";
 import type { RunnerProcess } from "../../internal/runner/runner.ts";
 import { createSources } from "../../internal/runner/sources.ts";
 import { startRunner } from "../../internal/runner/start.ts";
@@ -29,6 +32,33 @@ export interface RunnerHalf {
 
 /** Connects and starts a runner with the settings of this command. Waits while the control plane is away. Throws RunnerError. */
 export async function startRunnerHalf(context: Context, half: RunnerHalf, signal: AbortSignal): Promise<RunnerProcess> {
+  const { values } = context;
+  const vitals = createVitals();
+  // First of all: a port in use is told before anything is touched.
+  const health = values.healthListen === null ? null : healthOf(context, half, values.healthListen, vitals);
+  try {
+    return await startHalf(context, half, signal, vitals, health);
+  } catch (error) {
+    await health?.stop();
+    throw error;
+  }
+}
+
+function healthOf({ values, version }: Context, half: RunnerHalf, address: Address, vitals: Vitals): HealthServer {
+  const { mode, runnerId, stateDir, log } = half;
+  const { minFree: minFreeBytes } = values;
+  const health = serveHealth({ ...address, version, mode, runnerId, stateDir, minFreeBytes, vitals });
+  log.info("health is served", { url: health.url });
+  return health;
+}
+
+async function startHalf(
+  context: Context,
+  half: RunnerHalf,
+  signal: AbortSignal,
+  vitals: Vitals,
+  health: HealthServer | null,
+): Promise<RunnerProcess> {
   const { values, version } = context;
   const journal = openJournal(half.stateDir);
   const ca = readCa(values.caFile) ?? undefined;
@@ -41,13 +71,15 @@ export async function startRunnerHalf(context: Context, half: RunnerHalf, signal
     stateDir: half.stateDir,
     ca,
     log: half.log,
+    watch: vitals.http,
     signal,
   });
   const tools = toolsFor(context);
-  return startRunner(
+  const runner = startRunner(
     {
       mode: half.mode,
       version,
+      runnerId: half.runnerId,
       stateDir: half.stateDir,
       slots: slotsFor(half.mode, values.concurrency),
       labels: values.label ?? {},
@@ -60,6 +92,7 @@ export async function startRunnerHalf(context: Context, half: RunnerHalf, signal
       controlPlane: half.wrap?.(controlPlane) ?? controlPlane,
       handlers: registry,
       journal,
+      vitals,
       tools,
       sources: createSources({
         apiUrl: half.apiUrl,
@@ -70,4 +103,7 @@ export async function startRunnerHalf(context: Context, half: RunnerHalf, signal
       log: half.log,
     },
   );
+  health?.watch(runner);
+  if (health) void runner.ended.then(() => health.stop());
+  return runner;
 }

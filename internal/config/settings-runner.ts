@@ -124,6 +124,14 @@ export const RUNNER_SETTINGS = {
     commands: RUNNING,
     description: "Longest wait between a line of output and its shipping.",
   },
+  healthListen: {
+    flag: "health-listen",
+    env: "RUNNER_HEALTH_LISTEN",
+    type: "address",
+    commands: ["run"],
+    description: "HOST:PORT for /livez, /readyz, /metrics and /status; port 0 is any free one.",
+    otherwise: "not served",
+  },
   caFile: {
     flag: "ca-file",
     env: "RUNNER_CA_FILE",

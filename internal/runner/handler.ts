@@ -5,6 +5,7 @@ import type { ActionRun, ActionWorkflowConfig } from "../protocol/nuon/actions.t
 import type { AppConfig } from "../protocol/nuon/app-config.ts";
 import type { ExecutionResultRequest, RunnerJob } from "../protocol/nuon/jobs.ts";
 import type { OciRegistry } from "../protocol/nuon/plans.ts";
+import type { RunnerSettings } from "../protocol/nuon/settings.ts";
 
 /**
  * The contract between the lifecycle engine and the handlers (DESIGN section 5).
@@ -187,6 +188,8 @@ export interface Documents {
 
 export interface RunnerControl {
   readonly version: string;
+  /** As the control plane last gave them; null: there were none yet. */
+  settings(): RunnerSettings | null;
   /** Nanoseconds since each group's loop was last checked, 0 the first time (health-check job). */
   checkLoops(): Record<string, number>;
   /** Drain and stop the process once this job has been reported. */

@@ -1,14 +1,18 @@
 import type { SystemLog } from "../kit/base/system-log.ts";
-import type { JobType, RunnerMode } from "../protocol/enums.ts";
+import type { JobGroup, JobType, RunnerMode } from "../protocol/enums.ts";
 import type { ExitCode } from "../protocol/errors.ts";
 import type { Slots } from "../protocol/native.ts";
+import type { RunnerSettings } from "../protocol/nuon/settings.ts";
 import type { ControlPlane } from "./controlplane/control-plane.ts";
 import type { Handler, ToolFinder } from "./handler.ts";
+import type { ExecutionStatusView, SlotView } from "./loop/status.ts";
 
 /** Everything the runner half needs; parsed once in cmd/, frozen, passed down. */
 export interface RunnerOptions {
   readonly mode: RunnerMode;
   readonly version: string;
+  /** As the control plane knows it; for the audit trail. */
+  readonly runnerId?: string;
   /** Holds journal, instance id and the folders of executions. One instance per folder. */
   readonly stateDir: string;
   /** Capacity per group. */
@@ -31,11 +35,28 @@ export interface RunnerDeps {
   readonly log: SystemLog;
 }
 
+/** What a runner is doing right now; times in milliseconds. */
+export interface RunnerStatus {
+  readonly instance: string;
+  readonly dialect: ControlPlane["dialect"];
+  readonly state: "starting" | "ready" | "draining" | "stopped";
+  /** When the session was opened, since the epoch; null: not yet. */
+  readonly connectedMs: number | null;
+  /** Silence after which the control plane takes this runner for gone. */
+  readonly offlineMs: number;
+  readonly settings: RunnerSettings | null;
+  readonly slots: Partial<Record<JobGroup, SlotView>>;
+  readonly executions: readonly ExecutionStatusView[];
+  /** Lines of the audit trail that could not be written. */
+  readonly auditMissing: number;
+}
+
 export interface RunnerProcess {
   /** The first session is open and recovery is done. */
   readonly ready: Promise<void>;
   /** Exit code; resolves once everything is stopped and flushed. Never rejects. */
   readonly ended: Promise<ExitCode>;
+  status(): RunnerStatus;
   /** First SIGTERM: no new work, finish what runs. */
   drain(why: string): void;
   /** Second: stop running jobs by their ladders, report, end. */

@@ -6,13 +6,19 @@ import { EXIT, type ExitCode, KIND_EXIT, RunnerError } from "../protocol/errors.
 import { DEFAULT_TIMES, type Times } from "../protocol/times.ts";
 import type { Wish, Work } from "./controlplane/control-plane.ts";
 import type { RunnerControl, SourceFetcher, SourceScope, StopReason } from "./handler.ts";
+import { openAudit } from "./loop/audit.ts";
 import { createClaimLoop } from "./loop/claim-loop.ts";
 import { type Begin, beginExecution, deadlineOf, type ExecutionDeps, type LiveExecution } from "./loop/execution.ts";
 import { handlerFor } from "./loop/handler-for.ts";
 import { type Journal, openJournal } from "./loop/journal.ts";
 import { createLeaseKeeper } from "./loop/lease-keeper.ts";
+import { observedPlane } from "./loop/observed-plane.ts";
+import { createRecorder } from "./loop/recorder.ts";
 import { type Found, findExecutions } from "./loop/recovery.ts";
+import { createSettings } from "./loop/settings.ts";
 import { createSlots } from "./loop/slots.ts";
+import { executionViews, slotViews } from "./loop/status.ts";
+import { createVitals, type Vitals } from "./loop/vitals.ts";
 import type { RunnerDeps, RunnerOptions, RunnerProcess } from "./runner.ts";
 
 /** Reports of what had ended go out before the first sign of life, but never hold it up longer than this. */
@@ -24,6 +30,8 @@ export interface StartDeps extends RunnerDeps {
   readonly sources: (scope: SourceScope) => SourceFetcher;
   /** Opened before the control plane was asked anything, so that a folder in use is said first. Default: opened here. */
   readonly journal?: Journal;
+  /** Counted into from before the control plane was asked anything. Default: made here. */
+  readonly vitals?: Vitals;
   readonly clock?: Clock;
 }
 
@@ -33,7 +41,8 @@ export interface StartDeps extends RunnerDeps {
  */
 export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProcess {
   const clock = deps.clock ?? systemClock;
-  const { controlPlane, log } = deps;
+  const { log } = deps;
+  const vitals = deps.vitals ?? createVitals(clock);
   const journal = deps.journal ?? openJournal(options.stateDir);
   const instanceId = journal.instanceId();
   const groups = MODE_GROUPS[options.mode].filter((group) => (options.slots[group] ?? 0) > 0);
@@ -47,6 +56,17 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   let idle: (() => void) | null = null;
   /** Why everything is being stopped; also for what is granted in the same moment. */
   let stopped: StopReason | null = null;
+
+  let connectedMs: number | null = null;
+  const audit = openAudit({ stateDir: options.stateDir, log, now: clock.now });
+  const settings = createSettings({
+    controlPlane: deps.controlPlane,
+    version: options.version,
+    log,
+    clock,
+    signal: going.signal,
+  });
+  const controlPlane = observedPlane(deps.controlPlane, vitals, settings.current);
 
   const stopAll = (reason: StopReason) => {
     stopped = reason;
@@ -74,11 +94,13 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   const obey = (wish: Wish) => {
     if (wish.kind === "cancel") live.get(wish.execution_id)?.stop({ kind: "cancelled", why: wish.reason });
     if (wish.kind === "drain") drain(wish.reason);
+    if (wish.kind === "settings") void settings.reread();
   };
 
   const lastChecks = new Map<JobGroup, number>();
   const control: RunnerControl = {
     version: options.version,
+    settings: settings.current,
     checkLoops: () => {
       const now = clock.monotonic();
       const ages = groups
@@ -102,7 +124,8 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   });
   const shared: ExecutionDeps = {
     options,
-    deps,
+    deps: { ...deps, controlPlane },
+    record: createRecorder({ vitals, audit, clock, runnerId: options.runnerId ?? "" }),
     journal,
     clock,
     control,
@@ -144,7 +167,10 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     log,
     slots,
     groups,
-    freeBytes: () => freeBytes(options.stateDir),
+    freeBytes: () => {
+      vitals.turned(times.claim_hold_ms);
+      return freeBytes(options.stateDir);
+    },
     minFreeBytes: options.minFreeBytes,
     remember: (work) => {
       // An answer that is offered again names work that is running already.
@@ -216,6 +242,9 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       throw session.error;
     }
     times = session.value.times;
+    settings.take(session.value.settings);
+    connectedMs = clock.now();
+    void settings.keep();
     log.info("connected", { dialect: controlPlane.dialect, instance: instanceId });
     for (const one of held) {
       resume(
@@ -225,6 +254,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     }
     ready.resolve();
     const refused = await claims.run();
+    vitals.resting();
     if (refused) {
       log.error("the control plane refuses this runner", { reason: refused.message });
       drain("refused by the control plane");
@@ -252,15 +282,32 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     .then((code) => {
       going.abort();
       keeper.stop();
+      audit.close();
       journal.close();
       ready.reject(new RunnerError("cancelled", "the runner ended before it was ready"));
       ended.resolve(code);
     });
   ready.promise.catch(() => {});
+  const stateNow = () => {
+    if (going.signal.aborted) return "stopped";
+    if (draining.signal.aborted) return "draining";
+    return connectedMs === null ? "starting" : "ready";
+  };
 
   return {
     ready: ready.promise,
     ended: ended.promise,
+    status: () => ({
+      instance: instanceId,
+      dialect: controlPlane.dialect,
+      state: stateNow(),
+      connectedMs,
+      offlineMs: times.offline_ms,
+      settings: settings.current(),
+      slots: slotViews(options.slots, slots.free()),
+      executions: executionViews(live.values()),
+      auditMissing: audit.missing(),
+    }),
     drain,
     cancel,
     abandon: (why) => {

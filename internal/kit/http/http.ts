@@ -14,6 +14,15 @@ const DEFAULT_MAX_BYTES = 64 * 2 ** 20;
 
 export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
 
+/** Told of every try, for metrics and liveness; must cost next to nothing. */
+export interface HttpWatch {
+  /** A try begins; it is over, one way or the other, within `timeoutMs`. */
+  tried(tag: string, timeoutMs: number): void;
+  answered(tag: string): void;
+  /** A failed try is made again after `waitMs`. */
+  retrying(tag: string, waitMs: number): void;
+}
+
 export interface HttpOptions {
   /** Everything before a request's path; a base path is kept, a trailing slash is not doubled. */
   readonly baseUrl: string;
@@ -35,6 +44,7 @@ export interface HttpOptions {
   /** 0 ≤ n < 1, for jitter. */
   readonly random?: () => number;
   readonly log?: SystemLog;
+  readonly watch?: HttpWatch;
 }
 
 export interface HttpRequest {
@@ -87,8 +97,10 @@ export function createHttp(options: HttpOptions): Http {
     const tag = req.tag ?? `${req.method} ${req.path}`;
     for (let failed = 0; ; ) {
       if (req.signal?.aborted) return fail(aborted(req));
+      options.watch?.tried(tag, req.rule.timeout_ms);
       const answer = await once(req);
       if (answer.ok) {
+        options.watch?.answered(tag);
         reach.good(tag);
         return answer as Result<HttpAnswer<never>, HttpFailure>;
       }
@@ -104,7 +116,9 @@ export function createHttp(options: HttpOptions): Http {
       // A busy server is not away: 429 is waited for in silence.
       if (error.status !== 429) reach.trouble(tag, kindOf(error), sentence(error));
       log.debug(`try ${failed} of ${tag} failed`, { why: error.message });
-      await clock.sleep(waitMs(req.rule, failed, random, error.retryAfterMs ?? 0), req.signal);
+      const wait = waitMs(req.rule, failed, random, error.retryAfterMs ?? 0);
+      options.watch?.retrying(tag, wait);
+      await clock.sleep(wait, req.signal);
       if (req.signal?.aborted) reach.forget(tag);
     }
   }

@@ -1,4 +1,5 @@
 import type { SystemLog } from "../../kit/base/system-log.ts";
+import type { HttpWatch } from "../../kit/http/http.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { detectDialect } from "./detect.ts";
 import { createNativeControlPlane } from "./native.ts";
@@ -16,14 +17,16 @@ export interface ControlPlaneChoice {
   /** Certificate authorities (PEM) to trust instead of the system's. */
   readonly ca?: string | undefined;
   readonly log: SystemLog;
+  /** Told of every request but the question for the dialect. */
+  readonly watch?: HttpWatch;
   readonly signal: AbortSignal;
 }
 
 /** The control plane at `apiUrl` in its dialect. Waits while it is away; throws RunnerError when it is neither. */
 export async function connectControlPlane(choice: ControlPlaneChoice): Promise<ControlPlane> {
-  const { apiUrl, runnerId, token, version, ca, log, signal } = choice;
+  const { apiUrl, runnerId, token, version, ca, log, watch, signal } = choice;
   const found = choice.dialect ?? (await dialectAt(choice, signal));
-  const options = { url: apiUrl, runnerId, token, version, ca, log };
+  const options = { url: apiUrl, runnerId, token, version, ca, log, ...(watch === undefined ? {} : { watch }) };
   if (found === "nuon") return createNuonControlPlane(options);
   return createNativeControlPlane({ ...options, stateDir: choice.stateDir ?? "." });
 }

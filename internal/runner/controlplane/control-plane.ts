@@ -18,6 +18,9 @@ export interface ControlPlane {
   /** Announce this instance. Waits (back-off, says so once) while the server is away or another instance holds the runner. */
   connect(announcement: Announcement, signal: AbortSignal): Promise<Result<Session>>;
 
+  /** The settings as they are now: after a `settings` wish, or now and then where no wish tells of them. Absent: they never change. */
+  settings?(signal: AbortSignal): Promise<Result<RunnerSettings>>;
+
   /** Next work and wishes. Resolves when there is any, or after the hold. Aborting `signal` is safe: nothing granted is lost. */
   claim(request: ClaimWish, signal: AbortSignal): Promise<Result<Granted>>;
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../../kit/base/clock.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
-import { createHttp, type Fetch, type Http } from "../../kit/http/http.ts";
+import { createHttp, type Fetch, type Http, type HttpWatch } from "../../kit/http/http.ts";
 
 /** What every dialect needs to reach its control plane. */
 export interface DialectOptions {
@@ -16,11 +16,12 @@ export interface DialectOptions {
   /** 0 ≤ n < 1, for jitter. */
   readonly random?: () => number;
   readonly log?: SystemLog;
+  readonly watch?: HttpWatch;
 }
 
 /** A client with the headers and the advice every dialect shares. */
 export function httpOf(options: DialectOptions, baseUrl: string): Http {
-  const { ca, fetch, clock, random, log, token, version } = options;
+  const { ca, fetch, clock, random, log, watch, token, version } = options;
   return createHttp({
     baseUrl,
     headers: { Authorization: `Bearer ${token}`, "X-Nuon-Client-Version": `runner:${version}` },
@@ -30,5 +31,6 @@ export function httpOf(options: DialectOptions, baseUrl: string): Http {
     ...(clock === undefined ? {} : { clock }),
     ...(random === undefined ? {} : { random }),
     ...(log === undefined ? {} : { log }),
+    ...(watch === undefined ? {} : { watch }),
   });
 }

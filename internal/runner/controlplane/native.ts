@@ -23,6 +23,7 @@ import { isLoopback, sendLogs } from "./native-logs.ts";
 import { sessionOf, ttlOf, unseal, wishOf, workOf } from "./native-mapping.ts";
 import { openSession } from "./native-session.ts";
 import { loadPlan } from "./nuon/plan.ts";
+import { readSettings } from "./read-settings.ts";
 import { terraformState } from "./terraform-state.ts";
 
 export interface NativeOptions extends DialectOptions {
@@ -55,6 +56,8 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
       connected.resolve(announcement);
       return ok(sessionOf(opened.value.session, opened.value.tookMs));
     },
+
+    settings: (signal) => readSettings(http, runnerPath, signal),
 
     async claim({ key, slots, after, waitMs = holdMs }, signal) {
       const announced = await connected.promise;

@@ -19,6 +19,7 @@ import { createPoller } from "./nuon/poller.ts";
 import { STATUS, statusWrite, stepWrite } from "./nuon/progress.ts";
 import { lookAtAll } from "./nuon/renew.ts";
 import { createReservations } from "./nuon/reservations.ts";
+import { readSettings } from "./read-settings.ts";
 import { terraformState } from "./terraform-state.ts";
 
 /** A running job is looked at this often: cancel is noticed by polling only. */
@@ -94,6 +95,12 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
     dialect: "nuon",
     connect,
     claim,
+
+    async settings(signal) {
+      const read = await readSettings(http, runnerPath, signal);
+      if (read.ok) settings = read.value;
+      return read;
+    },
 
     async renew(executions, signal) {
       lastSign = clock.monotonic();

@@ -27,6 +27,7 @@ export type AuditEvent =
       readonly job: string;
       readonly type: string;
       readonly operation: string;
+      readonly group: string;
       readonly runner: string;
       /** Hex; null: the plan never came. */
       readonly plan_sha256: string | null;

@@ -9,6 +9,7 @@ import type { RunnerDeps, RunnerOptions } from "../runner.ts";
 import { createEnd } from "./execution-end.ts";
 import type { Journal } from "./journal.ts";
 import { type Ended, type Phase, runLifecycle } from "./lifecycle.ts";
+import type { Recorder } from "./recorder.ts";
 import { createWorkbench } from "./workbench.ts";
 
 /** A job without an execution timeout gets the server's default (nuon-runner-api.md 9.1). */
@@ -21,6 +22,7 @@ export interface ExecutionDeps {
   readonly clock: Clock;
   readonly control: RunnerControl;
   readonly sources: (scope: SourceScope) => SourceFetcher;
+  readonly record: Recorder;
   /** Progress to tell the control plane. */
   readonly changed: () => void;
   /** Aborted when the process goes: what is undelivered stays in the journal. */
@@ -31,6 +33,8 @@ export interface LiveExecution {
   readonly ref: ExecutionRef;
   readonly group: JobGroup;
   readonly jobType: string;
+  /** ms since the epoch; of this process, when an earlier one began it. */
+  readonly startedMs: number;
   stop(reason: StopReason): void;
   progress(): RenewRequest["executions"][number];
   /** The work is over (its slot is free). */
@@ -75,7 +79,9 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
   const stop = (reason: StopReason) => {
     if (!signal.aborted) controller.abort(reason);
   };
-  const { folder, output, steps, tools, context } = createWorkbench(shared, begin, { signal, phase: () => at.phase });
+  const record = shared.record(work, { resumed: begin.nonce !== null, kept: begin.completion !== undefined });
+  const phase = () => at.phase;
+  const { folder, output, steps, tools, context } = createWorkbench(shared, begin, { signal, phase, record });
   const end = createEnd({
     ref,
     handler,
@@ -99,6 +105,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
   const entering = async (next: Phase, status: ExecutionStatus, done: readonly string[]) => {
     at.phase = next;
     at.status = status;
+    record.entering(next);
     // A job without a plan leaves nothing behind that a restart could go on from: it is simply run again.
     if (handler.plan !== null && (handler[next] || next === "execute"))
       await journal.write(() => journal.setPhase(key, next, done));
@@ -126,6 +133,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
 
   const over = run();
   const settled = over.then(async (ended) => {
+    record.over(ended, signal.aborted ? (signal.reason as StopReason) : null, output.redactor.redactText);
     if (ended) return end.report(ended);
     if (signal.aborted && (signal.reason as StopReason).kind === "abandoned") return;
     await end.vanish();
@@ -134,6 +142,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     ref,
     group,
     jobType: work.job.type,
+    startedMs: record.startedMs,
     stop,
     progress: () => ({ execution_id: key.id, epoch: key.epoch, ...at, steps: steps.reports() }),
     // How it went is told by `settled`; its slot is free either way.

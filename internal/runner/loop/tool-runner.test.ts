@@ -31,6 +31,7 @@ function life(stateDir = tempFolder(), key = KEY) {
     signal: controller.signal,
     openOutput: () => openForTool(folder.output),
     mark: () => () => "the tail",
+    starting: () => {},
     ended: (code) => void codes.push(code),
     note: (text) => void notes.push(text),
   });

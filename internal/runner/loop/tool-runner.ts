@@ -21,6 +21,8 @@ export interface ToolRunnerDeps {
   readonly openOutput: () => number;
   /** What the log got since this mark, redacted (ToolEnd.tail). */
   readonly mark: () => () => string;
+  /** Told before a tool is spawned. */
+  readonly starting: (tool: ToolRun) => void;
   readonly ended: (code: number | null) => void;
   readonly note: (text: string) => void;
 }
@@ -70,6 +72,7 @@ export function createToolRunner(deps: ToolRunnerDeps) {
   };
 
   const start = (tool: ToolRun): RunningTool => {
+    deps.starting(tool);
     journal.writeNow(() => journal.toolIntent(key, tool.key, bootId(), clock.now()));
     failpoint("runner.exec.intent");
     const fd = deps.openOutput();

@@ -4,6 +4,7 @@ import type { Begin, ExecutionDeps } from "./execution.ts";
 import { executionFolder } from "./execution-folder.ts";
 import { createContext } from "./job-context.ts";
 import { createJobOutput } from "./job-output.ts";
+import type { ExecutionRecord } from "./recorder.ts";
 import { createStepTracker } from "./step-tracker.ts";
 import { createToolRunner } from "./tool-runner.ts";
 
@@ -12,12 +13,14 @@ export interface Course {
   readonly signal: AbortSignal;
   /** Lifecycle step that runs now. */
   readonly phase: () => string;
+  readonly record: ExecutionRecord;
 }
 
 /** What one execution works with: its folder, output, steps and tools, and the context made of them for its handler. */
-export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, phase }: Course) {
+export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, phase, record }: Course) {
   const { options, deps, journal, clock, processSignal } = shared;
-  const { work, handler } = begin;
+  const { handler } = begin;
+  const { work } = record;
   const ref = work.execution;
   const key = { id: ref.id, epoch: ref.epoch };
   const folder = executionFolder(options.stateDir, key);
@@ -56,6 +59,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
       steps.toolEnded(code);
       output.wake();
     },
+    starting: (tool) => record.program(tool, output.redactor.redactText),
     note: (text) => output.log.info(text),
   });
   const context = createContext({
