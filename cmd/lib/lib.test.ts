@@ -9,6 +9,7 @@ import { slotsFor } from "./concurrency.ts";
 import { stateBase } from "./folders.ts";
 import { printError } from "./print-error.ts";
 import { createProgress } from "./progress.ts";
+import { providerMirror } from "./provider-mirror.ts";
 import { resolveSecrets } from "./resolve-secrets.ts";
 import { exitOf, seconds } from "./summary.ts";
 import { terminalText } from "./terminal-text.ts";
@@ -38,6 +39,14 @@ describe("secret references", () => {
       steps: [{ name: "s", env: { E: "abc" } }],
     });
     expect(sensitive).toEqual(["A", "c", "E"]);
+  });
+
+  test("takes a provider mirror as an https address or a folder that is there", () => {
+    expect(providerMirror(null, "/")).toBeNull();
+    expect(providerMirror("https://mirror.example/tf", "/")).toBe("https://mirror.example/tf");
+    expect(providerMirror("tmp", "/")).toBe("/tmp");
+    expect(() => providerMirror("http://mirror.example", "/")).toThrow("https address or a folder");
+    expect(() => providerMirror("nowhere", "/tmp/")).toThrow("there is no folder /tmp/nowhere");
   });
 
   test("resolves the credentials of a source, wherever the source stands", () => {

@@ -4,9 +4,10 @@ import type { ToolFinder } from "../../internal/runner/handler.ts";
 import { readCa } from "./ca-file.ts";
 import type { Context } from "./context.ts";
 import { toolsFolder } from "./folders.ts";
+import { providerMirror } from "./provider-mirror.ts";
 
 /** The programs that jobs need, found or fetched as the settings say. Home and temporary folder are set per job. */
-export function toolsFor({ values, env }: Pick<Context, "values" | "env">): ToolFinder {
+export function toolsFor({ values, env, cwd }: Pick<Context, "values" | "env" | "cwd">): ToolFinder {
   const cacheDir = values.toolsDir ?? toolsFolder({ env });
   const ca = readCa(values.caFile);
   const finder = createToolFinder({
@@ -19,6 +20,7 @@ export function toolsFor({ values, env }: Pick<Context, "values" | "env">): Tool
   return {
     find: finder.find,
     cacheDir,
+    providerMirror: providerMirror(values.providerMirror, cwd),
     env: (extra) => toolEnv(env, { home: "/nonexistent", tmp: "/tmp" }, extra),
   };
 }

@@ -154,4 +154,11 @@ export const RUNNER_SETTINGS = {
     commands: [...RUNNING, "doctor"],
     description: "Where tools are fetched instead of from their vendors; checksums are checked all the same.",
   },
+  providerMirror: {
+    flag: "provider-mirror",
+    env: "RUNNER_PROVIDER_MIRROR",
+    type: "string",
+    commands: RUNNING,
+    description: "Folder or https address that every Terraform provider comes from, in place of the registries.",
+  },
 } as const satisfies Record<string, Setting>;

@@ -98,6 +98,7 @@ export const actionSpec = z.strictObject({
 export type ActionSpec = z.infer<typeof actionSpec>;
 
 export const terraformSpec = z.strictObject({
+  tool: z.enum(["terraform", "tofu"]).optional().describe("terraform when left out"),
   source: sourceSpec.describe("the module"),
   version: z
     .string()

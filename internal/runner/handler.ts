@@ -150,6 +150,8 @@ export interface ToolFinder {
   find(name: "terraform" | "tofu" | "git" | "oras", version: string | null): Promise<string>;
   /** Folder that all jobs of this machine share and that outlives them. Nothing half-made may show in it. */
   readonly cacheDir: string;
+  /** Folder or https address that every Terraform provider comes from; null: the registries. */
+  readonly providerMirror: string | null;
   /** Environment every tool gets: PATH, HOME inside the workspace, LANG, proxy and CA variables, the marker. */
   env(extra: Readonly<Record<string, string>>): Record<string, string>;
 }
@@ -178,6 +180,19 @@ export interface StateBackend {
   pushErrored(workspaceId: string, state: Uint8Array): Promise<boolean>;
   /** Free the lock with exactly this id if this execution holds it; null: whatever lock this execution holds. */
   unlockOwn(workspaceId: string): Promise<void>;
+  /** Who holds the lock now; null: nobody, or the server does not say. */
+  lockHolder(workspaceId: string): Promise<LockHolder | null>;
+}
+
+export interface LockHolder {
+  /** null: not a job's. */
+  readonly jobId: string | null;
+  /** `user@host` as Terraform wrote it. */
+  readonly who: string;
+  /** Terraform's word, such as OperationTypeApply. */
+  readonly operation: string;
+  /** RFC 3339. */
+  readonly since: string;
 }
 
 export interface Documents {

@@ -85,6 +85,7 @@ function bed(options: {
       tools: {
         find: unused,
         cacheDir: stateDir,
+        providerMirror: null,
         env: (extra) => ({ ...extra }),
       },
       sources: () => ({ oci: unused, git: unused }),

@@ -312,3 +312,28 @@ describe("an action that cannot be run says why in one line", () => {
     );
   });
 });
+
+describe("sandbox mode", () => {
+  test("reports every step as finished and the plan's outputs, and starts nothing", async () => {
+    const harness = createHarness({
+      handler: actionsWorkflow,
+      plan: {
+        id: "iar1",
+        install_id: "inl1",
+        steps: [
+          { run_id: "r1", attrs: { "step.name": "one" }, interpolated_command: "rm -rf /" },
+          { run_id: "r2", attrs: { "step.name": "two" }, interpolated_command: "rm -rf /" },
+        ],
+        sandbox_mode: { enabled: true, outputs: { made: "up" } },
+      },
+      settings: { sandbox_mode: true },
+    });
+    disposals.push(harness.dispose);
+    const { status, outputs } = await harness.run();
+    expect([status, outputs, harness.runs]).toEqual(["finished", { made: "up" }, []]);
+    expect(harness.steps.map(({ name, id, status }) => [name, id, status])).toEqual([
+      ["one", "r1", "finished"],
+      ["two", "r2", "finished"],
+    ]);
+  });
+});

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import type { JobOperation } from "../../internal/protocol/enums.ts";
 import { RunnerError, reasonOf } from "../../internal/protocol/errors.ts";
 import type { ExecutionResultRequest } from "../../internal/protocol/nuon/jobs.ts";
+import type { RunnerSettings } from "../../internal/protocol/nuon/settings.ts";
 import {
   type Documents,
   type Handler,
@@ -45,6 +46,12 @@ export interface HarnessOptions<Plan, Outputs extends Record<string, unknown>> {
   readonly shutdown?: (how: string) => void;
   /** Shared by jobs; default: one of its own. */
   readonly cacheDir?: string;
+  readonly providerMirror?: string;
+  /** A server that does not say who holds a lock. */
+  readonly hidesLocks?: boolean;
+  readonly settings?: RunnerSettings;
+  /** Paths by name of the tool, in place of PATH. */
+  readonly tools?: Readonly<Record<string, string>>;
 }
 
 export interface Outcome {
@@ -132,11 +139,12 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
     exec,
     tools: {
       async find(name, version) {
-        const found = Bun.which(name);
+        const found = options.tools?.[name] ?? Bun.which(name);
         if (found === null) throw new RunnerError("environment", `${name} ${version ?? ""} is missing`);
         return found;
       },
       cacheDir,
+      providerMirror: options.providerMirror ?? null,
       env: (extra) => ({
         PATH: process.env.PATH ?? "",
         HOME: work,
@@ -158,7 +166,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
         return Bun.spawnSync(["git", "-C", into, "rev-parse", "HEAD"]).stdout.toString().trim();
       },
     },
-    state: stateOf(options.state, secrets, unlocked),
+    state: stateOf(options.state, secrets, unlocked, options.hidesLocks === true),
     documents: {
       actionRun: absent("action run"),
       actionConfig: absent("action config"),
@@ -166,7 +174,12 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
       ...options.documents,
     },
     secrets: { register: (...values) => void values.map((value) => value && secrets.add(value)) },
-    runner: { version: "test", checkLoops: () => ({ deploy: 0 }), shutdown: (how) => options.shutdown?.(how) },
+    runner: {
+      version: "test",
+      settings: () => options.settings ?? null,
+      checkLoops: () => ({ deploy: 0 }),
+      shutdown: (how) => options.shutdown?.(how),
+    },
   });
 
   return {
@@ -231,7 +244,12 @@ async function spawn(tool: ToolRun, output: string): Promise<number> {
   }
 }
 
-function stateOf(server: StateServer | undefined, secrets: Set<string>, unlocked: string[]): StateBackend {
+function stateOf(
+  server: StateServer | undefined,
+  secrets: Set<string>,
+  unlocked: string[],
+  hidesLocks: boolean,
+): StateBackend {
   const post = async (path: string, workspace: string, body: Uint8Array) => {
     const { TF_HTTP_USERNAME: user, TF_HTTP_PASSWORD: password } = server?.env(workspace) ?? {};
     const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
@@ -255,6 +273,12 @@ function stateOf(server: StateServer | undefined, secrets: Set<string>, unlocked
     async unlockOwn(workspace) {
       unlocked.push(workspace);
       server?.locks.delete(workspace);
+    },
+    async lockHolder(workspace) {
+      const held = server?.locks.get(workspace);
+      if (held === undefined || hidesLocks) return null;
+      const { job_id, Who = "", Operation = "", locked_at = "" } = JSON.parse(held) as Record<string, string>;
+      return { jobId: job_id ?? null, who: Who, operation: Operation, since: locked_at };
     },
   };
 }

@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import type { JobOperation } from "../../internal/protocol/enums.ts";
+import type { RunnerSettings } from "../../internal/protocol/nuon/settings.ts";
 import { terraformDeploy } from "../../internal/runner/handlers/terraform/terraform-deploy.ts";
 import { createHarness, folderOf, type Outcome } from "./handler-harness.ts";
 import { type StateServer, startStateServer } from "./state-server.ts";
@@ -28,6 +29,12 @@ export interface JobInput {
   readonly verify?: boolean;
   readonly sensitive?: readonly string[];
   readonly contents?: string;
+  readonly settings?: RunnerSettings;
+  readonly cacheDir?: string;
+  readonly providerMirror?: string;
+  readonly tools?: Readonly<Record<string, string>>;
+  /** A server that does not say who holds a lock. */
+  readonly hidesLocks?: boolean;
 }
 
 /** One execution of a terraform job on that module. */
@@ -56,6 +63,11 @@ export function job({ folder, server }: { folder: string; server: StateServer },
     state: server,
     verify: input.verify ?? false,
     sensitive: input.sensitive ?? [],
+    ...(input.settings ? { settings: input.settings } : {}),
+    ...(input.cacheDir ? { cacheDir: input.cacheDir } : {}),
+    ...(input.providerMirror ? { providerMirror: input.providerMirror } : {}),
+    ...(input.tools ? { tools: input.tools } : {}),
+    ...(input.hidesLocks ? { hidesLocks: true } : {}),
   });
   disposals.push(harness.dispose);
   return harness;

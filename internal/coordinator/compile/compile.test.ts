@@ -172,6 +172,17 @@ describe("a terraform job", () => {
   });
 });
 
+describe("a terraform job by tofu", () => {
+  test("says so in its plan, with the exact version beside it, and is for our runners only", () => {
+    const spec = { ...TERRAFORM.spec, tool: "tofu", version: "1.10.6" };
+    const { job } = compile({ job: { ...TERRAFORM, spec }, ...WITH });
+    expect(deployPlan.parse(JSON.parse(job.plan ?? "")).terraform?.tool).toBe("tofu");
+    const [connection] = job.documents.app_config?.component_config_connections ?? [];
+    expect([connection?.terraform_module?.version, job.native]).toEqual(["1.10.6", true]);
+    expect(JSON.parse(compile({ job: TERRAFORM, ...WITH }).job.plan ?? "").terraform).not.toHaveProperty("tool");
+  });
+});
+
 describe("a terraform job of a source elsewhere", () => {
   const job = (source: unknown) =>
     compile({ job: { ...TERRAFORM, spec: { ...TERRAFORM.spec, source } }, vars_files: WITH.vars_files }, false).job;

@@ -74,6 +74,7 @@ export function compileTerraform(
       apply_plan_display: "",
       helm: null,
       terraform: {
+        ...(spec.tool === "tofu" ? { tool: spec.tool } : {}),
         vars: spec.vars ?? {},
         env_vars: env.value,
         vars_files: files,
@@ -100,8 +101,8 @@ export function compileTerraform(
         { component_id: ids.component, terraform_module: { version: spec.version ?? ANY_VERSION } },
       ],
     },
-    // What a Go runner knows: one artifact whose top is the module.
-    native: source.kind === "git" || source.artifact.path !== undefined,
+    // What a Go runner knows: terraform, and one artifact whose top is the module.
+    native: spec.tool === "tofu" || source.kind === "git" || source.artifact.path !== undefined,
     sources: source.kind === "oci" && source.digest !== null ? [source.digest] : [],
   });
 }

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { crc32, deflateRawSync } from "node:zlib";
+import { zip } from "../../../test/lib/zip.ts";
 import { RunnerError } from "../../protocol/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import { buildConfig, createToolFinder, platformName, type ToolFinderOptions, toolEnv } from "./index.ts";
@@ -33,42 +33,6 @@ const install = (folder: string, version: string) => {
   mkdirSync(at(folder), { recursive: true });
   writeFileSync(at(folder, "terraform"), program(version), { mode: 0o755 });
 };
-
-/** A zip archive of one file, deflated. */
-function zip(name: string, content: string): Uint8Array<ArrayBuffer> {
-  const data = Buffer.from(content);
-  const packed = deflateRawSync(data);
-  const common = (crc: number) => {
-    const head = Buffer.alloc(26);
-    head.writeUInt16LE(20, 0);
-    head.writeUInt16LE(8, 4);
-    head.writeUInt32LE(crc, 10);
-    head.writeUInt32LE(packed.length, 14);
-    head.writeUInt32LE(data.length, 18);
-    head.writeUInt16LE(name.length, 22);
-    return head;
-  };
-  const signature = (value: number) => {
-    const bytes = Buffer.alloc(4);
-    bytes.writeUInt32LE(value);
-    return bytes;
-  };
-  const local = Buffer.concat([signature(0x04034b50), common(crc32(data)), Buffer.from(name), packed]);
-  const central = Buffer.concat([
-    signature(0x02014b50),
-    Buffer.from([20, 3]),
-    common(crc32(data)),
-    Buffer.alloc(14),
-    Buffer.from(name),
-  ]);
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50);
-  end.writeUInt16LE(1, 8);
-  end.writeUInt16LE(1, 10);
-  end.writeUInt32LE(central.length, 12);
-  end.writeUInt32LE(local.length, 16);
-  return new Uint8Array(Buffer.concat([local, central, end]));
-}
 
 let server: ReturnType<typeof Bun.serve>;
 let requests: string[] = [];

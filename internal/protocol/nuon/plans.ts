@@ -70,6 +70,8 @@ export const sandboxMode = foldedObject({
 });
 
 export const terraformDeployBlock = foldedObject({
+  /** Ours: `tofu`; absent: terraform. The version stands in the app config for both. */
+  tool: str,
   vars: anyObject.nullish(),
   env_vars: stringMap,
   /** File contents, JSON or tfvars text; they override `vars`. */

@@ -17,7 +17,17 @@ export interface StateAccess {
 
 /** Absent: this server does not show its locks. */
 const lockedWorkspace = z.looseObject({
-  lock: z.looseObject({ ID: z.string(), execution_id: z.string().nullable() }).nullable().optional(),
+  lock: z
+    .looseObject({
+      ID: z.string(),
+      execution_id: z.string().nullable(),
+      job_id: z.string().nullish(),
+      Who: z.string().nullish(),
+      Operation: z.string().nullish(),
+      locked_at: z.string().nullish(),
+    })
+    .nullable()
+    .optional(),
 });
 
 /** Rides out an outage of about two minutes; terraform's default gives up after six seconds. */
@@ -30,10 +40,16 @@ export function terraformState(access: StateAccess): StateBackend {
   const headers = basic === null ? {} : { Authorization: `Basic ${basic}` };
   const workspacePath = (workspaceId: string) => `/v1/terraform-workspaces/${encodeURIComponent(workspaceId)}`;
 
-  async function unlockOwn(workspaceId: string): Promise<void> {
+  /** null: free. undefined: this server does not show its locks, or cannot be asked. */
+  async function lockOf(workspaceId: string) {
     const path = workspacePath(workspaceId);
     const found = await http.request({ method: "GET", path, rule: RETRY.fetch, decode: lockedWorkspace });
-    const lock = found.ok ? found.value.value.lock : undefined;
+    return found.ok ? found.value.value.lock : undefined;
+  }
+
+  async function unlockOwn(workspaceId: string): Promise<void> {
+    const path = workspacePath(workspaceId);
+    const lock = await lockOf(workspaceId);
     if (lock !== undefined && lock?.execution_id !== executionId) return;
     // A server that does not show its locks frees whatever is there: the caller knows that it may hold one.
     const json = lock ? { ID: lock.ID } : {};
@@ -58,6 +74,12 @@ export function terraformState(access: StateAccess): StateBackend {
 
   return {
     unlockOwn,
+    async lockHolder(workspaceId) {
+      const lock = await lockOf(workspaceId);
+      if (!lock) return null;
+      const { job_id: jobId, Who: who, Operation: operation, locked_at: since } = lock;
+      return { jobId: jobId ?? null, who: who ?? "", operation: operation ?? "", since: since ?? "" };
+    },
     terraformEnv: (workspaceId) => terraformEnv(access, workspaceId, workspacePath(workspaceId)),
     async putStateJson(workspaceId, json) {
       const done = await http.request({

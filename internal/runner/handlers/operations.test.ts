@@ -19,7 +19,7 @@ const job = (type: string, metadata: Record<string, string> = {}): JobContext<un
   operation: "exec",
   metadata,
 });
-const control = { version: "1", checkLoops: () => ({ deploy: 5 }), shutdown: () => {} };
+const control = { version: "1", settings: () => null, checkLoops: () => ({ deploy: 5 }), shutdown: () => {} };
 const BUILT = ["actions-workflow", "script", "terraform-deploy", "health-check", "noop", "noop-deploy", "shut-down"];
 
 describe("operations jobs", () => {

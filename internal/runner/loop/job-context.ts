@@ -70,6 +70,7 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
     tools: {
       find: deps.tools.find,
       cacheDir: deps.tools.cacheDir,
+      providerMirror: deps.tools.providerMirror,
       env: (extra) => ({ ...deps.tools.env(extra), HOME: folder.work, TMPDIR: folder.work, ...extra }),
     },
     sources: deps.sources({ executionId: id, signal, note, secret: output.redactor.register }),

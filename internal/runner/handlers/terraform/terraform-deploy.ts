@@ -4,8 +4,12 @@ import { RunnerError, reasonOf } from "../../../protocol/errors.ts";
 import type { ExecutionResultRequest } from "../../../protocol/nuon/jobs.ts";
 import { type DeployPlan, deployPlan } from "../../../protocol/nuon/plans.ts";
 import { type Handler, type JobContext, KeepWorkspaceError, StopError, TERRAFORM_LADDER } from "../../handler.ts";
+import { withSandboxMode } from "../sandbox-mode.ts";
 import { leafTexts } from "../secret-values.ts";
+import { writeCliConfig } from "./cli-config.ts";
 import { checkedModule, emptySourceFolder, moduleFolder, planFile, prepareModule, varFiles } from "./module-folder.ts";
+import { pluginCache } from "./plugin-cache.ts";
+import { pretendTerraform } from "./pretend-terraform.ts";
 import { encodeContents } from "./saved-plan.ts";
 import { outputsOfCommand, readState, type TerraformOutputs } from "./terraform-outputs.ts";
 import { lockMark, type TerraformRunner, terraformRunner } from "./terraform-run.ts";
@@ -21,7 +25,7 @@ const workOf = (ctx: Context) => terraformWork(ctx.plan, ctx.job.operation);
  * settings and credentials are in the tool's environment only. A saved plan is applied without var files: it holds its
  * values, and terraform refuses other ones.
  */
-export const terraformDeploy: Handler<DeployPlan> = {
+const realWork: Handler<DeployPlan> = {
   types: ["terraform-deploy"],
   plan: deployPlan,
   cancel: TERRAFORM_LADDER,
@@ -43,13 +47,17 @@ export const terraformDeploy: Handler<DeployPlan> = {
   },
 
   async initialize(ctx) {
-    prepareModule(ctx.workspace, workOf(ctx));
+    const work = workOf(ctx);
+    prepareModule(ctx.workspace, work);
+    writeCliConfig(ctx, work);
+    pluginCache(ctx, work).prepare();
   },
 
   async execute(ctx) {
     const work = workOf(ctx);
     const terraform = terraformRunner(ctx, work, await findProgram(ctx));
     await ctx.step({ name: "init" }, () => terraform({ key: "init", args: ["init", "-no-color", "-input=false"] }));
+    sharePlugins(ctx, work);
     try {
       if (work.operation !== "apply") return await makePlan(ctx, work, terraform);
       await applyPlan(ctx, work, terraform);
@@ -75,10 +83,21 @@ export const terraformDeploy: Handler<DeployPlan> = {
   },
 };
 
+export const terraformDeploy = withSandboxMode(realWork, pretendTerraform);
+
 async function fetchSource(ctx: Context, source: TerraformSource): Promise<void> {
   const into = emptySourceFolder(ctx.workspace);
   if (source.kind === "oci") await ctx.sources.oci(source, into);
   else await ctx.sources.git(source, into);
+}
+
+/** What cannot be shared is fetched again by the next job: no reason to fail this one. */
+function sharePlugins(ctx: Context, work: TerraformWork): void {
+  try {
+    pluginCache(ctx, work).publish();
+  } catch (error) {
+    ctx.log.warn(`the provider plug-ins of this job could not be shared: ${reasonOf(error)}`);
+  }
 }
 
 /** Never called while terraform lives. */
@@ -107,7 +126,7 @@ async function findProgram(ctx: Context): Promise<string> {
   const known = existsSync(path) ? readFileSync(path, "utf8") : "";
   if (known !== "" && existsSync(known)) return known;
   const version = readFileSync(ctx.workspace.path("version"), "utf8") || null;
-  const program = await ctx.tools.find("terraform", version);
+  const program = await ctx.tools.find(workOf(ctx).tool, version);
   writeFileSync(path, program, { mode: 0o600 });
   return program;
 }

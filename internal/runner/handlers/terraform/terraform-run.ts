@@ -1,6 +1,9 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { type JobContext, ToolError } from "../../handler.ts";
+import { cliConfigEnv } from "./cli-config.ts";
+import { isLockConflict, lockConflict } from "./lock-holder.ts";
 import { moduleFolder } from "./module-folder.ts";
+import { pluginCache } from "./plugin-cache.ts";
 import type { TerraformWork } from "./terraform-work.ts";
 
 export interface TerraformCall {
@@ -26,6 +29,8 @@ export type TerraformRunner = (call: TerraformCall) => Promise<number>;
 export function terraformRunner(ctx: JobContext<unknown>, work: TerraformWork, program: string): TerraformRunner {
   const env = ctx.tools.env({
     ...work.env,
+    ...cliConfigEnv(ctx, work),
+    ...pluginCache(ctx, work).env,
     ...ctx.state.terraformEnv(work.workspaceId),
     TF_IN_AUTOMATION: "1",
     TF_INPUT: "0",
@@ -49,7 +54,8 @@ export function terraformRunner(ctx: JobContext<unknown>, work: TerraformWork, p
     } catch (error) {
       if (!(error instanceof ToolError)) throw error;
       if (locks && endedByItself(error)) rmSync(lockMark(ctx.workspace), { force: true });
-      throw new ToolError(key, error.end, failureReason(key, error));
+      if (isLockConflict(error)) throw await lockConflict(ctx, work, error);
+      throw new ToolError(key, error.end, failureReason(`${work.tool} ${key}`, error));
     }
   };
 }
@@ -58,8 +64,8 @@ export function terraformRunner(ctx: JobContext<unknown>, work: TerraformWork, p
 const endedByItself = ({ end }: ToolError): boolean =>
   end.code !== null && end.code < 128 && !/Error releasing the state lock/i.test(end.tail);
 
-function failureReason(key: string, { end }: ToolError): string {
-  const failed = `terraform ${key} failed (${end.code === null ? "exit code lost" : `exit ${end.code}`})`;
+function failureReason(command: string, { end }: ToolError): string {
+  const failed = `${command} failed (${end.code === null ? "exit code lost" : `exit ${end.code}`})`;
   const said = firstError(end.tail);
   return said === null ? failed : `${failed}: ${said}`;
 }

@@ -6,6 +6,7 @@ import { decodeContents } from "./saved-plan.ts";
 /** What a terraform job is asked to do, checked: everything a plan may leave out is here or an error was thrown. */
 export interface TerraformWork {
   readonly operation: "plan" | "plan-destroy" | "apply";
+  readonly tool: "terraform" | "tofu";
   readonly workspaceId: string;
   readonly source: TerraformSource;
   /** Folder of the module inside the source, normalised, never outside it. */
@@ -49,6 +50,7 @@ export function terraformWork(plan: DeployPlan, operation: string): TerraformWor
   }
   return {
     operation: kind,
+    tool: toolOf(block.tool),
     workspaceId,
     source: sourceOf(plan),
     path: modulePath((plan.src_git?.url ? plan.src_git.path : plan.src_path) || "."),
@@ -57,6 +59,12 @@ export function terraformWork(plan: DeployPlan, operation: string): TerraformWor
     env: checkedEnv(block.env_vars ?? {}),
     savedPlan: kind === "apply" ? decodeContents(plan.apply_plan_contents ?? "") : null,
   };
+}
+
+function toolOf(tool: string | null | undefined): TerraformWork["tool"] {
+  if (tool === "tofu") return tool;
+  if (!tool || tool === "terraform") return "terraform";
+  throw invalid(`the tool ${JSON.stringify(tool)} is none of terraform, tofu`, "job");
 }
 
 function sourceOf({ src_git: git, src_registry: registry, src_tag: tag }: DeployPlan): TerraformSource {
@@ -78,7 +86,7 @@ function modulePath(path: string): string {
 }
 
 /** Names that would change where state lies, what terraform is asked, or how we find its process again. */
-const OURS = /^(TF_CLI_ARGS(_.*)?|TF_WORKSPACE|TF_HTTP_.*|TF_DATA_DIR|TF_LOG_PATH|RUNNER_.*)$/;
+const OURS = /^(TF_CLI_ARGS(_.*)?|TF_WORKSPACE|TF_HTTP_.*|TF_DATA_DIR|TF_LOG_PATH|TF_PLUGIN_CACHE_.*|RUNNER_.*)$/;
 
 function checkedEnv(env: Readonly<Record<string, string | null>>): Record<string, string> {
   const entries = Object.entries(env).map(([name, value]) => [name, value ?? ""] as const);
