@@ -76,6 +76,10 @@ describe("a checkout", () => {
     expect(file()).toBe("one");
   });
 
+  test("takes HEAD for the default branch, as job files without a ref say it", async () => {
+    expect((await get({ ref: "HEAD" }))?.commit).toBe(commits[1] ?? "");
+  });
+
   test("leaves the files and no .git, also over an interrupted run", async () => {
     await Bun.write(at("into/.git/config"), "half written");
     await Bun.write(at("into/file"), "half written");

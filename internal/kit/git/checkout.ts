@@ -76,7 +76,7 @@ type Git = (args: readonly string[], mayFail?: boolean) => Promise<RunResult>;
 
 /** What to ask the remote for. A full commit is taken as it is; a name must be there. */
 async function resolveRef(name: string, address: GitAddress, git: Git): Promise<string> {
-  if (name === "") return "HEAD";
+  if (name === "" || name === "HEAD") return "HEAD";
   if (FULL_COMMIT.test(name) || name.startsWith("refs/")) return name;
   const full = [`refs/heads/${name}`, `refs/tags/${name}`];
   const listed = (await git(["ls-remote", "--quiet", address.url, ...full])).stdout;
