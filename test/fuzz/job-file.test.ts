@@ -113,7 +113,7 @@ describe("a submission", () => {
     const submission: Submission = { job, ...more };
     const parsed = parseSubmission(submission);
     if (!parsed.ok) return parsed;
-    const context = { now: 0, workspaceId: (name: string) => name, https: false };
+    const context = { now: 0, workspaceId: (name: string) => name, exactWorkspace: (id: string) => id, https: false };
     return compileSubmission(parsed.value, submission, context);
   };
 

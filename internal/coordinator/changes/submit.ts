@@ -7,7 +7,7 @@ import { toNewJob } from "../compile/new-job.ts";
 import type { SourceStore } from "../sources/source-store.ts";
 import type { Store } from "../store/store.ts";
 import { submitJob } from "../store/transitions/submit.ts";
-import { ensureWorkspace } from "../store/transitions/workspaces.ts";
+import { ensureWorkspace, exactWorkspace } from "../store/transitions/workspaces.ts";
 
 export interface SubmitDeps {
   readonly store: Store;
@@ -33,6 +33,7 @@ export function submitWork(deps: SubmitDeps, submission: Submission, by: string)
       const context = {
         now: store.clock.now(),
         workspaceId: (name: string) => ensureWorkspace(store, name).id,
+        exactWorkspace: (id: string) => exactWorkspace(store, id).id,
         https: deps.https,
       };
       const compiled = compileSubmission(parsed.value, submission, context);

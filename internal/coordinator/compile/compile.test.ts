@@ -7,7 +7,12 @@ import type { CompiledSubmission } from "./compiled.ts";
 import { renderPlan } from "./render-plan.ts";
 
 const DIGEST = `sha256:${"ab".repeat(32)}`;
-const CONTEXT = { now: 1_700_000_000_000, workspaceId: (name: string) => `tfw-${name}`, https: true };
+const CONTEXT = {
+  now: 1_700_000_000_000,
+  workspaceId: (name: string) => `tfw-${name}`,
+  exactWorkspace: (id: string) => id,
+  https: true,
+};
 
 function compile(submission: Submission, https = true): CompiledSubmission {
   const parsed = parseSubmission(submission);
@@ -325,5 +330,20 @@ describe("a plan as a runner gets it", () => {
     expect(plan.terraform?.vars).toEqual(vars);
     expect(renderPlan('{"free": 1.50}', values)).toBe('{"free": 1.50}');
     expect(renderPlan('{"LoginServer": "{runner-coordinator}', values)).toBe('{"LoginServer": "{runner-coordinator}');
+  });
+});
+
+describe("an exact plan", () => {
+  const block = { terraform_backend: { workspaceid: "tfw1" } };
+
+  test("works in the workspace it names by its id, in whatever case its key is written", () => {
+    const deploy = { type: "terraform-deploy", operation: "plan", plan: { terraform: block } };
+    expect(compile({ job: deploy }).job.workspace).toEqual({ id: "tfw1", name: "tfw1" });
+    const sandbox = { type: "sandbox-terraform", operation: "plan", plan: block };
+    expect(compile({ job: sandbox }).job.workspace).toEqual({ id: "tfw1", name: "tfw1" });
+  });
+
+  test("without a backend has no workspace", () => {
+    expect(compile({ job: { type: "noop-deploy", plan: { noop: {} } } }).job.workspace).toBeNull();
   });
 });

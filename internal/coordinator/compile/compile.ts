@@ -2,6 +2,7 @@ import { JOB_TYPE_GROUP, type JobGroup, type JobOperation } from "../../protocol
 import { ok, type Result } from "../../protocol/errors.ts";
 import { newId } from "../../protocol/ids.ts";
 import { type ParsedJob, parseJobDocument } from "../../protocol/job-file-parse.ts";
+import { deployPlan, terraformDeployBlock } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { compileAction } from "./action.ts";
 import { type CompiledJob, type CompiledSubmission, NO_DOCUMENTS } from "./compiled.ts";
@@ -16,6 +17,8 @@ export interface CompileContext {
   readonly now: number;
   /** Id of the workspace of this name, found or made. Only asked for types that have one. */
   readonly workspaceId: (name: string) => string;
+  /** The same by id, for exact plans. Throws RunnerError (usage) when another workspace has it for a name. */
+  readonly exactWorkspace: (id: string) => string;
   /** This coordinator serves HTTPS: a Go runner pulls sources over nothing else. */
   readonly https: boolean;
 }
@@ -100,10 +103,25 @@ export function compileSubmission(
     case "plan":
       return single({
         ...base,
+        workspace: planWorkspace(work.plan, context),
         plan: work.plan === null ? null : JSON.stringify(work.plan),
         native: base.native || lacksDocuments(file.type, work.plan),
       });
   }
+}
+
+/** The workspace an exact plan names by its id; it is made when it is not there, under that id. */
+function planWorkspace(
+  plan: Readonly<Record<string, unknown>> | null,
+  context: CompileContext,
+): CompiledJob["workspace"] {
+  const deploy = deployPlan.safeParse(plan);
+  const sandbox = terraformDeployBlock.safeParse(plan);
+  const backend =
+    (deploy.success ? deploy.data.terraform?.terraform_backend : null) ??
+    (sandbox.success ? sandbox.data.terraform_backend : null);
+  const id = backend?.WorkspaceID;
+  return id ? { id: context.exactWorkspace(id), name: id } : null;
 }
 
 const NATIVE_GROUPS: readonly JobGroup[] = ["scripts", "containers", "plugins"];

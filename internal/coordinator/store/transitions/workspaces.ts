@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { fail, ok, type Result } from "../../../protocol/errors.ts";
+import { fail, ok, type Result, RunnerError } from "../../../protocol/errors.ts";
 import { newId } from "../../../protocol/ids.ts";
 import type { LockDoc } from "../../../protocol/operator.ts";
 import type { ExecutionRow, LockRow, WorkspaceRow } from "../statements.ts";
@@ -26,12 +26,31 @@ export function ensureWorkspace(store: Store, name: string): WorkspaceRow {
     const select = store.db.prepare<WorkspaceRow, [string]>("SELECT * FROM workspaces WHERE name = ?");
     const known = select.get(name);
     if (known) return known;
-    const row: WorkspaceRow = { id: newId("workspace"), name, created_at: store.clock.now(), state_id: null };
-    store.db
-      .prepare<unknown, [string, string, number]>("INSERT INTO workspaces (id, name, created_at) VALUES (?, ?, ?)")
-      .run(row.id, row.name, row.created_at);
-    return row;
+    return addWorkspace(store, newId("workspace"), name);
   });
+}
+
+/** The workspace of this id, which an exact plan names; made under that id, and named by it, when there is none. */
+export function exactWorkspace(store: Store, id: string): WorkspaceRow {
+  return store.db.transaction(() => {
+    const known = store.db.prepare<WorkspaceRow, [string]>("SELECT * FROM workspaces WHERE id = ?").get(id);
+    if (known) return known;
+    const named = store.db.prepare<WorkspaceRow, [string]>("SELECT * FROM workspaces WHERE name = ?").get(id);
+    if (named) {
+      throw new RunnerError("usage", `WorkspaceID ${JSON.stringify(id)} is the name of a workspace, not its id`, {
+        remedy: `Write its id: ${named.id}.`,
+      });
+    }
+    return addWorkspace(store, id, id);
+  });
+}
+
+function addWorkspace(store: Store, id: string, name: string): WorkspaceRow {
+  const row: WorkspaceRow = { id, name, created_at: store.clock.now(), state_id: null };
+  store.db
+    .prepare<unknown, [string, string, number]>("INSERT INTO workspaces (id, name, created_at) VALUES (?, ?, ?)")
+    .run(row.id, row.name, row.created_at);
+  return row;
 }
 
 /** The id in a lock document, in any case of its key; null without one. */
