@@ -7,11 +7,12 @@ import { renderPlan } from "./compile/render-plan.ts";
 import type { Coordinator, CoordinatorDeps, CoordinatorOptions } from "./coordinator.ts";
 import { type DataDir, keyFile, openDataDir } from "./data-dir.ts";
 import { createLogStore } from "./logs/log-store.ts";
+import { coordinatorMetrics } from "./metrics.ts";
 import { sourceRoutes } from "./sources/oci-routes.ts";
 import { sourcesReached } from "./sources/reach.ts";
 import { createSourceStore } from "./sources/source-store.ts";
 import { absorbJump, createJumpWatch } from "./store/clock-jump.ts";
-import { createStore } from "./store/store.ts";
+import { createStore, type Store } from "./store/store.ts";
 import { graceAfterStart, tick } from "./store/transitions/tick.ts";
 import { webRoutes } from "./web/index.ts";
 
@@ -54,6 +55,16 @@ export async function startCoordinator(
   }
 }
 
+/** null: the database answers. */
+function databaseTrouble(store: Store): string | null {
+  try {
+    store.db.prepare<{ n: number }, []>("SELECT count(*) AS n FROM runners").get();
+    return null;
+  } catch (error) {
+    return `the database does not answer: ${reasonOf(error)}`;
+  }
+}
+
 interface Parts {
   readonly app: App;
   tick(): void;
@@ -68,7 +79,8 @@ function assemble(
 ): Parts {
   const { log, clock = systemClock } = deps;
   const store = createStore({ db: dataDir.db, times: options.times, clock, secret: dataDir.secret });
-  const logs = createLogStore(store, `${options.dataDir}/logs`);
+  const metrics = coordinatorMetrics(store, options.version);
+  const logs = metrics.counted(createLogStore(store, `${options.dataDir}/logs`));
   const sources = createSourceStore({ db: dataDir.db, clock, dataDir: options.dataDir });
   const changes = changeEngine({ store });
   store.jobEnded.push(changes.jobEnded);
@@ -78,7 +90,8 @@ function assemble(
     runner: { store, logs, log, version: options.version, publicUrl: options.publicUrl, renderPlan },
     operator: operatorRoutes({ store, sources, changes, logs, adminKey, https: servesHttps(options), log }),
     sources: sourceRoutes({ sources, reach: (username, password) => sourcesReached(store, username, password) }),
-    notReady: () => null,
+    metrics: { registry: metrics.registry, adminKey },
+    notReady: () => databaseTrouble(store),
   });
   return {
     app,

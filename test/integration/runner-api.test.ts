@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import {
   claimResponse,
@@ -309,4 +311,17 @@ test("sign-of-life routes answer without a key and an unknown path like the real
   const unknown = await fetch(`${bed.url}/v1/nothing`);
   expect(unknown.status).toBe(404);
   expect(await unknown.text()).toBe("404 page not found");
+});
+
+test("the coordinator's metrics need the admin key and come as Prometheus text", async () => {
+  expect((await fetch(`${bed.url}/metrics`)).status).toBe(401);
+  const runner = await bed.runner("metrics-of-a-runner");
+  expect((await runner.call("GET", "/metrics")).status).toBe(401);
+  const key = readFileSync(join(bed.dataDir, "admin.key"), "utf8").trim();
+  const answer = await fetch(`${bed.url}/metrics`, { headers: { authorization: `Bearer ${key}` } });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
+  const text = await answer.text();
+  expect(text).toMatch(/^runner_coordinator_held_claims 0$/m);
+  expect(text).toMatch(/^runner_coordinator_runners\{contact="never"\} \d+$/m);
 });

@@ -2,12 +2,15 @@ import { expect, test } from "bun:test";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { Hono } from "hono";
 import { silentLog } from "../../kit/base/system-log.ts";
+import { createRegistry } from "../../kit/telemetry/metrics.ts";
 import { changeEngine } from "../changes/engine.ts";
 import type { LogStore } from "../logs/log-store.ts";
 import { createSourceStore } from "../sources/source-store.ts";
 import { testStore } from "../store/test-store.ts";
 import { createApp } from "./app.ts";
 import { operatorRoutes } from "./operator/app.ts";
+
+const metrics = { registry: createRegistry(), adminKey: "a key of this test" };
 
 const noLogs: LogStore = {
   append: () => ({ ok: true, value: { stored: 0 } }),
@@ -36,7 +39,7 @@ test("no two dialects answer the same method and path", () => {
     publicUrl: null,
     renderPlan: (text: string) => text,
   };
-  const app = createApp({ runner, operator, sources: new Hono(), notReady: () => null });
+  const app = createApp({ runner, operator, sources: new Hono(), metrics, notReady: () => null });
   // Parameters of another name are the same path.
   const routes = app.hono.routes
     .filter((route) => route.method !== "ALL")
@@ -64,7 +67,7 @@ test("a disk that is full is told as a passing condition, a defect is not", asyn
   operator.get("/defect", () => {
     throw new Error("a defect");
   });
-  const app = createApp({ runner, operator, sources: new Hono(), notReady: () => "starting" });
+  const app = createApp({ runner, operator, sources: new Hono(), metrics, notReady: () => "starting" });
   const full = await app.hono.request("/api/v1/full");
   expect(full.status).toBe(503);
   expect(full.headers.get("retry-after")).toBe("5");

@@ -1,7 +1,9 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Hono } from "hono";
 import type { SystemLog } from "../../kit/base/system-log.ts";
+import { METRICS_TYPE, type Registry } from "../../kit/telemetry/metrics.ts";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { adminGuard } from "./auth.ts";
 import { createClaimHolder } from "./claim-holder.ts";
 import type { RunnerApiDeps } from "./runner-deps.ts";
 import { documentRoutes } from "./runner-documents.ts";
@@ -16,6 +18,8 @@ export interface AppParts {
   readonly operator: OpenAPIHono;
   /** Mounted at /v2. */
   readonly sources: Hono;
+  /** Behind the admin key. */
+  readonly metrics: { readonly registry: Registry; readonly adminKey: string };
   /** null: ready. */
   readonly notReady: () => string | null;
 }
@@ -41,6 +45,9 @@ export function createApp(parts: AppParts): App {
     const reason = parts.notReady();
     return reason === null ? c.json({ status: "ok" }) : c.json({ status: "not ready", reason }, 503);
   });
+  const { registry, adminKey } = parts.metrics;
+  registry.gauge("runner_coordinator_held_claims", "Claims that wait for work now.", () => [[{}, claims.waiting()]]);
+  app.route("/metrics", metricsRoute(registry, adminKey));
   app.route("/", nativeRoutes(parts.runner, claims));
   app.route("/", jobRoutes(parts.runner));
   app.route("/", documentRoutes(parts.runner));
@@ -49,6 +56,14 @@ export function createApp(parts: AppParts): App {
   app.route("/api/v1", parts.operator);
   app.route("/v2", parts.sources);
   return { hono: app, stop: claims.stop };
+}
+
+/** Numbers of the queue say what a customer does, so they need the key. */
+function metricsRoute(registry: Registry, adminKey: string): Hono {
+  const app = new Hono();
+  app.use("*", adminGuard(adminKey));
+  app.get("/", (c) => c.text(registry.text(), 200, { "content-type": METRICS_TYPE }));
+  return app;
 }
 
 interface Trouble {

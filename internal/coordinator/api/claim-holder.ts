@@ -11,6 +11,8 @@ export interface ClaimHolder {
   hold(runnerId: string, request: ClaimRequest, publicUrl: string, gone: AbortSignal): Promise<ClaimResponse>;
   /** Ends the held claim of an instance with an empty answer. */
   drop(instanceId: string): void;
+  /** Claims that wait now. */
+  waiting(): number;
   stop(): void;
 }
 
@@ -59,6 +61,7 @@ export function createClaimHolder(deps: RunnerApiDeps): ClaimHolder {
   return {
     hold,
     drop: (instanceId) => waiters.get(instanceId)?.abandon(),
+    waiting: () => waiters.size,
     stop: () => {
       offJobs();
       offRunner();

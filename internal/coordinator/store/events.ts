@@ -30,6 +30,8 @@ export interface Events {
   append(event: NewEvent): number;
   list(filter: EventFilter): EventDoc[];
   latest(): number;
+  /** Told of each event once it is committed; for counting. */
+  observe(observer: (event: NewEvent) => void): void;
   /** Called after each commit that appended events; returns the unsubscribe function. */
   subscribe(listener: () => void): () => void;
 }
@@ -49,6 +51,7 @@ interface EventRow {
 
 export function createEvents(db: Db, clock: Clock): Events {
   const listeners = new Set<() => void>();
+  const observers: ((event: NewEvent) => void)[] = [];
   let announcing = false;
   const last = db.prepare<{ seq: number | null }, []>("SELECT max(seq) AS seq FROM events");
   const insert = db.prepare<
@@ -80,6 +83,7 @@ export function createEvents(db: Db, clock: Clock): Events {
         event.epoch ?? null,
       );
       if (listeners.size > 0) db.afterCommit(announce);
+      for (const observer of observers) db.afterCommit(() => observer(event));
       return row?.seq ?? 0;
     },
     list: (filter) => {
@@ -94,6 +98,7 @@ export function createEvents(db: Db, clock: Clock): Events {
       return db.all(query).map(toDoc);
     },
     latest: () => last.get()?.seq ?? 0,
+    observe: (observer) => void observers.push(observer),
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
