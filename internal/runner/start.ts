@@ -225,7 +225,8 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
 
   const main = async (): Promise<ExitCode> => {
     const held = await recover();
-    const oldest = Math.min(processStart, ...held.map((one) => one.toolSince ?? processStart));
+    // A Nuon server cancels executions that are a minute older than the start it reads from alive_time.
+    const oldest = Math.min(processStart, ...held.map((one) => one.row.createdMs));
     const announcement = {
       instanceId,
       mode: options.mode,
