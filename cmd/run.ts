@@ -5,6 +5,7 @@ import { stateBase } from "./lib/folders.ts";
 import { readLine } from "./lib/read-file.ts";
 import { startRunnerHalf } from "./lib/runner-half.ts";
 import { onStop } from "./lib/signals.ts";
+import { openSupervisor } from "./lib/supervisor.ts";
 
 export const run: Command = (context) => {
   const { mode, stateDir } = context.values;
@@ -19,16 +20,21 @@ export async function runAgainst(context: Context, stateDir: string) {
   const runnerId = need(values.runnerId, "the id of this runner", "runner-id", "RUNNER_ID");
   const fromFile = values.tokenFile && !values.apiToken ? readLine(values.tokenFile, "token file") : null;
   const token = need(values.apiToken ?? fromFile, "the token of this runner", "token-file", "RUNNER_API_TOKEN");
+  const supervisor = await openSupervisor(context.env);
   const connecting = new AbortController();
   let stop = onStop([() => connecting.abort()]);
   try {
     const runner = await startRunnerHalf(
       context,
-      { apiUrl, runnerId, token, dialect: values.dialect, mode: values.mode, stateDir, log, local: false },
+      { apiUrl, runnerId, token, dialect: values.dialect, mode: values.mode, stateDir, log, local: false, supervisor },
       connecting.signal,
     );
     stop();
-    stop = onStop([runner.drain, runner.cancel, runner.abandon]);
+    const drain = (why: string) => {
+      supervisor.stopping();
+      runner.drain(why);
+    };
+    stop = onStop([drain, runner.cancel, runner.abandon]);
     return await runner.ended;
   } catch (error) {
     // Asked to stop while the control plane was away: nothing was begun.
@@ -36,5 +42,6 @@ export async function runAgainst(context: Context, stateDir: string) {
     throw error;
   } finally {
     stop();
+    supervisor.end();
   }
 }

@@ -13,6 +13,7 @@ import { startRunner } from "../../internal/runner/start.ts";
 import { readCa } from "./ca-file.ts";
 import { slotsFor } from "./concurrency.ts";
 import type { Context } from "./context.ts";
+import type { Supervisor } from "./supervisor.ts";
 import { toolsFor } from "./tools.ts";
 
 /** A runner to start in this process. */
@@ -26,6 +27,8 @@ export interface RunnerHalf {
   readonly log: SystemLog;
   /** Works for the person who started it: job files may name repositories of this machine. */
   readonly local: boolean;
+  /** The service manager to tell; none for local work. */
+  readonly supervisor?: Supervisor;
   /** May wrap the control plane. */
   readonly wrap?: (controlPlane: ControlPlane) => ControlPlane;
 }
@@ -61,6 +64,8 @@ async function startHalf(
 ): Promise<RunnerProcess> {
   const { values, version } = context;
   const journal = openJournal(half.stateDir);
+  half.supervisor?.ready();
+  half.supervisor?.watch(vitals.stuck);
   const ca = readCa(values.caFile) ?? undefined;
   const controlPlane = await connectControlPlane({
     apiUrl: half.apiUrl,
@@ -104,6 +109,10 @@ async function startHalf(
     },
   );
   health?.watch(runner);
+  void runner.ready.then(
+    () => half.supervisor?.status("connected"),
+    () => {}, // why it never was is the runner's to say
+  );
   if (health) void runner.ended.then(() => health.stop());
   return runner;
 }
