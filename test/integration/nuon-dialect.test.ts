@@ -483,6 +483,22 @@ describe("logs on a Nuon control plane", () => {
     expect(await plane.logs(execution, batch, signal)).toEqual({ ok: true, value: { stored: 11 } });
     expect(server.of("POST /v1/log-streams/*/logs")).toEqual([]);
   });
+
+  test("follow the server's switch without a restart, once its settings are read again", async () => {
+    const { server, plane, signal } = await setUp();
+    await plane.connect(announcement, signal);
+    server.addJob({ group: "deploy" });
+    const { execution } = await firstOf(plane, signal);
+    server.settings.enable_logging = false;
+    const read = await plane.settings?.(signal);
+    expect(read?.ok && read.value.enable_logging).toBe(false);
+    await plane.logs(execution, batch, signal);
+    expect(server.of("POST /v1/log-streams/*/logs")).toEqual([]);
+    server.settings.enable_logging = true;
+    await plane.settings?.(signal);
+    await plane.logs(execution, batch, signal);
+    expect(server.of("POST /v1/log-streams/*/logs")).toHaveLength(1);
+  });
 });
 
 describe("terraform state on a Nuon server", () => {
