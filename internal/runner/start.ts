@@ -5,26 +5,26 @@ import { JOB_TYPE_GROUP, type JobGroup, MODE_GROUPS } from "../protocol/enums.ts
 import { EXIT, type ExitCode, KIND_EXIT, RunnerError } from "../protocol/errors.ts";
 import { DEFAULT_TIMES, type Times } from "../protocol/times.ts";
 import type { Wish, Work } from "./controlplane/control-plane.ts";
-import type { RunnerControl, SourceFetcher, SourceScope, StopReason } from "./handler.ts";
+import type { RunnerControl, SourceFetcher, SourceScope } from "./handler.ts";
 import { openAudit } from "./loop/audit.ts";
 import { createClaimLoop } from "./loop/claim-loop.ts";
-import { type Begin, beginExecution, deadlineOf, type ExecutionDeps, type LiveExecution } from "./loop/execution.ts";
+import { type Begin, deadlineOf, type ExecutionDeps } from "./loop/execution.ts";
 import { handlerFor } from "./loop/handler-for.ts";
 import { type Journal, openJournal } from "./loop/journal.ts";
 import { createLeaseKeeper } from "./loop/lease-keeper.ts";
+import { createLiveJobs } from "./loop/live-jobs.ts";
 import { observedPlane } from "./loop/observed-plane.ts";
 import { createRecorder } from "./loop/recorder.ts";
 import { type Found, findExecutions } from "./loop/recovery.ts";
 import { createSettings } from "./loop/settings.ts";
 import { createSlots } from "./loop/slots.ts";
 import { executionViews, slotViews } from "./loop/status.ts";
+import { createStopOrders } from "./loop/stop-orders.ts";
 import { createVitals, type Vitals } from "./loop/vitals.ts";
 import type { RunnerDeps, RunnerOptions, RunnerProcess } from "./runner.ts";
 
 /** Reports of what had ended go out before the first sign of life, but never hold it up longer than this. */
 const RECOVERY_REPORT_MS = 5_000;
-/** After a cancel: an outcome that nobody takes for so long stays in the journal and goes out at the next start. */
-const LAST_REPORT_MS = 30_000;
 
 export interface StartDeps extends RunnerDeps {
   readonly sources: (scope: SourceScope) => SourceFetcher;
@@ -47,16 +47,11 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   const instanceId = journal.instanceId();
   const groups = MODE_GROUPS[options.mode].filter((group) => (options.slots[group] ?? 0) > 0);
   const processStart = clock.now();
-  const live = new Map<string, LiveExecution>();
   const draining = new AbortController();
   const going = new AbortController();
   const ready = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<ExitCode>();
   let times: Times = DEFAULT_TIMES;
-  let idle: (() => void) | null = null;
-  /** Why everything is being stopped; also for what is granted in the same moment. */
-  let stopped: StopReason | null = null;
-
   let connectedMs: number | null = null;
   const audit = openAudit({ stateDir: options.stateDir, log, now: clock.now });
   const settings = createSettings({
@@ -68,48 +63,25 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   });
   const controlPlane = observedPlane(deps.controlPlane, vitals, settings.current);
 
-  const stopAll = (reason: StopReason) => {
-    stopped = reason;
-    for (const execution of live.values()) execution.stop(reason);
-  };
-  /** Running jobs end by their ladders and are reported; a control plane that is away does not hold the end up. */
-  const cancelAll = async (why: string) => {
-    stopAll({ kind: "cancelled", why });
-    await Promise.allSettled([...live.values()].map((execution) => execution.over));
-    await clock.sleep(LAST_REPORT_MS, going.signal);
-    if (going.signal.aborted || live.size === 0) return;
-    log.warn("leaving with outcomes that nobody took; they go out at the next start", { outcomes: live.size });
-    going.abort();
-  };
-  const drain = (why: string) => {
-    if (draining.signal.aborted) return;
-    log.info("draining: no new work, running jobs go on", { why, running: live.size });
-    draining.abort();
-    if (options.drainTimeoutMs !== null) {
-      void clock.sleep(options.drainTimeoutMs, going.signal).then(() => {
-        if (!going.signal.aborted) return cancelAll("the runner's drain timeout is over");
-      });
-    }
-  };
+  const orders = createStopOrders({
+    jobs: () => jobs,
+    clock,
+    log,
+    drainTimeoutMs: options.drainTimeoutMs,
+    draining,
+    going,
+  });
   const obey = (wish: Wish) => {
-    if (wish.kind === "cancel") live.get(wish.execution_id)?.stop({ kind: "cancelled", why: wish.reason });
-    if (wish.kind === "drain") drain(wish.reason);
+    if (wish.kind === "cancel") jobs.get(wish.execution_id)?.stop({ kind: "cancelled", why: wish.reason });
+    if (wish.kind === "drain") orders.drain(wish.reason);
     if (wish.kind === "settings") void settings.reread();
   };
 
-  const lastChecks = new Map<JobGroup, number>();
   const control: RunnerControl = {
     version: options.version,
     settings: settings.current,
-    checkLoops: () => {
-      const now = clock.monotonic();
-      const ages = groups
-        .filter((group) => group !== "operations")
-        .map((group): [string, number] => [group, Math.round((now - (lastChecks.get(group) ?? now)) * 1_000_000)]);
-      for (const group of groups) lastChecks.set(group, now);
-      return Object.fromEntries(ages);
-    },
-    shutdown: (how) => (how === "force" ? cancel("a forced shut-down job") : drain("a shut-down job")),
+    checkLoops: createLoopChecks(groups, clock),
+    shutdown: (how) => (how === "force" ? orders.cancel("a forced shut-down job") : orders.drain("a shut-down job")),
   };
 
   const slots = createSlots(options.slots, () => claims.room());
@@ -117,7 +89,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     controlPlane,
     clock,
     log,
-    live: () => [...live.values()],
+    live: () => jobs.all(),
     renewMs: () => times.renew_ms,
     obey,
     signal: going.signal,
@@ -134,21 +106,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     processSignal: going.signal,
   };
 
-  const begin = (what: Begin) => {
-    const execution = beginExecution(shared, what);
-    live.set(execution.ref.id, execution);
-    if (stopped) execution.stop(stopped);
-    slots.take(what.group);
-    keeper.began();
-    log.debug("job begins", { job: what.work.job.id, type: what.work.job.type, execution: execution.ref.id });
-    void execution.over.then(() => slots.give(what.group));
-    void execution.settled.then(() => {
-      live.delete(execution.ref.id);
-      log.debug("job is over", { job: what.work.job.id, execution: execution.ref.id });
-      if (live.size === 0) idle?.();
-    });
-    return execution;
-  };
+  const jobs = createLiveJobs({ shared, slots, log, began: keeper.began });
   const fresh = (work: Work): Begin => ({
     work,
     group: work.execution.group,
@@ -174,7 +132,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     minFreeBytes: options.minFreeBytes,
     remember: (work) => {
       // An answer that is offered again names work that is running already.
-      if (live.has(work.execution.id)) return;
+      if (jobs.get(work.execution.id)) return;
       const { id, epoch, group, logStreamId } = work.execution;
       const now = clock.now();
       journal.addExecution({
@@ -188,17 +146,12 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       });
     },
     begin: (work) => {
-      if (!live.has(work.execution.id)) begin(fresh(work));
+      if (!jobs.get(work.execution.id)) jobs.begin(fresh(work));
     },
     obey,
     signal: draining.signal,
     going: going.signal,
   });
-
-  const cancel = (why: string) => {
-    drain(why);
-    void cancelAll(why);
-  };
 
   const recover = async (): Promise<Found[]> => {
     const found = await findExecutions(options.stateDir, journal, deps.handlers, controlPlane);
@@ -206,7 +159,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       log.info("recovering", { executions: found.length, alive: found.filter((one) => one.toolSince !== null).length });
     const over = found.filter((one) => one.completion !== null);
     const reports = over.map(
-      (one) => begin({ ...one.begin, ...(one.completion ? { completion: one.completion } : {}) }).settled,
+      (one) => jobs.begin({ ...one.begin, ...(one.completion ? { completion: one.completion } : {}) }).settled,
     );
     const attached = found.some((one) => one.toolSince !== null);
     if (!attached) await Promise.race([Promise.all(reports), clock.sleep(RECOVERY_REPORT_MS, going.signal)]);
@@ -214,7 +167,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   };
 
   const resume = (found: Found, verdict: { verdict: string; reason: string } | undefined) => {
-    const execution = begin(found.begin);
+    const execution = jobs.begin(found.begin);
     if (verdict?.verdict === "cancel") execution.stop({ kind: "cancelled", why: verdict.reason });
     if (verdict && verdict.verdict !== "stop") return;
     // The epoch has moved on while we were away: what still runs is stopped, what is ours removed, and nothing said.
@@ -258,7 +211,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     vitals.resting();
     if (refused) {
       log.error("the control plane refuses this runner", { reason: refused.message });
-      drain("refused by the control plane");
+      orders.drain("refused by the control plane");
     }
     const code = await finish();
     return refused ? KIND_EXIT[refused.kind] : code;
@@ -266,10 +219,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
 
   /** Running jobs end, reports are delivered. */
   const finish = async (): Promise<ExitCode> => {
-    if (live.size > 0)
-      await new Promise<void>((resolve) => {
-        idle = resolve;
-      });
+    await jobs.empty();
     return EXIT.done;
   };
 
@@ -306,21 +256,28 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       offlineMs: times.offline_ms,
       settings: settings.current(),
       slots: slotViews(options.slots, slots.free()),
-      executions: executionViews(live.values()),
+      executions: executionViews(jobs.all()),
       auditMissing: audit.missing(),
     }),
-    drain,
-    cancel,
+    drain: orders.drain,
+    cancel: orders.cancel,
     abandon: (why) => {
-      log.warn("leaving at once; running tools go on and are found again at the next start", {
-        why,
-        running: live.size,
-      });
-      stopAll({ kind: "abandoned", why });
-      going.abort();
-      draining.abort();
+      orders.abandon(why);
       journal.close();
       ended.resolve(EXIT.done);
     },
+  };
+}
+
+/** For health-check jobs: nanoseconds since each group was last asked about, 0 the first time (nuon-runner-api.md 6.3). */
+function createLoopChecks(groups: readonly JobGroup[], clock: Clock): () => Record<string, number> {
+  const last = new Map<JobGroup, number>();
+  return () => {
+    const now = clock.monotonic();
+    const ages = groups
+      .filter((group) => group !== "operations")
+      .map((group): [string, number] => [group, Math.round((now - (last.get(group) ?? now)) * 1_000_000)]);
+    for (const group of groups) last.set(group, now);
+    return Object.fromEntries(ages);
   };
 }
