@@ -73,9 +73,11 @@ export function makeBed(): Bed {
         if (alive) process.kill(child.pid, "SIGKILL");
         await exited;
       },
-      exited: Promise.all([exited, Promise.race([Promise.all([out.over, err.over]), Bun.sleep(500)])]).then(
-        ([code]) => code,
-      ),
+      // A tool that lives on may hold the pipe: what was written is read within a moment of the end, or never.
+      exited: exited.then(async (code) => {
+        await Promise.race([Promise.all([out.over, err.over]), Bun.sleep(2_000)]);
+        return code;
+      }),
       alive: () => alive,
     };
     procs.push(proc);
