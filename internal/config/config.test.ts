@@ -11,7 +11,7 @@ import { SETTING_NAMES, SETTINGS, settingsOf } from "./settings.ts";
 function load(command: CommandName, argv: string[], env: Record<string, string> = {}, file?: string) {
   return loadConfig(command, readArgs(command, argv), {
     env,
-    cwd: "/work",
+    cwd: "/srv",
     readText: () => file ?? "",
     parseYaml: (text) => Bun.YAML.parse(text),
   });
@@ -77,7 +77,7 @@ describe("flag beats variable beats file beats default, and each value knows its
     expect([values.minFree, values.logCap, values.logInterval, values.mode]).toEqual([1 << 20, 2 << 20, 3000, "all"]);
     expect(sources.minFree).toEqual({ kind: "flag", name: "--min-free" });
     expect(sources.logCap).toEqual({ kind: "env", name: "RUNNER_LOG_CAP" });
-    expect(sources.logInterval).toEqual({ kind: "file", name: "/work/c.yaml" });
+    expect(sources.logInterval).toEqual({ kind: "file", name: "/srv/c.yaml" });
     expect(sources.mode.kind).toBe("default");
   });
 
@@ -86,8 +86,8 @@ describe("flag beats variable beats file beats default, and each value knows its
   });
 
   test("a relative path counts from the working folder, in a file from the file's folder", () => {
-    expect(load("run", ["--state-dir", "s"]).values.stateDir).toBe("/work/s");
-    expect(load("run", ["--config", "etc/c.yaml"], {}, "state-dir: s").values.stateDir).toBe("/work/etc/s");
+    expect(load("run", ["--state-dir", "s"]).values.stateDir).toBe("/srv/s");
+    expect(load("run", ["--config", "etc/c.yaml"], {}, "state-dir: s").values.stateDir).toBe("/srv/etc/s");
   });
 
   test("a variable of another command does not stop this one", () => {
@@ -113,7 +113,7 @@ describe("bad input is refused with key, source, what was found and what is allo
 
   test("an unknown key in the file", () => {
     const error = refusal(() => load("run", ["--config", "c.yaml"], {}, "min_fre: 1MiB"));
-    expect(error.message).toBe('config file /work/c.yaml: unknown key "min_fre"');
+    expect(error.message).toBe('config file /srv/c.yaml: unknown key "min_fre"');
     expect(error.remedy).toBe("Did you mean min-free?");
   });
 
@@ -137,7 +137,7 @@ describe("bad input is refused with key, source, what was found and what is allo
 
   test("a value from a file names the file", () => {
     const error = refusal(() => load("run", ["--config", "c.yaml"], {}, "min-free: [1]"));
-    expect(error.message).toContain("min-free (/work/c.yaml): found [1], allowed is a size");
+    expect(error.message).toContain("min-free (/srv/c.yaml): found [1], allowed is a size");
   });
 
   test("a secret is never echoed", () => {

@@ -50,6 +50,8 @@ export interface Prepared<Row, Params extends SQLQueryBindings[]> {
 
 /** Opens (and migrates) the database at `path`; `:memory:` for tests. Throws what SQLite throws. */
 export function openDb(path: string): Db {
+  // Plans lie in it. SQLite gives its -wal and -shm files the mode of the database.
+  if (path !== ":memory:") closeSync(openSync(path, "a", 0o600));
   const raw = new Database(path, { create: true, readwrite: true, strict: true });
   raw.exec(
     "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF",
