@@ -109,4 +109,16 @@ CREATE TABLE former_tokens (
   token_hash TEXT PRIMARY KEY, runner_id TEXT NOT NULL, ended_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 `,
+  // Audit trail of the operator API (lines build on one another), and events that retention may take.
+  `
+CREATE TABLE audit (seq INTEGER PRIMARY KEY, line TEXT NOT NULL);
+CREATE TRIGGER audit_keep BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+CREATE TRIGGER audit_stay BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+DROP TRIGGER events_stay;
+CREATE TRIGGER events_stay BEFORE DELETE ON events
+WHEN OLD.at >= coalesce((SELECT CAST(value AS INTEGER) FROM settings WHERE key = 'events-kept-from'), 0)
+BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX changes_finished ON changes (finished_at) WHERE finished_at IS NOT NULL;
+`,
 ];
