@@ -121,4 +121,33 @@ BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX changes_finished ON changes (finished_at) WHERE finished_at IS NOT NULL;
 `,
+  // What runners keep with us and tell of themselves: Helm releases, workspaces they made, health checks, metrics, spans.
+  `
+CREATE TABLE helm_charts (
+  chart_id TEXT NOT NULL, job_id TEXT NOT NULL, PRIMARY KEY (chart_id, job_id)
+) WITHOUT ROWID;
+CREATE TABLE helm_releases (
+  chart_id TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+  status TEXT NOT NULL, owner TEXT NOT NULL, labels TEXT NOT NULL, body BLOB NOT NULL, created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, PRIMARY KEY (chart_id, namespace, key)
+);
+CREATE TABLE workspace_owners (
+  workspace_id TEXT PRIMARY KEY, runner_id TEXT NOT NULL, owner_type TEXT NOT NULL, owner_id TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX workspace_owners_owner ON workspace_owners (runner_id, owner_type, owner_id);
+CREATE TABLE runner_health_checks (
+  id TEXT PRIMARY KEY, runner_id TEXT NOT NULL, process TEXT NOT NULL, status TEXT NOT NULL, created_at INTEGER NOT NULL
+);
+CREATE INDEX runner_health_checks_runner ON runner_health_checks (runner_id, created_at);
+CREATE TABLE runner_metrics (
+  runner_id TEXT NOT NULL, name TEXT NOT NULL, labels TEXT NOT NULL, kind TEXT NOT NULL, value REAL NOT NULL,
+  updated_at INTEGER NOT NULL, PRIMARY KEY (runner_id, name, labels)
+) WITHOUT ROWID;
+CREATE TABLE runner_spans (
+  seq INTEGER PRIMARY KEY, runner_id TEXT NOT NULL, job_id TEXT, trace_id TEXT NOT NULL, span_id TEXT NOT NULL,
+  json TEXT NOT NULL, created_at INTEGER NOT NULL
+);
+CREATE INDEX runner_spans_runner ON runner_spans (runner_id);
+CREATE INDEX runner_spans_job ON runner_spans (job_id) WHERE job_id IS NOT NULL;
+`,
 ];
