@@ -160,4 +160,21 @@ describe("the timeline", () => {
     }
     await stream.close();
   });
+
+  test("is read backwards and by subject, name and actor, as a list and live", async () => {
+    const [one, other] = [await action(), await action()];
+    await operator.send("POST", `/jobs/${one}/cancel`);
+    const page = await operator.get<EventDoc[]>(`/events?order=newest&limit=2&subject=${one}`);
+    expect(page.map((event) => event.what)).toEqual(["cancelled", "available"]);
+    const before = page.at(-1)?.seq;
+    const older = await operator.get<EventDoc[]>(`/events?order=newest&limit=2&subject=${one}&before=${before}`);
+    expect(older.map((event) => event.what)).toEqual(["queued"]);
+    expect(await operator.get<EventDoc[]>(`/events?subject=${one}&what=queued&by=system`)).toEqual([]);
+    expect((await operator.send("GET", "/events?actor=x")).status).toBe(400);
+
+    const stream = readSse(await operator.raw(`/events/stream?subject=${other}&what=cancelled&after=0`));
+    await operator.send("POST", `/jobs/${other}/cancel`);
+    expect(JSON.parse((await stream.next())?.data ?? "{}")).toMatchObject({ what: "cancelled", job_id: other });
+    await stream.close();
+  });
 });

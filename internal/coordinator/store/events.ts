@@ -1,4 +1,5 @@
 import type { Clock } from "../../kit/base/clock.ts";
+import { ID_PREFIX } from "../../protocol/ids.ts";
 import type { EventDoc } from "../../protocol/operator.ts";
 import type { Db } from "./db.ts";
 
@@ -19,9 +20,19 @@ export interface NewEvent {
 export interface EventFilter {
   /** Only events behind this seq. */
   readonly after: number;
+  /** Only events ahead of this seq. */
+  readonly before?: number;
+  /** Oldest first unless told otherwise: `newest` answers the last ones, newest first. */
+  readonly order?: "oldest" | "newest";
   readonly limit: number;
   readonly jobId?: string;
   readonly changeId?: string;
+  /** Id of a job, change, runner or execution. */
+  readonly subject?: string;
+  /** What happened; with a colon at its end everything that begins so, e.g. `step:`. */
+  readonly what?: string;
+  /** Who did it; with a colon at its end everyone who begins so, e.g. `runner:`. */
+  readonly by?: string;
 }
 
 /** The append-only timeline. */
@@ -87,14 +98,24 @@ export function createEvents(db: Db, clock: Clock): Events {
       return row?.seq ?? 0;
     },
     list: (filter) => {
+      const { before, subject, what, by } = filter;
       let query = db.kysely
         .selectFrom("events")
         .selectAll()
         .where("seq", ">", filter.after)
-        .orderBy("seq")
+        .orderBy("seq", filter.order === "newest" ? "desc" : "asc")
         .limit(filter.limit);
+      if (before !== undefined) query = query.where("seq", "<", before);
       if (filter.jobId !== undefined) query = query.where("job_id", "=", filter.jobId);
       if (filter.changeId !== undefined) query = query.where("change_id", "=", filter.changeId);
+      if (what !== undefined) {
+        query = query.where("what", ">=", what).where("what", what.endsWith(":") ? "<" : "<=", endOf(what));
+      }
+      if (by !== undefined) query = query.where("by", ">=", by).where("by", by.endsWith(":") ? "<" : "<=", endOf(by));
+      if (subject !== undefined) {
+        const columns = subjectColumns(subject);
+        query = query.where((is) => is.or(columns.map((column) => is(column, "=", subject))));
+      }
       return db.all(query).map(toDoc);
     },
     latest: () => last.get()?.seq ?? 0,
@@ -104,6 +125,16 @@ export function createEvents(db: Db, clock: Clock): Events {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** Where the values end that a filter takes: at itself or, for a beginning, ahead of the character behind its colon. */
+const endOf = (value: string): string => (value.endsWith(":") ? `${value.slice(0, -1)};` : value);
+
+/** Where an id can stand, told by its prefix: the columns of jobs and changes have an index, so they are asked alone. */
+function subjectColumns(id: string): readonly ("job_id" | "change_id" | "runner_id" | "execution_id")[] {
+  if (id.startsWith(ID_PREFIX.job)) return ["job_id"];
+  if (id.startsWith(ID_PREFIX.change)) return ["change_id"];
+  return ["runner_id", "execution_id"];
 }
 
 function toDoc(row: EventRow): EventDoc {
