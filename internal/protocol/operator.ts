@@ -12,6 +12,7 @@ import { inventory, stepReport } from "./native.ts";
  * | GET /jobs/{id}/logs (NDJSON logLine, or ?format=text) · GET /jobs/{id}/logs/stream (SSE, id = offset, data = logLine) | |
  * | GET /events?after= · GET /events/stream (SSE, id = seq, data = eventDoc; Last-Event-ID resumes) | |
  * | GET /workspaces · GET /workspaces/{name} · POST /workspaces/{name}/unlock · GET /workspaces/{name}/states[/{serial}] · /state-json | |
+ * | GET /workspaces/{name}/states/{serial}/diff?from= · POST /workspaces/{name}/restore · POST /workspaces/{name}/drift → submitted | |
  * | GET /sources/{digest} · PUT /sources/blobs/{digest} · PUT /sources/{digest} | digest = sha256:… of the manifest |
  * | GET /openapi.json (no key) | |
  */
@@ -128,6 +129,8 @@ export const jobShow = jobDoc.extend({
       by: z.string(),
       why: z.string(),
       at: z.string(),
+      /** While it waits: when it is too late. */
+      expires_at: z.string().nullable(),
     })
     .nullable(),
   /** Log streams in order of their executions. */
@@ -166,6 +169,21 @@ export const lockDoc = z.looseObject({
 });
 export type LockDoc = z.infer<typeof lockDoc>;
 
+/** A check for drift: a plan of the last applied source and variables that is never applied. */
+export const driftDoc = z.strictObject({
+  /** The plan job; its diff is the job's. */
+  job: z.string(),
+  /** The change it compares with. */
+  change: z.string(),
+  status: z.enum(["checking", "none", "drifted", "failed"]),
+  /** One line for people; empty while it is checked. */
+  summary: z.string(),
+  requested_by: z.string(),
+  requested_at: z.string(),
+  checked_at: z.string().nullable(),
+});
+export type DriftDoc = z.infer<typeof driftDoc>;
+
 export const workspaceDoc = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -175,6 +193,8 @@ export const workspaceDoc = z.strictObject({
   updated_at: z.string().nullable(),
   states: z.number().int(),
   lock: lockDoc.nullable(),
+  /** The last check; null: never asked for. */
+  drift: driftDoc.nullable(),
 });
 export type WorkspaceDoc = z.infer<typeof workspaceDoc>;
 
@@ -186,6 +206,56 @@ export const stateDoc = z.strictObject({
   job_id: z.string().nullable(),
   bytes: z.number().int(),
   sha256: z.string(),
+  /** The version that terraform gets now. */
+  current: z.boolean(),
+  /** `runner:<id>` or `admin`. */
+  by: z.string(),
+  /** Why a person made it; empty for a runner's. */
+  why: z.string(),
+  /** Serial of the version that was restored as this one. */
+  restored_from: z.number().int().nullable(),
+});
+export type StateDoc = z.infer<typeof stateDoc>;
+
+const stateSide = z.strictObject({ serial: z.number().int(), lineage: z.string(), created_at: z.string() });
+/** `before` is absent on what was added, `after` on what was removed. Sensitive values are `[redacted]`. */
+const stateValueChange = z.strictObject({
+  action: z.enum(["added", "removed", "changed"]),
+  before: z.unknown().optional(),
+  after: z.unknown().optional(),
+  sensitive: z.boolean(),
+});
+
+/** What differs between two versions of a state. */
+export const stateDiff = z.strictObject({
+  workspace: z.string(),
+  from: stateSide,
+  to: stateSide,
+  summary: z.strictObject({
+    added: z.number().int(),
+    removed: z.number().int(),
+    changed: z.number().int(),
+    outputs: z.number().int(),
+  }),
+  resources: z.array(
+    z.strictObject({
+      /** With the index and `(deposed KEY)` where there is one. */
+      address: z.string(),
+      action: z.enum(["added", "removed", "changed"]),
+      /** `path`: members joined by dots, such as `tags.env` or `rules.0.port`. */
+      attributes: z.array(stateValueChange.extend({ path: z.string() })),
+    }),
+  ),
+  outputs: z.array(stateValueChange.extend({ name: z.string() })),
+  /** The same for reading. */
+  text: z.string(),
+});
+export type StateDiff = z.infer<typeof stateDiff>;
+
+/** POST /workspaces/{name}/restore: the content of an old version becomes a new one. Answers its stateDoc. */
+export const stateRestore = z.strictObject({
+  serial: z.number().int().min(0),
+  why: z.string().min(1).max(1_000),
 });
 
 /** Exit line of `run-local --json` and `job submit --wait --json`. */

@@ -150,4 +150,16 @@ CREATE TABLE runner_spans (
 CREATE INDEX runner_spans_runner ON runner_spans (runner_id);
 CREATE INDEX runner_spans_job ON runner_spans (job_id) WHERE job_id IS NOT NULL;
 `,
+  // Versions of the state: who made them and why, what was restored. Checks for drift.
+  `
+ALTER TABLE states ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE states ADD COLUMN why TEXT NOT NULL DEFAULT '';
+ALTER TABLE states ADD COLUMN restored_from INTEGER;
+CREATE TABLE drift_checks (
+  job_id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL, change_id TEXT NOT NULL, status TEXT NOT NULL,
+  summary TEXT NOT NULL DEFAULT '', requested_by TEXT NOT NULL, requested_at INTEGER NOT NULL, checked_at INTEGER
+);
+CREATE INDEX drift_checks_workspace ON drift_checks (workspace_id);
+CREATE INDEX changes_workspace ON changes (workspace_id) WHERE workspace_id IS NOT NULL;
+`,
 ];

@@ -17,6 +17,7 @@ export interface Schema {
   events: EventsTable;
   workspaces: WorkspacesTable;
   states: StatesTable;
+  drift_checks: DriftChecksTable;
   state_json: StateJsonTable;
   locks: LocksTable;
   log_streams: LogStreamsTable;
@@ -214,6 +215,25 @@ export interface StatesTable {
   bytes: number;
   sha256: string;
   body: Uint8Array;
+  /** `runner:<id>` or the operator. */
+  made_by: string;
+  /** A person's reason, when a person made it. */
+  why: string;
+  /** Serial of the version whose content this one has again. */
+  restored_from: number | null;
+}
+
+/** A plan job that looks for drift, and what it found. */
+export interface DriftChecksTable {
+  job_id: string;
+  workspace_id: string;
+  /** The change whose source and variables it compares with. */
+  change_id: string;
+  status: "checking" | "none" | "drifted" | "failed";
+  summary: string;
+  requested_by: string;
+  requested_at: number;
+  checked_at: number | null;
 }
 
 export interface StateJsonTable {

@@ -118,7 +118,7 @@ function approvalOf(change: ChangeRow | null): JobShow["approval"] {
   const state = APPROVALS.find((one) => one === change.approval_state);
   if (state === undefined) return null;
   const when = at(change.approval_at ?? change.updated_at);
-  return { state, by: change.approval_by, why: change.approval_why, at: when };
+  return { state, by: change.approval_by, why: change.approval_why, at: when, expires_at: atOrNull(change.expires_at) };
 }
 const APPROVALS = ["awaiting", "approved", "denied", "expired", "automatic"] as const;
 

@@ -1,5 +1,5 @@
-import type { z } from "zod";
-import type { stateDoc, WorkspaceDoc } from "../../../protocol/operator.ts";
+import type { DriftDoc, StateDoc, WorkspaceDoc } from "../../../protocol/operator.ts";
+import type { DriftChecksTable } from "../../store/schema.ts";
 import type { LockRow, WorkspaceRow } from "../../store/statements.ts";
 import type { Store } from "../../store/store.ts";
 import { lockDocOf } from "../../store/transitions/workspaces.ts";
@@ -13,9 +13,12 @@ interface StateRow {
   readonly job_id: string | null;
   readonly bytes: number;
   readonly sha256: string;
+  readonly made_by: string;
+  readonly why: string;
+  readonly restored_from: number | null;
 }
 
-const COLUMNS = "id, serial, lineage, created_at, job_id, bytes, sha256";
+const COLUMNS = "id, serial, lineage, created_at, job_id, bytes, sha256, made_by, why, restored_from";
 
 export function allWorkspaces(store: Store): WorkspaceRow[] {
   return store.db.prepare<WorkspaceRow, []>("SELECT * FROM workspaces ORDER BY name").all();
@@ -40,18 +43,44 @@ export function workspaceView(store: Store, row: WorkspaceRow): WorkspaceDoc {
     updated_at: atOrNull(current?.created_at ?? null),
     states: counted?.n ?? 0,
     lock: lock === null ? null : lockDocOf(lock),
+    drift: lastDrift(store, row.id),
+  };
+}
+
+function lastDrift(store: Store, workspaceId: string): DriftDoc | null {
+  const row = store.db
+    .prepare<DriftChecksTable, [string]>(
+      "SELECT * FROM drift_checks WHERE workspace_id = ? ORDER BY rowid DESC LIMIT 1",
+    )
+    .get(workspaceId);
+  if (row === null) return null;
+  return {
+    job: row.job_id,
+    change: row.change_id,
+    status: row.status,
+    summary: row.summary,
+    requested_by: row.requested_by,
+    requested_at: at(row.requested_at),
+    checked_at: atOrNull(row.checked_at),
   };
 }
 
 const stateById = (store: Store, id: string) =>
   store.db.prepare<StateRow, [string]>(`SELECT ${COLUMNS} FROM states WHERE id = ?`).get(id);
 
+const stateView = ({ created_at, made_by, ...row }: StateRow, workspace: WorkspaceRow): StateDoc => ({
+  ...row,
+  created_at: at(created_at),
+  by: made_by,
+  current: row.id === workspace.state_id,
+});
+
 /** Versions of the state, newest first. */
-export function statesOf(store: Store, workspace: WorkspaceRow): z.infer<typeof stateDoc>[] {
+export function statesOf(store: Store, workspace: WorkspaceRow): StateDoc[] {
   return store.db
     .prepare<StateRow, [string]>(`SELECT ${COLUMNS} FROM states WHERE workspace_id = ? ORDER BY rowid DESC LIMIT 1000`)
     .all(workspace.id)
-    .map((row) => ({ ...row, created_at: at(row.created_at) }));
+    .map((row) => stateView(row, workspace));
 }
 
 /** The newest version with this serial, as terraform sent it. */

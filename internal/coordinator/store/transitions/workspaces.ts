@@ -5,6 +5,7 @@ import { newId } from "../../../protocol/ids.ts";
 import type { LockDoc } from "../../../protocol/operator.ts";
 import type { ExecutionRow, LockRow, WorkspaceRow } from "../statements.ts";
 import type { Store } from "../store.ts";
+import { addState, currentState, readHead } from "./workspaces-states.ts";
 
 /** Who writes: ids are null for the operator. */
 export interface StateWriter {
@@ -124,8 +125,6 @@ export function forceUnlock(store: Store, workspaceId: string, by: string): Lock
   }, "full");
 }
 
-const stateHead = z.looseObject({ serial: z.number().int().optional(), lineage: z.string().optional() });
-
 /**
  * Stores a version of the state. The holder of the lock may always save. While nobody holds it, a save without an id is
  * taken as it is, and one whose lock was freed must continue what is stored (lineage and serial). The same bytes again
@@ -153,7 +152,9 @@ export function saveState(
       const message = `the state stored is serial ${current.serial} of lineage ${current.lineage}`;
       if (current.lineage !== head.lineage || head.serial <= current.serial) return fail({ kind: "conflict", message });
     }
-    insertState(store, workspaceId, { ...head, sha256, body }, writer);
+    const by = writer.runnerId === null ? "admin" : `runner:${writer.runnerId}`;
+    const origin = { jobId: writer.jobId, executionId: writer.execution?.id ?? null, by, why: "", restoredFrom: null };
+    addState(store, workspaceId, { ...head, sha256, body }, origin);
     return ok(null);
   }, "full");
 }
@@ -265,53 +266,6 @@ function lockEvent(store: Store, lock: LockRow, what: string, by: string): void 
     runnerId: lock.runner_id,
     executionId: lock.execution_id,
   });
-}
-
-function readHead(body: Uint8Array): { readonly serial: number; readonly lineage: string } | null {
-  try {
-    const parsed = stateHead.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)));
-    return parsed.success ? { serial: parsed.data.serial ?? 0, lineage: parsed.data.lineage ?? "" } : null;
-  } catch {
-    return null;
-  }
-}
-
-interface StateHead {
-  readonly serial: number;
-  readonly lineage: string;
-  readonly sha256: string;
-}
-
-function currentState(store: Store, workspace: WorkspaceRow): StateHead | null {
-  if (workspace.state_id === null) return null;
-  return store.db
-    .prepare<StateHead, [string]>("SELECT serial, lineage, sha256 FROM states WHERE id = ?")
-    .get(workspace.state_id);
-}
-
-function insertState(
-  store: Store,
-  workspaceId: string,
-  state: StateHead & { readonly body: Uint8Array },
-  writer: StateWriter,
-): void {
-  const { db } = store;
-  const id = newId("state");
-  db.run(
-    db.kysely.insertInto("states").values({
-      id,
-      workspace_id: workspaceId,
-      serial: state.serial,
-      lineage: state.lineage,
-      created_at: store.clock.now(),
-      job_id: writer.jobId,
-      execution_id: writer.execution?.id ?? null,
-      bytes: state.body.byteLength,
-      sha256: state.sha256,
-      body: state.body,
-    }),
-  );
-  db.prepare<unknown, [string, string]>("UPDATE workspaces SET state_id = ? WHERE id = ?").run(id, workspaceId);
 }
 
 /** Keys of a lock document are capitalised by Terraform; Go reads them in any case. */
