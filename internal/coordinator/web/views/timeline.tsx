@@ -1,10 +1,9 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { CHANGE_STATUSES, JOB_STATUSES, STEP_STATUSES } from "../../../protocol/enums.ts";
 import type { EventDoc } from "../../../protocol/operator.ts";
+import { actorWords, eventLook } from "../event-look.ts";
 import { absoluteTime, clockTime, count } from "../format.ts";
 import { Glyph } from "../parts/badge.tsx";
-import { jobLook, reasonWords, stepLook, type Tone } from "../status.ts";
 
 /** Older events are behind a button once there are more. */
 const SHOWN = 30;
@@ -31,7 +30,7 @@ export function Timeline({ events }: { readonly events: readonly EventDoc[] }): 
 }
 
 function Item({ event }: { readonly event: EventDoc }): JSX.Element {
-  const look = lookOf(event);
+  const look = eventLook(event);
   return (
     <li>
       <Glyph tone={look.tone} />
@@ -41,46 +40,10 @@ function Item({ event }: { readonly event: EventDoc }): JSX.Element {
       <div title={event.why}>
         <span class="what">{look.label}</span>{" "}
         <span class="faint" title={event.by}>
-          {actor(event.by)}
+          {actorWords(event.by)}
         </span>
         {look.detail === "" ? null : <div class="sub">{look.detail}</div>}
       </div>
     </li>
   );
 }
-
-interface Look {
-  readonly tone: Tone;
-  readonly label: string;
-  readonly detail: string;
-}
-
-const STATUSES = [...JOB_STATUSES, ...CHANGE_STATUSES];
-
-function lookOf({ what, why }: EventDoc): Look {
-  if (what.startsWith("step:")) return stepEvent(what.slice("step:".length), why);
-  if (what.startsWith("refused:")) {
-    return { tone: "warn", label: `refused: ${what.slice("refused:".length)}`, detail: why };
-  }
-  // The id of a lock fills two lines and says nothing here; it is there on hover.
-  if (what === "locked" || what === "unlocked")
-    return { tone: "info", label: what, detail: why.replace(/, lock .*$/, "") };
-  const status = STATUSES.find((one) => one === what);
-  if (status === undefined) return { tone: "info", label: what.replaceAll("-", " "), detail: why };
-  const { tone, label } = jobLook(status);
-  return { tone: past(tone), label, detail: reasonWords(why) };
-}
-
-/** `why` of a step's event is its status. */
-function stepEvent(name: string, why: string): Look {
-  const status = STEP_STATUSES.find((one) => one === why);
-  if (status === undefined) return { tone: "info", label: `step ${name}`, detail: why };
-  const { tone, label } = stepLook(status);
-  return { tone: past(tone), label: `step ${name} ${label}`, detail: "" };
-}
-
-/** What is in the timeline has happened: nothing in it is going on. */
-const past = (tone: Tone): Tone => (tone === "live" ? "info" : tone);
-
-/** The id of a runner is too long for a line; it is there on hover. */
-const actor = (by: string): string => (by.startsWith("runner:") ? "runner" : by);
