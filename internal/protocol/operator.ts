@@ -8,8 +8,8 @@ import { inventory, stepReport } from "./native.ts";
  * | route | |
  * |---|---|
  * | POST /runners · GET /runners · GET/DELETE /runners/{id} · POST /runners/{id}/rotate · POST /runners/{id}/drain | |
- * | POST /jobs · GET /jobs · GET /jobs/{id} · POST /jobs/{id}/cancel · /retry · /approve · /reject | id of a job or of a change |
- * | GET /jobs/{id}/logs (NDJSON logLine, or ?format=text) · GET /jobs/{id}/logs/stream (SSE, id = offset, data = logLine) | |
+ * | POST /jobs · GET /jobs · GET /jobs/counts · GET /jobs/{id} · GET /jobs/{id}/plan · POST /jobs/{id}/cancel · /retry · /approve · /reject | id of a job or of a change |
+ * | GET /jobs/{id}/logs (NDJSON logLine, or ?format=text) · GET /jobs/{id}/logs/search · GET /jobs/{id}/logs/lines · GET /jobs/{id}/logs/stream (SSE, id = offset, data = logLine) | |
  * | GET /events?after= · GET /events/stream (SSE, id = seq, data = eventDoc; Last-Event-ID resumes) | |
  * | GET /workspaces · GET /workspaces/{name} · POST /workspaces/{name}/unlock · GET /workspaces/{name}/states[/{serial}] · /state-json | |
  * | GET /workspaces/{name}/states/{serial}/diff?from= · POST /workspaces/{name}/restore · POST /workspaces/{name}/drift → submitted | |
@@ -104,6 +104,8 @@ export const jobDoc = z.strictObject({
   status: z.union([jobStatus, changeStatus]),
   /** Reason for waiting, or for the end; empty when there is nothing to say. */
   reason: z.string(),
+  /** What a waiting job waits for and what to do about it, in sentences; empty when it does not wait. */
+  waiting_for: z.string(),
   runner_id: z.string().nullable(),
   created_at: z.string(),
   started_at: z.string().nullable(),
@@ -114,6 +116,10 @@ export const jobDoc = z.strictObject({
   workspace: z.string().nullable(),
 });
 export type JobDoc = z.infer<typeof jobDoc>;
+
+/** Jobs and changes per status under a filter; statuses that nothing has are left out. */
+export const workCounts = z.strictObject({ total: z.number().int(), statuses: z.record(z.string(), z.number().int()) });
+export type WorkCounts = z.infer<typeof workCounts>;
 
 export const jobShow = jobDoc.extend({
   /** Jobs of a change, oldest first; the job itself otherwise. */

@@ -7,6 +7,7 @@ import { readPlanOutcome } from "../../changes/apply-plan.ts";
 import { type ChangeRow, isOpen, readChange } from "../../changes/change-rows.ts";
 import type { ExecutionRow, JobRow } from "../../store/statements.ts";
 import type { Store } from "../../store/store.ts";
+import { type Fleet, fleetOnce, waitingFor } from "./waiting.ts";
 
 /** Events shown with one job; a job has a few dozen. */
 const EVENT_LIMIT = 5_000;
@@ -22,7 +23,7 @@ export function jobsOfChange(store: Store, change: ChangeRow): JobRow[] {
   });
 }
 
-export function jobView(store: Store, row: JobRow): JobDoc {
+export function jobView(store: Store, row: JobRow, fleet: () => Fleet = fleetOnce(store)): JobDoc {
   const last = store.sql.executionsOfJob.all(row.id).at(-1);
   const final = row.final_execution_id === null ? null : store.sql.execution.get(row.final_execution_id);
   return {
@@ -35,6 +36,7 @@ export function jobView(store: Store, row: JobRow): JobDoc {
     group: row.job_group,
     status: row.status,
     reason: row.reason,
+    waiting_for: waitingFor(row, fleet),
     runner_id: last?.runner_id ?? row.runner_id,
     created_at: at(row.created_at),
     started_at: atOrNull(row.started_at ?? last?.started_at ?? null),
@@ -45,8 +47,8 @@ export function jobView(store: Store, row: JobRow): JobDoc {
   };
 }
 
-export function changeView(store: Store, change: ChangeRow): JobDoc {
-  const jobs = jobsOfChange(store, change).map((row) => jobView(store, row));
+export function changeView(store: Store, change: ChangeRow, fleet: () => Fleet = fleetOnce(store)): JobDoc {
+  const jobs = jobsOfChange(store, change).map((row) => jobView(store, row, fleet));
   const [first] = jobs;
   const last = jobs.at(-1);
   return {
@@ -60,6 +62,7 @@ export function changeView(store: Store, change: ChangeRow): JobDoc {
     status: jobDoc.shape.status.parse(change.status),
     // While a job of it waits in the queue, the change waits for the same reason.
     reason: isOpen(change) && change.status !== "approval-awaiting" ? (last?.reason ?? "") : change.reason,
+    waiting_for: isOpen(change) && change.status !== "approval-awaiting" ? (last?.waiting_for ?? "") : "",
     runner_id: last?.runner_id ?? null,
     created_at: at(change.created_at),
     started_at: first?.started_at ?? null,

@@ -1,22 +1,41 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { jobDoc, jobShow, submission, submitted } from "../../../../protocol/operator.ts";
+import { jobDoc, jobShow, submission, submitted, workCounts } from "../../../../protocol/operator.ts";
 import { readChange } from "../../../changes/change-rows.ts";
 import { retryWork } from "../../../changes/retry.ts";
 import { submitWork } from "../../../changes/submit.ts";
 import { cancelJob } from "../../../store/transitions/cancel.ts";
 import { ADMIN, type OperatorDeps } from "../deps.ts";
-import { listWork } from "../job-list.ts";
+import { countWork, listWork, SORTS } from "../job-list.ts";
 import { showWork } from "../job-views.ts";
 import { explained, granted, notFound, unwrap } from "../problem.ts";
 import { answers, countParam, DONE, done, idParam, jsonBody, named, reasonBody, reasonFrom } from "../schemas.ts";
 import { submitOnce } from "../submit-once.ts";
 
 const tags = ["jobs"];
+const wish = (description: string) => z.string().max(200).optional().openapi({ description });
+const filter = {
+  type: wish("Only this job type"),
+  group: wish("Only this group"),
+  runner: wish("Only what this runner works or worked on, or alone may"),
+  workspace: wish("Only this workspace"),
+  q: wish("Part of a name, id, type, operation or workspace"),
+};
 const listQuery = z.strictObject({
   status: z.string().optional().openapi({ description: "Status words, comma between them", example: "queued,failed" }),
+  ...filter,
+  sort: z
+    .enum(SORTS.flatMap((column) => [column, `-${column}`] as const))
+    .optional()
+    .transform((sort) => sort ?? "-created")
+    .openapi({
+      type: "string",
+      description: "A column; with - before it the other way round. Newest first (-created) when left out",
+    }),
   limit: countParam(200, 50),
-  before: z.string().optional().openapi({ description: "Id of the last job of the page before" }),
+  before: z.string().optional().openapi({ description: "Id of the last job of the page before: goes on behind it" }),
+  back: z.string().optional().openapi({ description: "Id of the first job of a page: the page before that" }),
 });
+const countQuery = z.strictObject(filter);
 
 const submit = createRoute({
   method: "post",
@@ -32,9 +51,18 @@ const list = createRoute({
   method: "get",
   path: "/jobs",
   tags,
-  summary: "List changes, and jobs that belong to none, newest first",
+  summary: "List changes, and jobs that belong to none, a page at a time",
   request: { query: listQuery },
   responses: answers(z.array(named(jobDoc, "Job")), "A page of them"),
+});
+
+const counts = createRoute({
+  method: "get",
+  path: "/jobs/counts",
+  tags,
+  summary: "Count changes, and jobs that belong to none, per status",
+  request: { query: countQuery },
+  responses: answers(named(workCounts, "WorkCounts"), "How many there are of each status"),
 });
 
 const show = createRoute({
@@ -61,7 +89,7 @@ const retry = verb("retry", "Try again", submitted, "The id to follow: the same 
 const approve = verb("approve", "Approve a change that waits", done, "Its apply job is queued");
 const reject = verb("reject", "Reject a change that waits", done, "The change has ended");
 
-export const JOB_ROUTES = [submit, list, show, cancel, retry, approve, reject];
+export const JOB_ROUTES = [submit, list, counts, show, cancel, retry, approve, reject];
 
 export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
   const { store, changes } = deps;
@@ -78,6 +106,9 @@ export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
   );
 
   app.openapi(list, (c) => c.json(listWork(store, c.req.valid("query")), 200), explained({ query: listQuery }));
+
+  // Before `show`, whose path fits it too.
+  app.openapi(counts, (c) => c.json(countWork(store, c.req.valid("query")), 200), explained({ query: countQuery }));
 
   app.openapi(show, (c) => {
     const { id } = c.req.valid("param");
