@@ -1,27 +1,14 @@
 import { z } from "zod";
 import { actionWorkflowConfig } from "./actions.ts";
-import { anyObject, bool, int, partFields, rowFields, str, stringMap } from "./base.ts";
+import { bool, int, later, laterList, partFields, rowFields, str, stringMap, word } from "./base.ts";
 import { componentConfigConnection } from "./components.ts";
-import { configRef, connectedGithubVcsConfig, publicGitVcsConfig, vcsConnectionCommit } from "./vcs.ts";
+import { installInputs } from "./installs.ts";
+import { appSandboxConfig } from "./sandbox-config.ts";
+import { vcsConnectionCommit } from "./vcs.ts";
+import { APP_CONFIG_STATUSES, CLOUD_PLATFORMS, IAM_ROLE_TYPES, RUNNER_PLATFORMS, STACK_TYPES } from "./words.ts";
+import { workflow } from "./workflows.ts";
 
 /** GET /v1/apps/{app}/config/{app_config} (nuon-runner-api.md 2.15). Runners read the terraform versions and whether helm is set. */
-
-const sandboxConfig = z.looseObject({
-  ...partFields,
-  app_config_id: str,
-  app_id: str,
-  aws_region_type: str,
-  cloud_platform: str,
-  connected_github_vcs_config: connectedGithubVcsConfig.nullish(),
-  drift_schedule: str,
-  env_vars: stringMap,
-  public_git_vcs_config: publicGitVcsConfig.nullish(),
-  terraform_version: str,
-  variables: stringMap,
-  variables_files: z.array(z.string()).nullish(),
-  references: z.array(z.string()).nullish(),
-  Refs: z.array(configRef).nullish(),
-});
 
 const iamPolicy = z.looseObject({
   ...partFields,
@@ -45,7 +32,7 @@ const iamRole = z.looseObject({
   owner_type: str,
   permissions_boundary: str,
   policies: z.array(iamPolicy).nullish(),
-  type: str,
+  type: word(IAM_ROLE_TYPES),
 });
 
 const permissionsConfig = z.looseObject({
@@ -78,7 +65,7 @@ const appInput = z.looseObject({
   default: str,
   description: str,
   display_name: str,
-  group: anyObject.nullish(),
+  group: later((): z.core.SomeType => inputGroup),
   group_id: str,
   index: int,
   internal: bool,
@@ -107,15 +94,15 @@ const inputConfig = z.looseObject({
   app_id: str,
   input_groups: z.array(inputGroup).nullish(),
   inputs: z.array(appInput).nullish(),
-  install_inputs: z.array(anyObject).nullish(),
+  install_inputs: laterList((): z.core.SomeType => installInputs),
 });
 
 const runnerConfig = z.looseObject({
   ...partFields,
   app_config_id: str,
   app_id: str,
-  app_runner_type: str,
-  cloud_platform: str,
+  app_runner_type: word(RUNNER_PLATFORMS),
+  cloud_platform: word(CLOUD_PLATFORMS),
   env_vars: stringMap,
   helm_driver: str,
   init_script: str,
@@ -154,14 +141,22 @@ const stackConfig = z.looseObject({
   description: str,
   name: str,
   runner_nested_template_url: str,
-  type: str,
+  type: word(STACK_TYPES),
   vpc_nested_template_url: str,
+});
+
+const appBranch = z.looseObject({
+  ...partFields,
+  app_id: str,
+  connected_github_vcs_config_id: str,
+  name: str,
+  workflows: laterList((): z.core.SomeType => workflow),
 });
 
 export const appConfig = z.looseObject({
   ...rowFields,
   action_workflow_configs: z.array(actionWorkflowConfig).nullish(),
-  app_branch: anyObject.nullish(),
+  app_branch: appBranch.nullish(),
   app_branch_id: str,
   app_id: str,
   break_glass: breakGlassConfig.nullish(),
@@ -174,11 +169,11 @@ export const appConfig = z.looseObject({
   policies: policiesConfig.nullish(),
   readme: str,
   runner: runnerConfig.nullish(),
-  sandbox: sandboxConfig.nullish(),
+  sandbox: appSandboxConfig.nullish(),
   secrets: secretsConfig.nullish(),
   stack: stackConfig.nullish(),
   state: str,
-  status: str,
+  status: word(APP_CONFIG_STATUSES),
   status_description: str,
   vcs_connection_commit: vcsConnectionCommit.nullish(),
   version: int,

@@ -18,6 +18,14 @@ export const NS_PER_MS = 1_000_000;
 export const nsToMs = (value: number | null | undefined): number => Math.floor((value ?? 0) / NS_PER_MS);
 export const msToNs = (value: number): number => Math.round(value) * NS_PER_MS;
 
+/** One of the known words, or another text: a newer server may send more of them. */
+export const wordOf = (known: readonly string[]) => z.union([z.enum(known), z.string()]);
+export const word = (known: readonly string[]) => wordOf(known).nullish();
+
+/** A document that is described further down, or holds this one in turn. Nobody here reads into it, so it has no type. */
+export const later = (schema: () => z.core.SomeType) => z.lazy(schema).nullish();
+export const laterList = (schema: () => z.core.SomeType) => z.array(z.lazy(schema)).nullish();
+
 /** Fields nearly every stored row carries. */
 export const rowFields = { id: z.string(), created_by_id: str, created_at: time, updated_at: time, org_id: str };
 

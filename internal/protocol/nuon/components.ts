@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { bool, int, partFields, str, stringMap } from "./base.ts";
+import { bool, int, partFields, str, stringMap, word } from "./base.ts";
 import { configRef, connectedGithubVcsConfig, publicGitVcsConfig } from "./vcs.ts";
+import { COMPONENT_TYPES } from "./words.ts";
 
 /** Component configs of an app config: exactly one of the kinds is set in each connection. */
 
@@ -83,6 +84,20 @@ const terraformModuleConfig = z.looseObject({
   version: str,
 });
 
+export const component = z.looseObject({
+  ...partFields,
+  app_id: str,
+  config_versions: int,
+  dependencies: z.array(z.string()).nullish(),
+  links: z.unknown().optional(),
+  name: str,
+  resolved_var_name: str,
+  status: str,
+  status_description: str,
+  type: word(COMPONENT_TYPES),
+  var_name: str,
+});
+
 export const componentConfigConnection = z.looseObject({
   ...partFields,
   app_config_id: str,
@@ -100,6 +115,6 @@ export const componentConfigConnection = z.looseObject({
   references: z.array(z.string()).nullish(),
   Refs: z.array(configRef).nullish(),
   terraform_module: terraformModuleConfig.nullish(),
-  type: str,
+  type: word(COMPONENT_TYPES),
   version: int,
 });

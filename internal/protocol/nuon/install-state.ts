@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { anyObject, bool, str, stringMap, time } from "./base.ts";
+import { anyObject, bool, laterList, str, stringMap, time } from "./base.ts";
 
 /** The install state that a terraform plan document carries for templates; nothing in it is needed to run the plan. */
 const orgState = z.looseObject({
@@ -20,7 +20,7 @@ const appState = z.looseObject({
 const sandboxState = z.looseObject({
   outputs: z.unknown(),
   populated: bool,
-  recent_runs: z.array(anyObject).nullish(),
+  recent_runs: laterList((): z.core.SomeType => sandboxState),
   status: str,
   type: str,
   version: str,

@@ -1,14 +1,37 @@
 import { z } from "zod";
-import { anyObject, bool, int, ns, rowFields, str, stringMap, time } from "./base.ts";
+import { EXECUTION_STATUSES, JOB_OPERATIONS, JOB_STATUSES, JOB_TYPES } from "../enums.ts";
+import { anyObject, bool, int, ns, rowFields, str, stringMap, time, word, wordOf } from "./base.ts";
+import { WIRE_JOB_GROUPS } from "./words.ts";
+
+/** What an execution reported (nuon-runner-api.md 4.4); byte fields are base64. */
+export const executionResult = z.looseObject({
+  ...rowFields,
+  runner_job_execution_id: str,
+  success: bool,
+  error_code: int,
+  error_metadata: stringMap,
+  contents: str,
+  contents_display: str,
+  contents_gzip: str,
+  contents_display_gzip: str,
+});
+
+/** The stored row of outputs; `outputs_json` is base64. */
+export const executionOutputs = z.looseObject({
+  ...rowFields,
+  runner_job_execution_id: str,
+  outputs_json: str,
+  outputs: anyObject.nullish(),
+});
 
 /** Execution (nuon-runner-api.md 4.4). `result` and `outputs` never come with a GET on the real server. */
 export const jobExecution = z.looseObject({
   ...rowFields,
   id: z.string().optional(),
   runner_job_id: str,
-  status: str,
-  result: anyObject.nullish(),
-  outputs: anyObject.nullish(),
+  status: word(EXECUTION_STATUSES),
+  result: executionResult.nullish(),
+  outputs: executionOutputs.nullish(),
   metadata: stringMap,
 });
 export type JobExecution = z.infer<typeof jobExecution>;
@@ -25,11 +48,11 @@ export const runnerJob = z.looseObject({
   execution_timeout: ns,
   overall_timeout: ns,
   max_executions: int,
-  status: str,
+  status: word(JOB_STATUSES),
   status_description: str,
-  type: z.string(),
-  group: str,
-  operation: str,
+  type: wordOf(JOB_TYPES),
+  group: word(WIRE_JOB_GROUPS),
+  operation: word(JOB_OPERATIONS),
   executions: z.array(jobExecution).nullish(),
   started_at: time,
   finished_at: time,
@@ -42,8 +65,8 @@ export const runnerJob = z.looseObject({
 });
 export type RunnerJob = z.infer<typeof runnerJob>;
 
-export const jobPatch = z.looseObject({ status: str });
-export const executionPatch = z.looseObject({ status: str });
+export const jobPatch = z.looseObject({ status: word(JOB_STATUSES) });
+export const executionPatch = z.looseObject({ status: word(EXECUTION_STATUSES) });
 
 /** POST …/result (nuon-runner-api.md 2.9): base64 is URL-safe with padding. */
 export const executionResultRequest = z.looseObject({
@@ -58,13 +81,6 @@ export const executionResultRequest = z.looseObject({
 export type ExecutionResultRequest = z.infer<typeof executionResultRequest>;
 
 export const executionOutputsRequest = z.looseObject({ outputs: anyObject.nullish() });
-/** The stored row; `outputs_json` is base64. */
-export const executionOutputs = z.looseObject({
-  ...rowFields,
-  runner_job_execution_id: str,
-  outputs_json: str,
-  outputs: anyObject.nullish(),
-});
 
 /** POST /v1/runners/{id}/heart-beats. */
 export const heartBeatRequest = z.looseObject({ alive_time: ns, version: str, process: str });

@@ -1,7 +1,17 @@
 import { z } from "zod";
-import { foldedObject, str, stringMap } from "./base.ts";
+import { bool, foldedObject, str, stringMap, word } from "./base.ts";
 import { installState } from "./install-state.ts";
-import { awsAuth, azureAuth, clusterInfo, gitSource, ociRegistry, sandboxMode, terraformDeployBlock } from "./plans.ts";
+import {
+  actionWorkflowRunPlan,
+  awsAuth,
+  azureAuth,
+  clusterInfo,
+  deployPlan,
+  gitSource,
+  ociRegistry,
+  sandboxMode,
+  terraformDeployBlock,
+} from "./plans.ts";
 
 /** Plan documents of the families that later versions work (nuon-handlers.md 2.2 to 2.6). */
 export const buildPlan = foldedObject({
@@ -17,6 +27,18 @@ export const buildPlan = foldedObject({
     HelmRepoConfig: foldedObject({ RepoURL: str, Chart: str, Version: str }).nullish(),
   }).nullish(),
   terraform_build_plan: foldedObject({ Labels: stringMap }).nullish(),
+  /** Newer servers (nuon-handlers.md 15). */
+  kubernetes_manifest_build_plan: foldedObject({
+    labels: stringMap,
+    source_type: word(["inline", "kustomize"]),
+    inline_manifest: str,
+    kustomize_path: str,
+    kustomize_config: foldedObject({
+      patches: z.array(z.unknown()).nullish(),
+      enable_helm: bool,
+      load_restrictor: str,
+    }).nullish(),
+  }).nullish(),
   sandbox_mode: sandboxMode.nullish(),
 });
 
@@ -59,3 +81,17 @@ export const syncSecretsPlan = foldedObject({
   aws_auth: awsAuth.nullish(),
   sandbox_mode: sandboxMode.nullish(),
 });
+
+/** GET …/composite-plan: the same documents under the name of their family; at most one is set. */
+export const compositePlan = z.looseObject({
+  build_plan: buildPlan.nullish(),
+  deploy_plan: deployPlan.nullish(),
+  action_workflow_run_plan: actionWorkflowRunPlan.nullish(),
+  sync_secrets_plan: syncSecretsPlan.nullish(),
+  sync_oci_plan: syncOciPlan.nullish(),
+  sandbox_run_plan: sandboxRunPlan.nullish(),
+});
+export type CompositePlan = z.infer<typeof compositePlan>;
+
+/** GET /v1/installs/{install}/{component}/last-active-plan: null when there are fewer than two active deploys. */
+export const lastActivePlan = z.looseObject({ ComponentDeployRunnerPlan: str });

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { anyObject, bool, foldedObject, int, str, stringMap } from "./base.ts";
+import { anyObject, bool, foldedObject, int, str, stringMap, word } from "./base.ts";
 import { installState } from "./install-state.ts";
+import { OCI_REGISTRY_TYPES } from "./words.ts";
 
 /**
  * Plan documents (nuon-handlers.md section 2): the text of GET plan is exactly one of these. Registry, backend and hook
@@ -32,9 +33,12 @@ export const azureAuth = foldedObject({
   service_principal: foldedObject({ subscription_id: str, subscription_tenant_id: str }).nullish(),
 });
 
+/** Empty while the destination is not known yet. */
+const REGISTRY_TYPES = [...OCI_REGISTRY_TYPES, ""];
+
 export const ociRegistry = foldedObject({
   Plugin: str,
-  RegistryType: str,
+  RegistryType: word(REGISTRY_TYPES),
   Region: str,
   ECRAuth: awsAuth.nullish(),
   ACRAuth: azureAuth.nullish(),

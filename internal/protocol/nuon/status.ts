@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { anyObject, bool, int, rowFields, str, stringMap } from "./base.ts";
+import { anyObject, bool, int, laterList, rowFields, str, stringMap, word } from "./base.ts";
+import { COMPOSITE_STATUSES } from "./words.ts";
 
 /** Log stream (nuon-runner-api.md 4.5): where the log of a job goes. */
 export const logStream = z.looseObject({
@@ -12,15 +13,13 @@ export const logStream = z.looseObject({
   runner_api_url: str,
 });
 
-/** Composite status; earlier ones in `history`, which hold no history of their own. */
-const statusFields = {
+/** Composite status; earlier ones in `history`. */
+export const compositeStatus = z.looseObject({
   created_by_id: str,
+  /** Seconds since the epoch. */
   created_at_ts: int,
-  status: str,
+  status: word(COMPOSITE_STATUSES),
   status_human_description: str,
   metadata: anyObject.nullish(),
-};
-export const compositeStatus = z.looseObject({
-  ...statusFields,
-  history: z.array(z.looseObject({ ...statusFields, history: z.array(anyObject).nullish() })).nullish(),
+  history: laterList((): z.core.SomeType => compositeStatus),
 });

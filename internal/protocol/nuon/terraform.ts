@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { anyObject, bool, foldedObject, int, str } from "./base.ts";
+import { anyObject, bool, foldedObject, int, partFields, str } from "./base.ts";
+import { runnerJob } from "./jobs.ts";
 
 /** Lock document terraform sends to lock and unlock; the Go server answers it with lower-case keys. */
 export const lockDocument = foldedObject({
@@ -13,6 +14,38 @@ export const lockDocument = foldedObject({
   Path: str,
 });
 export type LockDocument = z.infer<typeof lockDocument>;
+
+/** The lock as the server keeps it: names in lower case. */
+const storedLock = z.looseObject({
+  id: str,
+  operation: str,
+  info: str,
+  who: str,
+  version: z.unknown().optional(),
+  created: str,
+  path: str,
+});
+
+/** A workspace's row; `lock_history` is null even while it is locked. */
+export const workspaceRow = z.looseObject({
+  ...partFields,
+  owner_id: str,
+  owner_type: str,
+  lock_history: z
+    .array(
+      z.looseObject({
+        ...partFields,
+        workspace_id: str,
+        lock: storedLock.nullish(),
+        runner_job_id: str,
+        runner_job: runnerJob.nullish(),
+      }),
+    )
+    .nullish(),
+});
+
+/** POST /v1/terraform-workspaces: both are required, one workspace per owner. */
+export const workspaceRequest = z.looseObject({ owner_id: z.string().min(1), owner_type: z.string().min(1) });
 
 const stateResource = z.looseObject({
   module: str,

@@ -1,7 +1,25 @@
 import { z } from "zod";
-import { anyObject, partFields, str } from "./base.ts";
+import { partFields, str, word } from "./base.ts";
+import { REF_TYPES } from "./words.ts";
 
 /** Where sources lie and what templates refer to: parts shared by action, component and sandbox configs. */
+
+export const vcsConnectionCommit = z.looseObject({
+  ...partFields,
+  author_email: str,
+  author_name: str,
+  message: str,
+  sha: str,
+  vcs_connection_id: str,
+});
+
+export const vcsConnection = z.looseObject({
+  ...partFields,
+  github_account_id: str,
+  github_account_name: str,
+  github_install_id: str,
+  vcs_connection_commit: z.array(vcsConnectionCommit).nullish(),
+});
 
 export const connectedGithubVcsConfig = z.looseObject({
   ...partFields,
@@ -12,7 +30,7 @@ export const connectedGithubVcsConfig = z.looseObject({
   repo: str,
   repo_name: str,
   repo_owner: str,
-  vcs_connection: anyObject.nullish(),
+  vcs_connection: vcsConnection.nullish(),
   vcs_connection_id: str,
 });
 
@@ -25,18 +43,9 @@ export const publicGitVcsConfig = z.looseObject({
   repo: str,
 });
 
-export const vcsConnectionCommit = z.looseObject({
-  ...partFields,
-  author_email: str,
-  author_name: str,
-  message: str,
-  sha: str,
-  vcs_connection_id: str,
-});
-
 export const configRef = z.looseObject({
   Input: str,
   Name: str,
-  Type: str,
+  Type: word(REF_TYPES),
   Value: str,
 });
