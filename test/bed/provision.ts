@@ -1,27 +1,36 @@
-import { buildTimeProvider } from "./provider.ts";
+import { existsSync } from "node:fs";
+import { buildGoProgram } from "./go-program.ts";
+import { APT_PACKAGES, GO_PROGRAMS, type GoProgramName } from "./manifest.ts";
 
 /**
- * What the tests need of the machine besides Bun. Installs nothing on a person's machine unless asked
- * (CI=true or `--install`): then a missing Chromium, zsh or fish comes from apt. A provider for Terraform is built with
- * Go into a cache of its own. Terraform is taken from PATH; a test whose component is missing skips itself by name.
+ * What the tests need of the machine besides Bun (manifest.ts). Debian's packages are installed only when asked (CI=true
+ * or `--install`): a person's machine is left as it is, and a test whose component is missing skips itself by name.
+ * Programs in Go are built once into a cache, one at a time (one build takes up to 2.3 GB of memory).
  */
 const asked = process.env.CI === "true" || process.argv.includes("--install");
-const BROWSERS = ["chromium", "chromium-browser", "google-chrome"];
+const isThere = (mark: string) => (mark.startsWith("/") ? existsSync(mark) : Bun.which(mark) !== null);
 
-/** Shells whose completion is tested by themselves. */
-const SHELLS = ["zsh", "fish"];
-
-const browser = BROWSERS.some((name) => Bun.which(name)) ? [] : ["chromium", "fonts-liberation"];
-const wanted = [...browser, ...SHELLS.filter((name) => !Bun.which(name))];
-if (asked && wanted.length > 0 && Bun.which("apt-get")) {
+const wanted = Object.entries(APT_PACKAGES).flatMap(([name, mark]) => (isThere(mark) ? [] : [name]));
+if (wanted.length > 0 && asked && Bun.which("apt-get")) {
   const apt = (...args: string[]) =>
     Bun.spawnSync(["apt-get", "-qq", ...args], {
       env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
       stdio: ["ignore", "ignore", "inherit"],
     }).success;
-  const done = apt("update") && apt("install", "-y", "--no-install-recommends", ...wanted);
-  if (!done) console.error(`test bed: ${wanted.join(", ")} could not be installed; their tests will be skipped`);
+  timed(`apt: ${wanted.join(", ")}`, () => {
+    const done = apt("update") && apt("install", "-y", "--no-install-recommends", ...wanted);
+    return done ? null : `${wanted.join(", ")} could not be installed`;
+  });
+} else if (wanted.length > 0) {
+  console.error(`test bed: no ${wanted.join(", ")}; what needs them is skipped (CI=true npm test installs them)`);
 }
 
-const missing = buildTimeProvider();
-if (missing !== null) console.error(`test bed: ${missing}; the tests with a real provider will be skipped`);
+for (const name of Object.keys(GO_PROGRAMS) as GoProgramName[]) timed(name, () => buildGoProgram(name));
+
+function timed(what: string, work: () => string | null): void {
+  const begun = performance.now();
+  const fault = work();
+  const seconds = (performance.now() - begun) / 1000;
+  if (fault !== null) console.error(`test bed: ${fault}; its tests are skipped (a failure with CI=true)`);
+  else if (seconds > 1) console.error(`test bed: ${what} in ${seconds.toFixed(0)} s`);
+}

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { platformName } from "../../internal/kit/tools/index.ts";
 import { cliConfig } from "../../internal/runner/handlers/terraform/cli-config.ts";
-import { PROVIDER_VERSION, timeProvider } from "../bed/provider.ts";
+import { goProgram } from "../bed/go-program.ts";
+import { GO_PROGRAMS } from "../bed/manifest.ts";
 import { bed, change, disposeTerraformJobs, job, MODULE, WORKSPACE } from "../lib/terraform-jobs.ts";
 import { zip } from "../lib/zip.ts";
 
@@ -129,7 +130,9 @@ describe("the program's own configuration", () => {
   });
 });
 
-const provider = timeProvider();
+const PROVIDER = "terraform-provider-time";
+const PROVIDER_VERSION = GO_PROGRAMS[PROVIDER].version;
+const provider = goProgram(PROVIDER);
 describe.skipIf(noTerraform || provider === null)("a real provider (terraform, Go)", () => {
   const USES_TIME = `
 terraform {
