@@ -84,6 +84,7 @@ function assemble(
   const sources = createSourceStore({ db: dataDir.db, clock, dataDir: options.dataDir });
   const changes = changeEngine({ store });
   store.jobEnded.push(changes.jobEnded);
+  store.startChecks.push(changes.startCheck);
   graceAfterStart(store);
   const jumped = createJumpWatch(clock);
   const app = createApp({

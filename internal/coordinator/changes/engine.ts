@@ -1,15 +1,17 @@
 import { isTerminal } from "../../protocol/enums.ts";
-import { fail, ok, type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { fail, ok, type Result } from "../../protocol/errors.ts";
 import type { JobRow } from "../store/statements.ts";
 import type { Store } from "../store/store.ts";
 import { cancelJob } from "../store/transitions/cancel.ts";
 import { submitJob } from "../store/transitions/submit.ts";
 import type { Refusal } from "../store/types.ts";
 import { applyJob } from "./apply-job.ts";
-import { type PlanOutcome, readPlanOutcome } from "./apply-plan.ts";
+import { type PlanOutcome, planOutcome } from "./apply-plan.ts";
 import { type ChangeRow, isOpen, readChange, updateChange } from "./change-rows.ts";
+import { driftChecked } from "./drift.ts";
+import { changeSpec, recordedBase, staleNow } from "./stale.ts";
 
-/** How long a change waits for a person, in milliseconds. */
+/** How long a change waits for a person when nothing else is said, in milliseconds. */
 export const APPROVAL_MS = 24 * 3_600_000;
 
 /**
@@ -19,6 +21,8 @@ export const APPROVAL_MS = 24 * 3_600_000;
 export interface ChangeEngine {
   /** Hook for `store.jobEnded`: inside the transaction that ends a job. */
   jobEnded(jobId: string): void;
+  /** Check for `store.startChecks`: why the apply job of a change must not start any more. null: it may. */
+  startCheck(job: JobRow): string | null;
   approve(id: string, by: string, why: string): Result<void, Refusal>;
   reject(id: string, by: string, why: string): Result<void, Refusal>;
   /** Cancels the live job of the change, or the change itself while it waits. */
@@ -27,16 +31,26 @@ export interface ChangeEngine {
   expire(): void;
 }
 
-export function changeEngine(deps: { readonly store: Store }): ChangeEngine {
-  const { store } = deps;
+export function changeEngine(deps: {
+  readonly store: Store;
+  /** How long a change waits for a person unless its job file says so, in milliseconds. */
+  readonly approvalMs?: number;
+}): ChangeEngine {
+  const { store, approvalMs = APPROVAL_MS } = deps;
   const within = <T>(body: () => T): T => store.db.transaction(body, "full");
   return {
     jobEnded: (jobId) => {
       const job = store.sql.job.get(jobId);
+      if (job !== null && job.change_id === null) driftChecked(store, job);
       const change = job?.change_id ? readChange(store, job.change_id) : null;
       if (job === null || change === null || !isOpen(change)) return;
       if (job.id === change.apply_job_id) endWith(store, change, job);
-      else if (job.id === change.plan_job_id) planEnded(store, change, job);
+      else if (job.id === change.plan_job_id) planEnded(store, change, job, approvalMs);
+    },
+    startCheck: (job) => {
+      if (job.change_id === null || job.operation !== "apply-plan") return null;
+      const change = readChange(store, job.change_id);
+      return change === null || change.apply_job_id !== job.id ? null : staleNow(store, change);
     },
     approve: (id, by, why) =>
       within(() => {
@@ -45,6 +59,12 @@ export function changeEngine(deps: { readonly store: Store }): ChangeEngine {
         const planJob = store.sql.job.get(change.value.plan_job_id ?? "");
         const plan = planJob === null ? null : planOutcome(store, planJob);
         if (planJob === null || plan === null || !plan.ok) return illegal("the saved plan of this change is gone");
+        const stale = staleNow(store, change.value);
+        if (stale !== null) {
+          refusedEvent(store, id, "approve", by, stale);
+          endStale(store, change.value, stale);
+          return illegal(stale);
+        }
         startApply(store, change.value, planJob, plan.value, { state: "approved", by, why });
         return ok(undefined);
       }),
@@ -69,7 +89,12 @@ export function changeEngine(deps: { readonly store: Store }): ChangeEngine {
           return cancelled.ok ? ok(undefined) : cancelled;
         }
         const reason = why === "" ? `cancelled by ${by}` : why;
-        updateChange(store, change, { status: "cancelled", reason }, { by, why });
+        updateChange(
+          store,
+          change,
+          { status: "cancelled", reason, approval_state: null, expires_at: null },
+          { by, why },
+        );
         return ok(undefined);
       }),
     expire: () => {
@@ -83,11 +108,12 @@ export function changeEngine(deps: { readonly store: Store }): ChangeEngine {
   };
 }
 
-function planEnded(store: Store, change: ChangeRow, job: JobRow): void {
+function planEnded(store: Store, ended: ChangeRow, job: JobRow, approvalMs: number): void {
   if (job.status !== "finished") {
-    endWith(store, change, job);
+    endWith(store, ended, job);
     return;
   }
+  let change = ended;
   const move = (values: Parameters<typeof updateChange>[2], why: string) =>
     updateChange(store, change, values, { by: "system", why });
   const plan = planOutcome(store, job);
@@ -96,11 +122,16 @@ function planEnded(store: Store, change: ChangeRow, job: JobRow): void {
     return;
   }
   const { diff, empty } = plan.value;
-  if (empty) {
+  const base = recordedBase(store, change, plan.value.contents);
+  change = { ...change, spec: JSON.stringify({ ...changeSpec(change), base }) };
+  const stale = staleNow(store, change);
+  if (stale !== null) {
+    endStale(store, { ...change, diff }, stale);
+  } else if (empty) {
     move({ status: "finished", reason: "no changes", diff }, "no changes");
   } else if (change.approval === "required") {
-    const expires = store.clock.now() + APPROVAL_MS;
-    const waiting = { approval_state: "awaiting", expires_at: expires, diff } as const;
+    const expires = store.clock.now() + (changeSpec(change).approval_ms ?? approvalMs);
+    const waiting = { approval_state: "awaiting", expires_at: expires, diff, spec: change.spec } as const;
     move({ ...waiting, status: "approval-awaiting" }, "the plan waits for approval");
   } else {
     startApply(store, change, job, plan.value, { state: "automatic", by: "system", why: "" });
@@ -119,26 +150,22 @@ function startApply(
   updateChange(
     store,
     change,
-    { ...values, status: "applying", apply_job_id: job.id, diff: plan.diff },
+    { ...values, status: "applying", apply_job_id: job.id, diff: plan.diff, spec: change.spec },
     { by: verdict.by, why: verdict.state === "automatic" ? "approved automatically" : verdict.why },
   );
   submitJob(store, job);
+}
+
+/** A plan that fits no more: nothing runs, and nobody can approve it any more. */
+function endStale(store: Store, change: ChangeRow, reason: string): void {
+  const values = { approval_state: null, expires_at: null, spec: change.spec, diff: change.diff };
+  updateChange(store, change, { ...values, status: "failed", reason }, { by: "system", why: reason });
 }
 
 /** The change ends as its job did. */
 function endWith(store: Store, change: ChangeRow, job: JobRow): void {
   if (!isTerminal(job.status)) return;
   updateChange(store, change, { status: job.status, reason: job.reason }, { by: "system", why: job.reason });
-}
-
-function planOutcome(store: Store, job: JobRow): Result<PlanOutcome> {
-  const execution = job.final_execution_id === null ? null : store.sql.execution.get(job.final_execution_id);
-  try {
-    return readPlanOutcome(execution?.result ?? null);
-  } catch (error) {
-    // This runs inside the transaction that records the runner's report: a strange plan must not undo the report.
-    return fail(new RunnerError("protocol", `the saved plan cannot be read: ${reasonOf(error)}`, { cause: error }));
-  }
 }
 
 function approval(state: "approved" | "automatic" | "denied" | "expired", by: string, why: string, at: number) {
@@ -150,9 +177,21 @@ function awaiting(store: Store, id: string, what: string, by: string): Result<Ch
   const change = expireOne(store, id);
   if (change === null) return missing(id);
   if (change.status === "approval-awaiting") return ok(change);
-  const message = `the change does not wait for approval; it is ${change.status}`;
-  store.events.append({ what: `refused:${what}`, by, why: message, changeId: id });
+  const message = `the change does not wait for approval; it is ${change.status}${verdictOf(change)}`;
+  refusedEvent(store, id, what, by, message);
   return illegal(message);
+}
+
+function refusedEvent(store: Store, changeId: string, what: string, by: string, why: string): void {
+  store.events.append({ what: `refused:${what}`, by, why, changeId });
+}
+
+/** Who decided, for the one who came second; else why it ended. */
+function verdictOf({ approval_state: state, approval_by: by, approval_at: at, reason }: ChangeRow): string {
+  if (at !== null && (state === "approved" || state === "denied")) {
+    return `, ${state} by ${by} at ${new Date(at).toISOString()}`;
+  }
+  return reason === "" ? "" : ` (${reason})`;
 }
 
 /** Ends the change when its time to be approved is over. Answers its row as it is afterwards. */

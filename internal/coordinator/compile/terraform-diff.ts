@@ -1,4 +1,5 @@
-import type { PlanChange, ResourceChange, TerraformPlan } from "./terraform-plan.ts";
+import { outsideChanges } from "./terraform-drift.ts";
+import { isEmptyPlan, type PlanChange, type ResourceChange, type TerraformPlan } from "./terraform-plan.ts";
 import { collectSecrets, renderChange, renderValue } from "./terraform-value.ts";
 
 /**
@@ -10,12 +11,22 @@ export function renderTerraformDiff(plan: TerraformPlan): string {
   const outputs = Object.entries(plan.output_changes ?? {}).filter(([, one]) => kindOf(one.actions) !== "no-op");
   const secrets = secretsOf(plan);
   const blocks = resources.map((resource) => renderResource(resource, secrets));
-  const counts = countLine(plan.resource_changes ?? []);
-  if (blocks.length === 0 && outputs.length === 0) return "No changes. The infrastructure matches the configuration.\n";
-  const parts = blocks.length === 0 ? [] : [...blocks, counts];
+  const parts = outsideChanges(plan).map((resource) => renderResource(resource, secrets, OUTSIDE));
+  if (parts.length > 0) parts.unshift("Changed outside of terraform since the last apply:");
+  if (parts.length > 0) parts.push("What this plan would do:");
+  if (blocks.length === 0 && outputs.length === 0) parts.push(NO_CHANGES);
+  if (blocks.length > 0) parts.push(...blocks, countLine(plan.resource_changes ?? []));
   if (outputs.length > 0)
     parts.push(["Changes to outputs:", ...outputs.map(([name, one]) => renderOutput(name, one, secrets))].join("\n"));
   return `${parts.join("\n\n")}\n`;
+}
+
+const NO_CHANGES = "No changes. The infrastructure matches the configuration.";
+
+/** `Plan: 1 to add, …`, or what else it would do; null: nothing. */
+export function planLine(plan: TerraformPlan): string | null {
+  if (isEmptyPlan(plan)) return null;
+  return (plan.resource_changes ?? []).some(isShown) ? countLine(plan.resource_changes ?? []) : "Plan: outputs change.";
 }
 
 type Kind = "create" | "update" | "delete" | "replace" | "create-then-delete" | "read" | "forget" | "no-op";
@@ -51,15 +62,22 @@ function kindOf(actions: readonly string[]): Kind {
   return action !== undefined && action in MARK ? (action as Kind) : "no-op";
 }
 
+/** The same changes, seen as what happened. */
+const OUTSIDE: Readonly<Partial<Record<Kind, string>>> = { update: "has changed", delete: "has been deleted" };
+
 const isMove = (resource: ResourceChange) => resource.previous_address !== undefined;
 const isImport = (resource: ResourceChange) => resource.change.importing != null;
 const isShown = (resource: ResourceChange) =>
   kindOf(resource.change.actions) !== "no-op" || isMove(resource) || isImport(resource);
 
-function renderResource(resource: ResourceChange, secrets: ReadonlySet<string>): string {
+function renderResource(
+  resource: ResourceChange,
+  secrets: ReadonlySet<string>,
+  words: Readonly<Partial<Record<Kind, string>>> = SENTENCE,
+): string {
   const kind = kindOf(resource.change.actions);
   const deposed = resource.deposed === undefined ? "" : ` (deposed object ${resource.deposed})`;
-  const head = [`  # ${resource.address}${deposed} ${SENTENCE[kind]}`];
+  const head = [`  # ${resource.address}${deposed} ${words[kind] ?? SENTENCE[kind]}`];
   if (isMove(resource)) head.push(`  # (moved from ${resource.previous_address})`);
   if (isImport(resource)) head.push("  # (imported)");
   const word = resource.mode === "data" ? "data" : "resource";
@@ -88,7 +106,8 @@ function renderOutput(name: string, change: PlanChange, secrets: ReadonlySet<str
 
 function secretsOf(plan: TerraformPlan): ReadonlySet<string> {
   const secrets = new Set<string>();
-  const changes = [...(plan.resource_changes ?? []).map((r) => r.change), ...Object.values(plan.output_changes ?? {})];
+  const resources = [...(plan.resource_changes ?? []), ...(plan.resource_drift ?? [])];
+  const changes = [...resources.map((r) => r.change), ...Object.values(plan.output_changes ?? {})];
   for (const change of changes) {
     collectSecrets(change.before, change.before_sensitive, secrets);
     collectSecrets(change.after, change.after_sensitive, secrets);

@@ -29,6 +29,8 @@ export type ResourceChange = z.infer<typeof resourceChange>;
 
 export const terraformPlan = z.looseObject({
   resource_changes: z.array(resourceChange).nullish(),
+  /** What the refresh found changed since the last apply. */
+  resource_drift: z.array(resourceChange).nullish(),
   output_changes: z.record(z.string(), change).nullish(),
   deferred_changes: z.array(z.unknown()).nullish(),
 });

@@ -5,7 +5,7 @@ import type { Db } from "./db.ts";
 import { createEvents, type Events } from "./events.ts";
 import { createNuonPolls, type NuonPolls } from "./nuon-polls.ts";
 import { createRunnerRegistry, type RunnerRegistry } from "./runner-registry.ts";
-import { createStatements, type Statements } from "./statements.ts";
+import { createStatements, type JobRow, type Statements } from "./statements.ts";
 import { createWake, type Wake } from "./wake.ts";
 
 /**
@@ -24,6 +24,10 @@ export interface Store {
   readonly credentials: Credentials;
   /** Tells waiting requests of this process that something they wait for may have happened. */
   readonly wake: Wake;
+  /** State versions kept per workspace; 0: all of them. */
+  readonly keepStates: number;
+  /** Asked inside the transaction that would start a job: a reason fails it instead, and nothing runs. */
+  readonly startChecks: ((job: JobRow) => string | null)[];
   /** Called inside the transaction that ends a job, after its row is final. */
   readonly jobEnded: ((jobId: string) => void)[];
 }
@@ -34,9 +38,13 @@ export interface StoreOptions {
   readonly clock: Clock;
   /** Secret of this data folder; execution passwords are derived from it. */
   readonly secret: string;
+  /** See Store; default 100. */
+  readonly keepStates?: number;
 }
 
-export function createStore({ db, times, clock, secret }: StoreOptions): Store {
+const KEEP_STATES = 100;
+
+export function createStore({ db, times, clock, secret, keepStates = KEEP_STATES }: StoreOptions): Store {
   return {
     db,
     clock,
@@ -47,6 +55,8 @@ export function createStore({ db, times, clock, secret }: StoreOptions): Store {
     nuonPolls: createNuonPolls(clock.monotonic),
     credentials: createCredentials(secret),
     wake: createWake(db),
+    keepStates,
+    startChecks: [],
     jobEnded: [],
   };
 }

@@ -1,8 +1,12 @@
-import type { DriftDoc, StateDoc, WorkspaceDoc } from "../../../protocol/operator.ts";
+import { ok, type Result } from "../../../protocol/errors.ts";
+import type { DriftDoc, StateDiff, StateDoc, WorkspaceDoc } from "../../../protocol/operator.ts";
+import { readStateFile, shownMarks } from "../../compile/terraform-state.ts";
+import { compareStates } from "../../compile/terraform-state-diff.ts";
 import type { DriftChecksTable } from "../../store/schema.ts";
 import type { LockRow, WorkspaceRow } from "../../store/statements.ts";
 import type { Store } from "../../store/store.ts";
 import { lockDocOf } from "../../store/transitions/workspaces.ts";
+import type { StateVersion } from "../../store/transitions/workspaces-states.ts";
 import { at, atOrNull } from "./job-views.ts";
 
 interface StateRow {
@@ -83,15 +87,49 @@ export function statesOf(store: Store, workspace: WorkspaceRow): StateDoc[] {
     .map((row) => stateView(row, workspace));
 }
 
-/** The newest version with this serial, as terraform sent it. */
-export function stateBody(store: Store, workspace: WorkspaceRow, serial: number): Uint8Array<ArrayBuffer> | null {
+/** The version with this id. */
+export function stateOf(store: Store, workspace: WorkspaceRow, id: string): StateDoc | null {
+  const row = stateById(store, id);
+  return row === null ? null : stateView(row, workspace);
+}
+
+/** The version before a serial, null when it is the first that is kept. */
+export function serialBefore(store: Store, workspace: WorkspaceRow, serial: number): number | null {
   const row = store.db
-    .prepare<{ body: Uint8Array<ArrayBuffer> }, [string, number]>(
-      "SELECT body FROM states WHERE workspace_id = ? AND serial = ? ORDER BY rowid DESC LIMIT 1",
+    .prepare<{ serial: number | null }, [string, number]>(
+      "SELECT max(serial) AS serial FROM states WHERE workspace_id = ? AND serial < ?",
     )
     .get(workspace.id, serial);
-  return row?.body ?? null;
+  return row?.serial ?? null;
 }
+
+/** What differs between two versions; a RunnerError (conflict) when one of them cannot be read. */
+export function diffOfStates(
+  workspace: WorkspaceRow,
+  versions: { readonly from: StateVersion; readonly to: StateVersion },
+  shownJson: string | null,
+): Result<StateDiff> {
+  const marks = shownMarks(shownJson);
+  const from = readStateFile(versions.from.body, marks);
+  if (!from.ok) return from;
+  const to = readStateFile(versions.to.body, marks);
+  if (!to.ok) return to;
+  const { lines, ...compared } = compareStates(from.value, to.value);
+  const sides = { from: sideOf(versions.from), to: sideOf(versions.to) };
+  const { added, removed, changed, outputs } = compared.summary;
+  const lineage = sides.from.lineage === sides.to.lineage ? [] : ["The lineage differs: these are two states.", ""];
+  const head = `${workspace.name}: serial ${sides.from.serial} -> ${sides.to.serial}`;
+  const total = `${added} added, ${removed} removed, ${changed} changed; outputs: ${outputs} changed.`;
+  const body = lines.length === 0 ? ["No differences."] : [...lines, total];
+  return ok({
+    workspace: workspace.name,
+    ...sides,
+    ...compared,
+    text: `${[head, "", ...lineage, ...body].join("\n")}\n`,
+  });
+}
+
+const sideOf = ({ serial, lineage, created_at }: StateVersion) => ({ serial, lineage, created_at: at(created_at) });
 
 /** The execution behind a lock still works: its lease holds, or its runner may yet come back. */
 export function holderIsAlive(store: Store, lock: LockRow): boolean {

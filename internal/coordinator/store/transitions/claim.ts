@@ -10,6 +10,7 @@ import type { ExecutionRow, JobRow } from "../statements.ts";
 import type { Store } from "../store.ts";
 import type { Refusal } from "../types.ts";
 import { jobView, type QueuedView, runnerView, runningNow } from "../views.ts";
+import { endJob } from "./end.ts";
 import { setAvailable } from "./offer.ts";
 import { notFound, refuse } from "./shared.ts";
 
@@ -73,8 +74,20 @@ export function reserveJob(
     if (!hasRoom(job.job_group, view, runningNow(store))) {
       return fail({ code: "busy", message: "this runner works on another job" });
     }
+    if (endsAtStart(store, job)) return fail({ code: "illegal", message: "the job cannot start any more" });
     return ok(start(store, job, view, input.instanceId, "", input.clientVersion));
   }, "full");
+}
+
+/** What has become wrong since the job was queued ends it here, before anything of it runs. */
+function endsAtStart(store: Store, job: JobRow): boolean {
+  for (const check of store.startChecks) {
+    const reason = check(job);
+    if (reason === null) continue;
+    endJob(store, job, { status: "failed", reason, by: "system" });
+    return true;
+  }
+  return false;
 }
 
 function grantedBefore(store: Store, input: ClaimInput): Grant[] {
@@ -92,7 +105,7 @@ function* candidates(store: Store, group: JobGroup, runnerId: string, wanted: nu
   for (let size = Math.max(MIN_PAGE, wanted); ; size *= 2) {
     const limit = Math.min(size, MAX_PAGE);
     const page = store.sql.waitingInGroup.all(group, runnerId, after, limit);
-    for (const row of page) yield jobView(row);
+    for (const row of page) if (!endsAtStart(store, row)) yield jobView(row);
     const last = page.at(-1);
     if (last === undefined || page.length < limit) return;
     after = last.rowid;

@@ -1,14 +1,19 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { lockDoc, stateDoc, workspaceDoc } from "../../../../protocol/operator.ts";
-import type { LockRow } from "../../../store/statements.ts";
+import { lockDoc, stateDiff, stateDoc, stateRestore, submitted, workspaceDoc } from "../../../../protocol/operator.ts";
+import { checkDrift } from "../../../changes/drift.ts";
+import type { LockRow, WorkspaceRow } from "../../../store/statements.ts";
 import { forceUnlock, readStateJson } from "../../../store/transitions/workspaces.ts";
+import { restoreState, versionOf } from "../../../store/transitions/workspaces-states.ts";
 import { ADMIN, type OperatorDeps } from "../deps.ts";
-import { explained, notFound, problem } from "../problem.ts";
+import { explained, granted, notFound, problem, unwrap } from "../problem.ts";
 import { answers, jsonBody, named, problemAnswer } from "../schemas.ts";
+import { submitOnce } from "../submit-once.ts";
 import {
   allWorkspaces,
+  diffOfStates,
   holderIsAlive,
-  stateBody,
+  serialBefore,
+  stateOf,
   statesOf,
   workspaceByName,
   workspaceView,
@@ -16,6 +21,12 @@ import {
 
 const tags = ["workspaces"];
 const nameParam = z.object({ name: z.string() });
+const serialText = z.string().regex(/^\d{1,15}$/, "a whole number");
+const serialParam = nameParam.extend({ serial: serialText });
+const fromQuery = z.strictObject({
+  from: serialText.optional().openapi({ description: "Serial to compare with; the version before when left out" }),
+});
+const version = named(stateDoc, "StateVersion");
 const workspace = named(workspaceDoc, "Workspace");
 const unlockBody = z
   .strictObject({
@@ -56,7 +67,7 @@ const states = createRoute({
   tags,
   summary: "List the versions of its state, newest first",
   request: { params: nameParam },
-  responses: answers(z.array(named(stateDoc, "StateVersion")), "The versions"),
+  responses: answers(z.array(version), "The versions"),
 });
 const state = createRoute({
   method: "get",
@@ -64,7 +75,7 @@ const state = createRoute({
   tags,
   summary: "Download one version of the state",
   description: "The newest version with this serial, byte for byte. It may hold secrets.",
-  request: { params: nameParam.extend({ serial: z.string().regex(/^\d{1,15}$/, "a whole number") }) },
+  request: { params: serialParam },
   responses: {
     200: { description: "The state, JSON", content: { "*/*": { schema: z.unknown() } } },
     default: problemAnswer,
@@ -84,9 +95,42 @@ const display = createRoute({
   },
 });
 
-export const WORKSPACE_ROUTES = [list, show, unlock, states, state, display];
+const diff = createRoute({
+  method: "get",
+  path: "/workspaces/{name}/states/{serial}/diff",
+  tags,
+  summary: "Show what one version of the state changed",
+  description: "Resources with their attributes, and outputs; sensitive values are `[redacted]`.",
+  request: { params: serialParam, query: fromQuery },
+  responses: answers(named(stateDiff, "StateDiff"), "The differences"),
+});
+const restore = createRoute({
+  method: "post",
+  path: "/workspaces/{name}/restore",
+  tags,
+  summary: "Restore an old version of the state",
+  description:
+    "Its content becomes a new version under the next serial; nothing is deleted, and no infrastructure is touched. " +
+    "Refused with 409 while the workspace is locked. A repeat with the same Idempotency-Key answers the same version.",
+  request: { params: nameParam, body: jsonBody(named(stateRestore, "StateRestore"), true) },
+  responses: answers(version, "The new version"),
+});
+const drift = createRoute({
+  method: "post",
+  path: "/workspaces/{name}/drift",
+  tags,
+  summary: "Check a workspace for drift",
+  description:
+    "Plans the source and variables of the last finished change and applies nothing; the result stands in the " +
+    "workspace. While a check is under way its job is answered. 409 when there is nothing to compare with.",
+  request: { params: nameParam },
+  responses: answers(submitted, "The plan job of the check"),
+});
 
-export function workspaceRoutes(app: OpenAPIHono, { store }: OperatorDeps): void {
+export const WORKSPACE_ROUTES = [list, show, unlock, states, state, display, diff, restore, drift];
+
+export function workspaceRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
+  const { store } = deps;
   const find = (name: string) => {
     const row = workspaceByName(store, name);
     if (row === null) throw notFound(`workspace ${name}`, "`runner workspaces list` shows the names.");
@@ -116,12 +160,46 @@ export function workspaceRoutes(app: OpenAPIHono, { store }: OperatorDeps): void
     explained({ json: unlockBody }),
   );
   app.openapi(states, (c) => c.json(statesOf(store, find(c.req.valid("param").name)), 200));
+  const findVersion = (row: WorkspaceRow, serial: number) => {
+    const found = versionOf(store, row.id, serial);
+    if (found !== null) return found;
+    throw notFound(`serial ${serial} of workspace ${row.name}`, `\`runner workspaces states ${row.name}\` shows them.`);
+  };
   app.openapi(state, (c) => {
     const { name, serial } = c.req.valid("param");
-    const body = stateBody(store, find(name), Number(serial));
-    if (body === null) throw notFound(`state with serial ${serial} of workspace ${name}`);
+    const { body } = findVersion(find(name), Number(serial));
     return new Response(body, { headers: { "content-type": "application/json" } });
   });
+  app.openapi(
+    diff,
+    (c) => {
+      const { name, serial } = c.req.valid("param");
+      const { from } = c.req.valid("query");
+      const row = find(name);
+      const to = findVersion(row, Number(serial));
+      const before = from === undefined ? serialBefore(store, row, to.serial) : Number(from);
+      if (before === null)
+        throw notFound(`version before serial ${serial} of workspace ${name}`, "Name one with from.");
+      const versions = { from: findVersion(row, before), to };
+      return c.json(unwrap(diffOfStates(row, versions, readStateJson(store, row.id))), 200);
+    },
+    explained({ query: fromQuery }),
+  );
+  app.openapi(
+    restore,
+    (c) => {
+      const row = find(c.req.valid("param").name);
+      const wish = { ...c.req.valid("json"), by: ADMIN };
+      const key = c.req.header("idempotency-key");
+      const once = key === undefined ? undefined : `restore:${row.id}:${key}`;
+      const id = submitOnce(store, once, () => granted(restoreState(store, row, wish)));
+      const made = stateOf(store, find(row.name), id);
+      if (made === null) throw notFound(`version ${id} any more`);
+      return c.json(made, 200);
+    },
+    explained({ json: stateRestore }),
+  );
+  app.openapi(drift, (c) => c.json({ job: granted(checkDrift(deps, find(c.req.valid("param").name), ADMIN)) }, 200));
   app.openapi(display, (c) => {
     const { name } = c.req.valid("param");
     const json = readStateJson(store, find(name).id);

@@ -1,0 +1,146 @@
+import { z } from "zod";
+import { looksSecret } from "../../kit/secrets/names.ts";
+import { fail, ok, type Result, RunnerError } from "../../protocol/errors.ts";
+
+/** What we read of a state file (format 4). Unknown keys are kept: Terraform adds some with each release. */
+const instance = z.looseObject({
+  index_key: z.union([z.string(), z.number()]).nullish(),
+  deposed: z.string().nullish(),
+  attributes: z.record(z.string(), z.unknown()).nullish(),
+  sensitive_attributes: z.array(z.unknown()).nullish(),
+});
+const resource = z.looseObject({
+  module: z.string().nullish(),
+  mode: z.string().nullish(),
+  type: z.string(),
+  name: z.string(),
+  instances: z.array(instance).nullish(),
+});
+const stateFile = z.looseObject({
+  outputs: z.record(z.string(), z.looseObject({ value: z.unknown(), sensitive: z.boolean().nullish() })).nullish(),
+  resources: z.array(resource).nullish(),
+});
+
+/** A value with the marks that hide parts of it; marks mirror its shape, `true` covers everything below. */
+export interface Marked {
+  readonly value: unknown;
+  readonly marks: unknown;
+}
+
+/** A state as it is compared: every instance by its address, every output by its name. */
+export interface ReadState {
+  readonly resources: ReadonlyMap<string, Marked>;
+  readonly outputs: ReadonlyMap<string, Marked>;
+}
+
+/** Marks by address from `terraform show -json`, which knows what the providers' schemas call sensitive. */
+export type ShownMarks = ReadonlyMap<string, unknown>;
+
+/** Reads a stored state. Sensitive is what the state marks, what `shown` marks, and what is named like a secret. */
+export function readStateFile(body: Uint8Array, shown: ShownMarks): Result<ReadState> {
+  let parsed: z.infer<typeof stateFile>;
+  try {
+    parsed = stateFile.parse(JSON.parse(new TextDecoder().decode(body)));
+  } catch {
+    // The parser's message quotes what it read, which may be a secret.
+    return fail(new RunnerError("conflict", "this version is not a state that can be read (format 4)"));
+  }
+  const resources = new Map<string, Marked>();
+  for (const one of parsed.resources ?? []) {
+    for (const found of one.instances ?? []) {
+      const address = addressOf(one, found);
+      const value = found.attributes ?? {};
+      const marks = join(join(marksOf(found.sensitive_attributes ?? []), shown.get(address)), namedLikeSecrets(value));
+      resources.set(address, { value, marks });
+    }
+  }
+  const outputs = Object.entries(parsed.outputs ?? {}).map(([name, { value, sensitive }]) => {
+    const marks = sensitive || looksSecret(name) ? true : namedLikeSecrets(value);
+    return [name, { value: value ?? null, marks }] as const;
+  });
+  return ok({ resources, outputs: new Map(outputs) });
+}
+
+function addressOf(one: z.infer<typeof resource>, found: z.infer<typeof instance>): string {
+  const { index_key: index, deposed } = found;
+  const data = one.mode === "data" ? "data." : "";
+  const key = index === null || index === undefined ? "" : `[${JSON.stringify(index)}]`;
+  const old = deposed ? ` (deposed ${deposed})` : "";
+  return `${one.module ? `${one.module}.` : ""}${data}${one.type}.${one.name}${key}${old}`;
+}
+
+const step = z.looseObject({ value: z.unknown() });
+const indexValue = z.looseObject({ value: z.union([z.string(), z.number()]) });
+
+/** `sensitive_attributes` is a list of paths, each a list of steps. A step that is not understood covers all of it. */
+function marksOf(paths: readonly unknown[]): unknown {
+  let marks: unknown;
+  for (const path of paths) marks = join(marks, markAlong(Array.isArray(path) ? path : [path]));
+  return marks;
+}
+
+function markAlong([first, ...rest]: readonly unknown[]): unknown {
+  if (first === undefined) return true;
+  const read = step.safeParse(first);
+  const index = indexValue.safeParse(read.data?.value);
+  const key = index.success ? index.data.value : read.data?.value;
+  if (typeof key !== "string" && typeof key !== "number") return true;
+  return { [key]: markAlong(rest) };
+}
+
+function namedLikeSecrets(value: unknown): unknown {
+  if (value === null || typeof value !== "object") return undefined;
+  const entries = Object.entries(value).flatMap(([key, member]) => {
+    const mark = !Array.isArray(value) && looksSecret(key) && isText(member) ? true : namedLikeSecrets(member);
+    return mark === undefined ? [] : [[key, mark] as const];
+  });
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
+/** `secret_name = null` and `password_length = 16` keep nothing. */
+const isText = (value: unknown) => value !== null && typeof value !== "number" && typeof value !== "boolean";
+
+/** What either of two marks hides. */
+function join(a: unknown, b: unknown): unknown {
+  if (a === true || b === true) return true;
+  if (!isMap(a)) return isMap(b) ? b : undefined;
+  if (!isMap(b)) return a;
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return Object.fromEntries([...keys].map((key) => [key, join(a[key], b[key])]));
+}
+
+const isMap = (value: unknown): value is Record<string, unknown> => value !== null && typeof value === "object";
+
+const shownModule = z.looseObject({
+  resources: z.array(z.looseObject({ address: z.string(), sensitive_values: z.unknown() })).nullish(),
+  child_modules: z.array(z.unknown()).nullish(),
+});
+const shownState = z.looseObject({ values: z.looseObject({ root_module: z.unknown() }).nullish() });
+
+/** The marks of a stored `terraform show -json`; none when there is none, or it cannot be read. */
+export function shownMarks(json: string | null): ShownMarks {
+  const marks = new Map<string, unknown>();
+  const collect = (found: unknown) => {
+    const read = shownModule.safeParse(found);
+    if (!read.success) return;
+    for (const one of read.data.resources ?? []) marks.set(one.address, wholeLists(one.sensitive_values));
+    for (const child of read.data.child_modules ?? []) collect(child);
+  };
+  try {
+    collect(shownState.parse(JSON.parse(json ?? "{}")).values?.root_module);
+  } catch {
+    // Only an additional source.
+  }
+  return marks;
+}
+
+/** The lists of another version have other members: one marked member hides the list. */
+function wholeLists(marks: unknown): unknown {
+  if (Array.isArray(marks)) return marks.some((mark) => wholeLists(mark) !== undefined) ? true : undefined;
+  if (!isMap(marks)) return marks === true ? true : undefined;
+  const entries = Object.entries(marks).flatMap(([key, mark]) => {
+    const whole = wholeLists(mark);
+    return whole === undefined ? [] : [[key, whole] as const];
+  });
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
