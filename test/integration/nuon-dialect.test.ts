@@ -103,8 +103,9 @@ describe("a job on a Nuon control plane", () => {
       "initializing initializing initializing in-progress in-progress cleaning-up finished",
     );
     const path = `/v1/runner-jobs/${work.job.id}/executions/${work.execution.id}`;
-    const calls = server.seen.filter((one) => one.path.startsWith(path)).map((one) => one.path.slice(path.length));
-    expect(calls.slice(-4)).toEqual(["/result", "/outputs", "", ""]);
+    const calls = server.seen.filter((one) => one.path.startsWith(path));
+    const last = calls.slice(-5).map((one) => `${one.method} ${one.path.slice(path.length)}`.trim());
+    expect(last).toEqual(["POST /result", "POST /outputs", "PATCH", "PATCH", "GET"]);
     expect(execution?.outputs).toEqual({ answer: 42 });
     expect(cleanups).toBe(1);
   });

@@ -1,21 +1,23 @@
-import type { z } from "zod";
-import type { Http } from "../../kit/http/http.ts";
-import { actionRun, actionWorkflowConfig } from "../../protocol/nuon/actions.ts";
-import { appConfig } from "../../protocol/nuon/app-config.ts";
-import { RETRY } from "../../protocol/retry.ts";
+import type { HttpFailure } from "../../kit/http/failure.ts";
+import type { Http, HttpAnswer } from "../../kit/http/http.ts";
+import type { Result } from "../../protocol/errors.ts";
 import type { Documents } from "../handler.ts";
+import { createNuonClient } from "./nuon/client.ts";
 
 /** The baseline's documents, read one by one. Each throws the HttpFailure that ended its reading. */
 export function baselineDocuments(http: Http): Documents {
-  const get = async <T>(path: string, decode: z.ZodType<T>): Promise<T> => {
-    const answer = await http.request({ method: "GET", path, rule: RETRY.fetch, decode });
-    if (!answer.ok) throw answer.error;
-    return answer.value.value;
-  };
-  const id = encodeURIComponent;
+  const api = createNuonClient(http);
   return {
-    actionRun: (installId, runId) => get(`/v1/installs/${id(installId)}/action-workflows/runs/${id(runId)}`, actionRun),
-    actionConfig: (configId) => get(`/v1/action-workflows/configs/${id(configId)}`, actionWorkflowConfig),
-    appConfig: (appId, configId) => get(`/v1/apps/${id(appId)}/config/${id(configId)}`, appConfig),
+    actionRun: async (install_id, run_id) =>
+      answered(await api.call("GetInstallActionWorkflowRun", { path: { install_id, run_id } })),
+    actionConfig: async (action_workflow_config_id) =>
+      answered(await api.call("GetActionWorkflowConfig", { path: { action_workflow_config_id } })),
+    appConfig: async (app_id, app_config_id) =>
+      answered(await api.call("GetRunnerAppConfig", { path: { app_id, app_config_id } })),
   };
+}
+
+function answered<T>(answer: Result<HttpAnswer<T>, HttpFailure>): T {
+  if (!answer.ok) throw answer.error;
+  return answer.value.value;
 }

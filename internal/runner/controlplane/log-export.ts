@@ -29,6 +29,7 @@ export function encodeLogBatch(execution: ExecutionRef, batch: LogBatch, exporte
       time: record.time,
       severity: record.severity,
       body: record.text,
+      ...(record.span ? { span: record.span } : {}),
       attributes: {
         ...about,
         ...record.attributes,

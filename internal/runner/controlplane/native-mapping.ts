@@ -30,7 +30,13 @@ export function groupOf(job: Pick<RunnerJob, "group" | "type">): JobGroup {
  * answer, less a tenth for the time the answer may have been on its way; the first renewal makes it exact.
  */
 export function workOf(given: Claim, instanceId: string): Work {
-  const sealed: NativeSealed = { instance_id: instanceId, credentials: given.credentials, documents: given.documents };
+  const { credentials, documents, traceparent } = given;
+  const sealed: NativeSealed = {
+    instance_id: instanceId,
+    credentials,
+    documents,
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
   const { verify, cancel_grace_ms, sensitive_vars } = given.options;
   return {
     job: given.job,

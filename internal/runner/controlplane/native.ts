@@ -57,7 +57,7 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
       return ok(sessionOf(opened.value.session, opened.value.tookMs));
     },
 
-    settings: (signal) => readSettings(http, runnerPath, signal),
+    settings: (signal) => readSettings(http, options.runnerId, signal),
 
     async claim({ key, slots, after, waitMs = holdMs }, signal) {
       const announced = await connected.promise;

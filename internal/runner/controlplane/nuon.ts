@@ -1,7 +1,7 @@
 import { systemClock } from "../../kit/base/clock.ts";
 import { silentLog } from "../../kit/base/system-log.ts";
 import { ok, type Result } from "../../protocol/errors.ts";
-import { type RunnerSettings, runnerSettings } from "../../protocol/nuon/settings.ts";
+import type { RunnerSettings } from "../../protocol/nuon/settings.ts";
 import { RETRY } from "../../protocol/retry.ts";
 import { DEFAULT_TIMES } from "../../protocol/times.ts";
 import type { Announcement, ControlPlane, ExecutionRef, Session } from "./control-plane.ts";
@@ -10,6 +10,7 @@ import { baselineDocuments } from "./documents.ts";
 import { encodeLogBatch } from "./log-export.ts";
 import { beat } from "./nuon/beats.ts";
 import { createClaims } from "./nuon/claims.ts";
+import { createNuonClient } from "./nuon/client.ts";
 import { factsOf, workOf } from "./nuon/facts.ts";
 import { finish } from "./nuon/finish.ts";
 import { createMonitor, type Watched } from "./nuon/monitor.ts";
@@ -17,6 +18,7 @@ import { createOutbox, type Outbox } from "./nuon/outbox.ts";
 import { loadPlan } from "./nuon/plan.ts";
 import { createPoller } from "./nuon/poller.ts";
 import { STATUS, statusWrite, stepWrite } from "./nuon/progress.ts";
+import { createReadJob } from "./nuon/read-job.ts";
 import { lookAtAll } from "./nuon/renew.ts";
 import { createReservations } from "./nuon/reservations.ts";
 import { readSettings } from "./read-settings.ts";
@@ -36,11 +38,13 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
   const { origin } = new URL(url);
   // The API lies at the host's root; logs and state go to the address as it was given (1.2).
   const http = httpOf(options, origin);
-  const logHttp = url === origin ? http : httpOf(options, url);
-  const runnerPath = `/v1/runners/${encodeURIComponent(options.runnerId)}`;
+  const api = createNuonClient(http);
+  const logApi = url === origin ? api : createNuonClient(httpOf(options, url));
+  const { runnerId } = options;
+  const readJob = createReadJob(api, runnerId);
   const watched = new Map<string, Watched>();
   const outboxes = new Map<string, Outbox>();
-  const monitor = createMonitor(http, clock);
+  const monitor = createMonitor(api, readJob, clock);
   let settings: RunnerSettings | null = null;
   let lastSign = clock.monotonic();
 
@@ -57,28 +61,29 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
   };
 
   const claim = createClaims({
-    poller: createPoller(http, runnerPath, log),
-    reservations: createReservations({ http, runnerPath, version, clock, log }),
+    poller: createPoller(api, runnerId, log),
+    reservations: createReservations({ api, readJob, runnerId, version, clock, log }),
     clock,
     random,
     isKnown: (executionId) => watched.has(executionId),
     workOf: ({ job, executionId, createdMs }) => {
-      const work = workOf(job, executionId, createdMs, clock.now(), (signal) => loadPlan(http, job.id, signal));
+      const work = workOf(job, executionId, createdMs, clock.now(), (signal) =>
+        loadPlan(http, job.id, signal, runnerId),
+      );
       know(work.execution);
       return work;
     },
   });
 
   async function connect(announcement: Announcement, signal: AbortSignal): Promise<Result<Session>> {
-    const path = `${runnerPath}/settings`;
-    const read = await http.request({ method: "GET", path, rule: RETRY.connect, decode: runnerSettings, signal });
+    const read = await readSettings(http, runnerId, signal, RETRY.connect);
     if (!read.ok) return read;
-    settings = read.value.value;
+    settings = read.value;
     const { mode, aliveSince } = announcement;
     const wanted = () => !signal.aborted || clock.monotonic() - lastSign < LAST_SIGN_MS;
     lastSign = clock.monotonic();
-    const period = settings.heart_beat_timeout;
-    void beat({ http, runnerPath, clock, log, mode, version: announcement.version, period, aliveSince, wanted });
+    const period = () => settings?.heart_beat_timeout;
+    void beat({ api, runnerId, clock, log, mode, version: announcement.version, period, aliveSince, wanted });
     const held = await Promise.all(
       announcement.held.map(async (one) => {
         const { verdict, watched: seen } = await monitor.verdict(one, signal);
@@ -86,10 +91,10 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
         return verdict;
       }),
     );
-    return ok({ settings, times: { ...DEFAULT_TIMES, renew_ms: LOOK_MS }, held });
+    return ok({ settings: read.value, times: { ...DEFAULT_TIMES, renew_ms: LOOK_MS }, held });
   }
 
-  const exporter = () => ({ runnerId: options.runnerId, version, schemaUrl: url, metadata: settings?.metadata });
+  const exporter = () => ({ runnerId, version, schemaUrl: url, metadata: settings?.metadata });
 
   return {
     dialect: "nuon",
@@ -97,7 +102,7 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
     claim,
 
     async settings(signal) {
-      const read = await readSettings(http, runnerPath, signal);
+      const read = await readSettings(http, runnerId, signal);
       if (read.ok) settings = read.value;
       return read;
     },
@@ -108,11 +113,11 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
     },
 
     status: (execution, status, signal) =>
-      outboxOf(execution).put(STATUS, statusWrite(http, execution, status, signal), STATUS_PATIENCE_MS),
+      outboxOf(execution).put(STATUS, statusWrite(api, execution, status, signal), STATUS_PATIENCE_MS),
 
     async workStep(execution, step, id, signal) {
       if (id === undefined || step.status === "pending") return;
-      const send = stepWrite(http, { execution, step, id }, settings, signal);
+      const send = stepWrite(api, { execution, step, id }, settings, signal);
       await outboxOf(execution).put(id, send, STATUS_PATIENCE_MS);
     },
 
@@ -120,13 +125,10 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
       // Absent means false here: the server leaves zero values out.
       const disabled = settings !== null && settings.enable_logging !== true;
       if (disabled || execution.logStreamId === null || batch.records.length === 0) return ok({ stored: batch.to });
-      const sent = await logHttp.request({
-        method: "POST",
-        path: `/v1/log-streams/${encodeURIComponent(execution.logStreamId)}/logs`,
+      const sent = await logApi.call("LogStreamWriteLogs", {
+        path: { log_stream_id: execution.logStreamId },
         tag: "logs",
-        bytes: { data: encodeLogBatch(execution, batch, exporter()), type: "application/x-protobuf" },
-        rule: RETRY.logs,
-        decode: "none",
+        bytes: encodeLogBatch(execution, batch, exporter()),
         signal,
       });
       return sent.ok ? ok({ stored: batch.to }) : sent;
@@ -135,7 +137,7 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
     async complete(execution, completion, cleanup, signal) {
       const box = outboxOf(execution);
       await box.close((key) => key === STATUS, signal);
-      const ended = await finish({ http, clock, log }, execution, completion, cleanup, signal);
+      const ended = await finish({ api, clock, log }, execution, completion, cleanup, signal);
       if (ended.ok) {
         outboxes.delete(execution.id);
         watched.delete(execution.id);
@@ -144,7 +146,7 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
       return ended;
     },
 
-    plan: (execution, signal) => loadPlan(http, execution.jobId, signal),
+    plan: (execution, signal) => loadPlan(http, execution.jobId, signal, runnerId),
     documents: () => baselineDocuments(http),
     state: (execution) =>
       terraformState({ http, url, jobId: execution.jobId, executionId: execution.id, auth: { token }, ca: options.ca }),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Http } from "../../kit/http/http.ts";
-import { RETRY } from "../../protocol/retry.ts";
 import type { StateBackend } from "../handler.ts";
+import { createNuonClient } from "./nuon/client.ts";
 
 /** How a dialect authenticates terraform and itself for one execution's state. */
 export interface StateAccess {
@@ -38,39 +38,32 @@ export function terraformState(access: StateAccess): StateBackend {
   const { http, jobId, executionId, auth } = access;
   const basic = "username" in auth ? Buffer.from(`${auth.username}:${auth.password}`).toString("base64") : null;
   const headers = basic === null ? {} : { Authorization: `Basic ${basic}` };
-  const workspacePath = (workspaceId: string) => `/v1/terraform-workspaces/${encodeURIComponent(workspaceId)}`;
+  const api = createNuonClient(http);
 
   /** null: free. undefined: this server does not show its locks, or cannot be asked. */
   async function lockOf(workspaceId: string) {
-    const path = workspacePath(workspaceId);
-    const found = await http.request({ method: "GET", path, rule: RETRY.fetch, decode: lockedWorkspace });
-    return found.ok ? found.value.value.lock : undefined;
+    const found = await api.call("GetTerraformWorkspace", { path: { workspace_id: workspaceId } });
+    return found.ok ? lockedWorkspace.safeParse(found.value.value).data?.lock : undefined;
   }
 
   async function unlockOwn(workspaceId: string): Promise<void> {
-    const path = workspacePath(workspaceId);
     const lock = await lockOf(workspaceId);
     if (lock !== undefined && lock?.execution_id !== executionId) return;
     // A server that does not show its locks frees whatever is there: the caller knows that it may hold one.
     const json = lock ? { ID: lock.ID } : {};
-    const query = { job_id: jobId };
-    const call = { method: "POST", path: `${path}/unlock`, query, headers, json, rule: RETRY.fetch } as const;
-    const done = await http.request({ ...call, decode: "none" });
+    const path = { workspace_id: workspaceId };
+    const done = await api.call("UnlockTerraformWorkspace", { path, query: { job_id: jobId }, headers, json });
     if (!done.ok) throw done.error;
   }
 
   /** Without a lock id: accepted while nobody holds the lock (DESIGN section 4, invariant 5). */
-  function postState(workspaceId: string, state: Uint8Array) {
-    return http.request({
-      method: "POST",
-      path: "/v1/terraform-backend",
+  const postState = (workspaceId: string, state: Uint8Array) =>
+    api.call("UpdateTerraformState", {
+      path: {},
       query: { workspace_id: workspaceId, job_id: jobId },
       headers,
-      bytes: { data: state, type: "application/json" },
-      rule: RETRY.fetch,
-      decode: "none",
+      bytes: state,
     });
-  }
 
   return {
     unlockOwn,
@@ -80,17 +73,14 @@ export function terraformState(access: StateAccess): StateBackend {
       const { job_id: jobId, Who: who, Operation: operation, locked_at: since } = lock;
       return { jobId: jobId ?? null, who: who ?? "", operation: operation ?? "", since: since ?? "" };
     },
-    terraformEnv: (workspaceId) => terraformEnv(access, workspaceId, workspacePath(workspaceId)),
+    terraformEnv: (workspaceId) => terraformEnv(access, workspaceId),
     async putStateJson(workspaceId, json) {
-      const done = await http.request({
-        method: "POST",
-        path: `${workspacePath(workspaceId)}/state-json`,
+      const done = await api.call("UpdateTerraformStateJSON", {
+        path: { workspace_id: workspaceId },
         query: { job_id: jobId },
         headers,
         // Servers read a JSON string that holds base64 (nuon-handlers.md 4.4), not the document itself.
         json: Buffer.from(json).toString("base64"),
-        rule: RETRY.fetch,
-        decode: "none",
       });
       if (!done.ok) throw done.error;
     },
@@ -105,8 +95,9 @@ export function terraformState(access: StateAccess): StateBackend {
   };
 }
 
-function terraformEnv(access: StateAccess, workspaceId: string, workspacePath: string): Record<string, string> {
+function terraformEnv(access: StateAccess, workspaceId: string): Record<string, string> {
   const { url, jobId, auth, ca } = access;
+  const workspacePath = `/v1/terraform-workspaces/${encodeURIComponent(workspaceId)}`;
   const token: Record<string, string> = "token" in auth ? { token: auth.token } : {};
   const query = (more: Record<string, string>) => new URLSearchParams({ ...token, ...more, job_id: jobId }).toString();
   return {

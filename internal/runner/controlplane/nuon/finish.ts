@@ -2,22 +2,25 @@ import type { z } from "zod";
 import type { Clock } from "../../../kit/base/clock.ts";
 import type { SystemLog } from "../../../kit/base/system-log.ts";
 import type { HttpFailure } from "../../../kit/http/failure.ts";
-import type { Http } from "../../../kit/http/http.ts";
 import type { OutcomeStatus } from "../../../protocol/enums.ts";
 import { fail, ok, type Result } from "../../../protocol/errors.ts";
 import type { Completion } from "../../../protocol/native.ts";
 import type { ExecutionResultRequest, executionOutputsRequest } from "../../../protocol/nuon/jobs.ts";
 import { RETRY } from "../../../protocol/retry.ts";
 import type { ExecutionRef } from "../control-plane.ts";
+import type { NuonClient } from "./client.ts";
 import { factsOf } from "./facts.ts";
 
 /** Cleanup is bounded: the server still waits for the terminal status. */
 const CLEANUP_LIMIT_MS = 120_000;
 /** Tries before a 500 of the server itself (a permission, a missing row) is believed. */
 const TRIES_ON_500 = 8;
+/** A terminal status that the server took and did not keep is written again so often, in all. */
+const TERMINAL_ROUNDS = 3;
+const RUNNING: ReadonlySet<string> = new Set(["pending", "initializing", "in-progress", "cleaning-up"]);
 
 interface Means {
-  readonly http: Http;
+  readonly api: NuonClient;
   readonly clock: Clock;
   readonly log: SystemLog;
 }
@@ -28,34 +31,27 @@ interface Means {
  * crash: the server answers a second result or outputs with "duplicate key", which means it has them.
  */
 export async function finish(
-  { http, clock, log }: Means,
+  { api, clock, log }: Means,
   execution: ExecutionRef,
   completion: Completion,
   cleanup: () => Promise<string | null>,
   signal: AbortSignal,
 ): Promise<Result<{ readonly recorded: boolean; readonly reason: string }>> {
-  const jobPath = `/v1/runner-jobs/${encodeURIComponent(execution.jobId)}`;
-  const path = `${jobPath}/executions/${encodeURIComponent(execution.id)}`;
-  const send = (method: "POST" | "PATCH", to: string, json: unknown, tries: number) =>
-    http.request({ method, path: to, json, rule: { ...RETRY.report, tries }, decode: "none", signal });
-  const patch = (status: string, tries: number) => send("PATCH", path, { status }, tries);
+  const path = { runner_job_id: execution.jobId, runner_job_execution_id: execution.id };
+  const part = { path, rule: { ...RETRY.report, tries: TRIES_ON_500 }, signal };
+  const patch = (status: string, tries: number) =>
+    api.call("UpdateRunnerJobExecution", { path, json: { status }, rule: { ...RETRY.report, tries }, signal });
 
-  /** Until it is there; the error only when the server refuses it for good. */
-  const deliver = async (part: string, json: unknown): Promise<HttpFailure | null> => {
-    for (;;) {
-      const sent = await send("POST", `${path}/${part}`, json, TRIES_ON_500);
-      if (sent.ok || isDuplicate(sent.error)) return null;
-      if (!sent.error.retryable || saidByServer(sent.error)) return sent.error;
-    }
-  };
-
-  const parts: [string, unknown][] = [];
+  const parts: [string, () => Promise<Result<unknown, HttpFailure>>][] = [];
   const result = resultOf(execution, completion);
-  if (result !== null) parts.push(["result", result]);
-  if (completion.status === "finished") parts.push(["outputs", outputsOf(completion)]);
+  if (result !== null)
+    parts.push(["result", () => api.call("CreateRunnerJobExecutionResult", { ...part, json: result })]);
+  const outputs = outputsOf(completion);
+  if (completion.status === "finished")
+    parts.push(["outputs", () => api.call("CreateRunnerJobExecutionOutputs", { ...part, json: outputs })]);
   let missing: HttpFailure | null = null;
-  for (const [part, json] of parts) {
-    const refused = await deliver(part, json);
+  for (const [part, send] of parts) {
+    const refused = await deliver(send);
     if (refused?.kind === "cancelled") return fail(refused);
     if (refused) log.error(`the control plane does not take the ${part} of an execution`, { why: refused.message });
     missing ??= refused;
@@ -69,14 +65,49 @@ export async function finish(
 
   // Finished without its result or outputs would be taken for success by what comes after it.
   const status = missing && completion.status === "finished" ? "failed" : wordOf(completion.status);
-  const ended = await patch(status, RETRY.report.tries);
-  if (!ended.ok) {
-    if (ended.error.status === 404)
-      return ok({ recorded: false, reason: "the control plane does not know it any more" });
-    return ended;
+  const ended = await writeTerminal(api, () => patch(status, RETRY.report.tries), { path, status, signal });
+  if (!ended.ok) return ended;
+  if (status === "finished" && endsItsJob(execution))
+    await api.call("UpdateRunnerJob", { path: { runner_job_id: execution.jobId }, json: { status }, signal });
+  const { recorded, reason } = ended.value;
+  return ok({ recorded, reason: reason || (missing?.message ?? "") });
+}
+
+/** Until it is there; the error only when the server refuses it for good. */
+async function deliver(send: () => Promise<Result<unknown, HttpFailure>>): Promise<HttpFailure | null> {
+  for (;;) {
+    const sent = await send();
+    if (sent.ok || isDuplicate(sent.error)) return null;
+    if (!sent.error.retryable || saidByServer(sent.error)) return sent.error;
   }
-  if (status === "finished" && endsItsJob(execution)) await send("PATCH", jobPath, { status }, RETRY.report.tries);
-  return ok({ recorded: true, reason: missing?.message ?? "" });
+}
+
+interface Terminal {
+  readonly path: { readonly runner_job_id: string; readonly runner_job_execution_id: string };
+  readonly status: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The terminal status, read back: the server answers 200 whether it wrote anything or not. Written again while the
+ * execution is still shown as running; what it cannot say is believed.
+ */
+async function writeTerminal(
+  api: NuonClient,
+  write: () => Promise<Result<unknown, HttpFailure>>,
+  { path, status, signal }: Terminal,
+): Promise<Result<{ readonly recorded: boolean; readonly reason: string }, HttpFailure>> {
+  const unknown = ok({ recorded: false, reason: "the control plane does not know it any more" });
+  for (let round = 1; ; round++) {
+    const written = await write();
+    if (!written.ok) return written.error.status === 404 ? unknown : written;
+    const own = await api.call("GetRunnerJobExecution", { path, rule: RETRY.status, signal });
+    if (!own.ok) return own.error.status === 404 ? unknown : ok({ recorded: true, reason: "" });
+    const { status: found } = own.value.value;
+    if (found === status) return ok({ recorded: true, reason: "" });
+    if (round < TERMINAL_ROUNDS && RUNNING.has(found ?? "")) continue;
+    return ok({ recorded: false, reason: `the control plane has it as ${found ?? "unknown"}` });
+  }
 }
 
 /** Only what has contents is stored; an error is sent all the same, for servers that keep it. */

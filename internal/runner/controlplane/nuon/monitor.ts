@@ -1,10 +1,11 @@
 import type { Clock } from "../../../kit/base/clock.ts";
-import type { Http } from "../../../kit/http/http.ts";
 import { nsToMs } from "../../../protocol/nuon/base.ts";
-import { jobExecution, type RunnerJob, runnerJob } from "../../../protocol/nuon/jobs.ts";
+import type { RunnerJob } from "../../../protocol/nuon/jobs.ts";
 import { RETRY } from "../../../protocol/retry.ts";
 import type { Announcement, Session } from "../control-plane.ts";
+import type { NuonClient } from "./client.ts";
 import { type NuonFacts, ttlAt } from "./facts.ts";
+import type { ReadJob } from "./read-job.ts";
 
 type Held = Announcement["held"][number];
 type Verdict = Session["held"][number];
@@ -22,25 +23,15 @@ const LOOK_AGAIN_MS = 1_000;
 const ONE_TRY = { tries: 1, base_ms: 0, cap_ms: 0, timeout_ms: 5_000 };
 
 /** Watches jobs that run: a cancel, or the server having given up, is seen only by asking (nuon-runner-api.md 5.7). */
-export function createMonitor(http: Http, clock: Clock) {
+export function createMonitor(api: NuonClient, readJob: ReadJob, clock: Clock) {
   const seen = new Map<string, { readonly at: number; readonly sight: Sight }>();
-
-  const jobOf = (jobId: string, rule: typeof ONE_TRY | typeof RETRY.connect, signal: AbortSignal) =>
-    http.request({
-      method: "GET",
-      path: `/v1/runner-jobs/${encodeURIComponent(jobId)}`,
-      tag: "job",
-      rule,
-      decode: runnerJob,
-      signal,
-    });
 
   return {
     /** What the server says of a running job. When it says nothing, the work goes on. */
     async look(jobId: string, signal: AbortSignal): Promise<Sight> {
       const last = seen.get(jobId);
       if (last && clock.monotonic() - last.at < LOOK_AGAIN_MS) return last.sight;
-      const answer = await jobOf(jobId, ONE_TRY, signal);
+      const answer = await readJob(jobId, { rule: ONE_TRY, tag: "job", signal });
       const sight: Sight = answer.ok ? sightOf(answer.value.value) : { kind: "runs", why: answer.error.message };
       seen.set(jobId, { at: clock.monotonic(), sight });
       return sight;
@@ -56,10 +47,11 @@ export function createMonitor(http: Http, clock: Clock) {
         watched: null,
       });
       // The real server finds an execution by its own id alone; the job's place in the path is only looked at by others.
-      const path = `/v1/runner-jobs/${encodeURIComponent(held.jobId ?? "-")}/executions/${encodeURIComponent(execution_id)}`;
-      const own = await http.request({ method: "GET", path, rule: RETRY.connect, decode: jobExecution, signal });
+      const path = { runner_job_id: held.jobId ?? "-", runner_job_execution_id: execution_id };
+      const patient = { rule: RETRY.connect, tag: "job", signal };
+      const own = await api.call("GetRunnerJobExecution", { ...patient, path });
       if (!own.ok) return decided("stop", "the control plane does not know this execution");
-      const job = await jobOf(own.value.value.runner_job_id ?? held.jobId ?? "", RETRY.connect, signal);
+      const job = await readJob(own.value.value.runner_job_id ?? held.jobId ?? "", patient);
       if (!job.ok) return decided("stop", "the control plane does not know this job");
       const latest = job.value.value.executions?.[0]?.id;
       const { status } = job.value.value;

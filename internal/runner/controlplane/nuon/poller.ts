@@ -1,17 +1,15 @@
-import { z } from "zod";
 import type { SystemLog } from "../../../kit/base/system-log.ts";
 import type { HttpFailure } from "../../../kit/http/failure.ts";
-import type { Http } from "../../../kit/http/http.ts";
 import type { JobGroup } from "../../../protocol/enums.ts";
 import { ok, type Result } from "../../../protocol/errors.ts";
 import { type RunnerJob, runnerJob } from "../../../protocol/nuon/jobs.ts";
+import type { NuonClient } from "./client.ts";
 
 /** What a server lists when nobody says how much. A full list may hide the oldest job. */
 const LIST_CAP = 10;
 const MOST = 100;
 /** Of the rounds that ask for `any`, one in so many asks per group. */
 const CHECK_EVERY = 12;
-const ONE_TRY = { tries: 1, base_ms: 0, cap_ms: 0, timeout_ms: 5_000 };
 
 export interface Poller {
   /** Available jobs of these groups, oldest first. */
@@ -22,21 +20,13 @@ export interface Poller {
  * Polls per group, as the Go runner does. One request for `any` group serves as well once it has been seen to list a
  * job that the poll of its group lists too; it is checked again every twelfth round.
  */
-export function createPoller(http: Http, runnerPath: string, log: SystemLog): Poller {
+export function createPoller(api: NuonClient, runnerId: string, log: SystemLog): Poller {
   let anyWorks = false;
   let rounds = 0;
 
   async function list(group: string, signal: AbortSignal): Promise<Result<RunnerJob[], HttpFailure>> {
     const ask = (limit?: number) =>
-      http.request({
-        method: "GET",
-        path: `${runnerPath}/jobs`,
-        query: { group, limit },
-        tag: "jobs",
-        rule: ONE_TRY,
-        decode: z.array(z.unknown()).nullable(),
-        signal,
-      });
+      api.call("GetRunnerJobs", { path: { runner_id: runnerId }, query: { group, limit }, tag: "jobs", signal });
     let answer = await ask();
     if (answer.ok && (answer.value.value?.length ?? 0) >= LIST_CAP) answer = await ask(MOST);
     return answer.ok ? ok((answer.value.value ?? []).flatMap((one) => readable(one, log))) : answer;

@@ -1,10 +1,10 @@
-import { z } from "zod";
 import type { Clock } from "../../../kit/base/clock.ts";
 import type { SystemLog } from "../../../kit/base/system-log.ts";
 import type { HttpFailure } from "../../../kit/http/failure.ts";
-import type { Http } from "../../../kit/http/http.ts";
-import { jobExecution, type RunnerJob, runnerJob } from "../../../protocol/nuon/jobs.ts";
+import { type RunnerJob, runnerJob } from "../../../protocol/nuon/jobs.ts";
 import { RETRY } from "../../../protocol/retry.ts";
+import type { NuonClient } from "./client.ts";
+import type { ReadJob } from "./read-job.ts";
 
 /** A reservation that is ours. `createdMs`: our wall clock, not later than the server's creation of it. */
 export interface Reserved {
@@ -30,12 +30,10 @@ export interface Reservations {
   lost(nonce: string, known: (executionId: string) => boolean, signal: AbortSignal): Promise<Reserved[]>;
 }
 
-/** A repeated POST can cancel the job on the real server (a second execution is over its maximum). */
-const ONE_TRY = { tries: 1, base_ms: 0, cap_ms: 0, timeout_ms: 15_000 };
-
 interface Means {
-  readonly http: Http;
-  readonly runnerPath: string;
+  readonly api: NuonClient;
+  readonly readJob: ReadJob;
+  readonly runnerId: string;
   readonly version: string;
   readonly clock: Clock;
   readonly log: SystemLog;
@@ -46,22 +44,16 @@ interface Means {
  * X-Nuon-Client-Version, which the server keeps with the execution: that is how ours is recognised when its answer was
  * lost, also after a restart.
  */
-export function createReservations({ http, runnerPath, version, clock, log }: Means): Reservations {
+export function createReservations({ api, readJob, runnerId, version, clock, log }: Means): Reservations {
   const doubts = new Map<string, Doubt>();
-  const executionsPath = (jobId: string) => `/v1/runner-jobs/${encodeURIComponent(jobId)}/executions`;
 
   /** Executions of a job that carry our nonce and that nobody has begun. */
   async function ownOf(jobId: string, nonce: string, signal?: AbortSignal) {
-    const answer = await http.request({
-      method: "GET",
-      path: executionsPath(jobId),
-      rule: RETRY.connect,
-      decode: z.array(jobExecution),
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const options = { rule: RETRY.connect, tag: "executions", ...(signal === undefined ? {} : { signal }) };
+    const answer = await api.call("GetRunnerJobExecutions", { ...options, path: { runner_job_id: jobId } });
     if (!answer.ok) return answer;
     const serverNow = Date.parse(answer.value.headers.get("date") ?? "") || clock.now();
-    const own = answer.value.value.find(
+    const own = (answer.value.value ?? []).find(
       (one) => one.status === "pending" && one.metadata?.["client.version"]?.endsWith(`/${nonce}`),
     );
     const age = own ? Math.max(0, serverNow - (Date.parse(own.created_at ?? "") || serverNow)) : 0;
@@ -71,8 +63,7 @@ export function createReservations({ http, runnerPath, version, clock, log }: Me
   /** After any answer but a reservation: what does the server say about it now? */
   async function ask(doubt: Doubt): Promise<"available" | "gone" | Reserved> {
     const { job, nonce, sentMs } = doubt;
-    const path = `/v1/runner-jobs/${encodeURIComponent(job.id)}`;
-    const now = await http.request({ method: "GET", path, rule: RETRY.connect, decode: runnerJob });
+    const now = await readJob(job.id, { rule: RETRY.connect, tag: "job" });
     if (!now.ok) return "gone";
     const own = await ownOf(job.id, nonce);
     if (!own.ok) return "gone";
@@ -82,15 +73,12 @@ export function createReservations({ http, runnerPath, version, clock, log }: Me
 
   async function reserve(job: RunnerJob, nonce: string): Promise<Reserved | null> {
     const sentMs = clock.now();
-    const answer = await http.request({
-      method: "POST",
-      path: executionsPath(job.id),
+    const answer = await api.call("CreateRunnerJobExecution", {
+      path: { runner_job_id: job.id },
       tag: "reserve",
       headers: { "X-Nuon-Client-Version": `runner:${version}/${nonce}` },
       // The Go runner's body, which servers ignore.
       json: null,
-      rule: ONE_TRY,
-      decode: jobExecution,
       fresh: true,
     });
     if (answer.ok && answer.value.value.id) return { job, executionId: answer.value.value.id, createdMs: sentMs };
@@ -115,18 +103,16 @@ export function createReservations({ http, runnerPath, version, clock, log }: Me
     },
 
     async lost(nonce, known, signal) {
-      const jobs = await http.request({
-        method: "GET",
-        path: `${runnerPath}/jobs`,
+      const jobs = await api.call("GetRunnerJobs", {
+        path: { runner_id: runnerId },
         query: { group: "any", status: "in-progress", limit: 100 },
         tag: "jobs",
         rule: RETRY.connect,
-        decode: z.array(runnerJob).nullable(),
         signal,
       });
       if (!jobs.ok) return [];
       const found = await Promise.all(
-        (jobs.value.value ?? []).map(async (job) => {
+        readable(jobs.value.value ?? []).map(async (job) => {
           const own = await ownOf(job.id, nonce, signal);
           if (!own.ok || own.value === null || known(own.value.id)) return [];
           log.info("a reservation from before the restart is taken up", { job: job.id });
@@ -142,4 +128,9 @@ export function createReservations({ http, runnerPath, version, clock, log }: Me
 function isDefinite(error: HttpFailure): boolean {
   const { status } = error;
   return status !== null && status >= 400 && ![408, 502, 503, 504].includes(status);
+}
+
+/** What cannot be read was not reserved by us. */
+function readable(jobs: readonly unknown[]): RunnerJob[] {
+  return jobs.flatMap((one) => runnerJob.safeParse(one).data ?? []);
 }
