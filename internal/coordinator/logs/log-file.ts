@@ -1,5 +1,4 @@
 import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 
 /**
@@ -70,30 +69,39 @@ function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   while (done < bytes.byteLength) done += writeSync(fd, bytes, done, bytes.byteLength - done, position + done);
 }
 
+/**
+ * The file is open only while a piece is read, never while a batch is handed out: a reader that is left in the middle
+ * (a client that went away) holds nothing. A file handle that only the collector finds would end the whole process.
+ */
 async function* readBatches(path: string, from: number, to: number): AsyncGenerator<StoredBatch> {
   if (from >= to) return;
-  const file = await open(path, "r");
-  try {
-    // One buffer for all of it: a log of a GiB would leave as much behind for the collector.
-    let window = Buffer.allocUnsafe(Math.min(READ_CHUNK, to - from));
-    let position = from;
-    while (position < to) {
-      const got = window.subarray(0, readAt(file.fd, window.subarray(0, to - position), position));
-      let next = position;
-      for (const batch of splitBatches(got, position)) {
-        yield batch;
-        next = batch.next;
-      }
-      if (next === position) {
-        const size = got.length < HEADER ? 0 : HEADER + got.readUInt32BE(0);
-        // The file is shorter than its row says.
-        if (size <= window.length || position + size > to) return;
-        window = Buffer.allocUnsafe(size);
-      }
-      position = next;
+  // One buffer for all of it: a log of a GiB would leave as much behind for the collector.
+  let window = Buffer.allocUnsafe(Math.min(READ_CHUNK, to - from));
+  let position = from;
+  while (position < to) {
+    const got = readPiece(path, window.subarray(0, to - position), position);
+    let next = position;
+    for (const batch of splitBatches(got, position)) {
+      yield batch;
+      next = batch.next;
     }
+    if (next === position) {
+      const size = got.length < HEADER ? 0 : HEADER + got.readUInt32BE(0);
+      // The file is shorter than its row says.
+      if (size <= window.length || position + size > to) return;
+      window = Buffer.allocUnsafe(size);
+    }
+    position = next;
+  }
+}
+
+/** What the file has from `position` on, as far as `into` takes it. */
+function readPiece(path: string, into: Buffer, position: number): Buffer {
+  const fd = openSync(path, "r");
+  try {
+    return into.subarray(0, readAt(fd, into, position));
   } finally {
-    await file.close();
+    closeSync(fd);
   }
 }
 

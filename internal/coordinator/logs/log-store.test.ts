@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Store } from "../store/store.ts";
@@ -78,6 +78,19 @@ describe("a log stream", () => {
     expect(await texts(logs, streamId)).toEqual(["one", "two"]);
   });
 
+  test("holds no file open for a reader that was left in the middle", async () => {
+    const { append, logs, streamId } = setUp();
+    await append(0, 3, bytes("one"));
+    await append(3, 6, bytes("two"));
+    // The writer's own file is closed, so that what is open is the reader's.
+    logs.close();
+    const reader = logs.batches(streamId, 0)[Symbol.asyncIterator]();
+    expect((await reader.next()).value?.payload.byteLength).toBe(3);
+    const open = readdirSync("/proc/self/fd").map((fd) => readlinkOr(`/proc/self/fd/${fd}`));
+    expect(open.filter((path) => path.startsWith(dir))).toEqual([]);
+    expect((await reader.next()).value?.payload.byteLength).toBe(3);
+  });
+
   test("wakes who waits for more", async () => {
     const { append, logs, streamId } = setUp();
     const grown = woken(logs, streamId);
@@ -89,6 +102,14 @@ describe("a log stream", () => {
     await waiting;
   });
 });
+
+function readlinkOr(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
 
 async function woken(logs: LogStore, streamId: string): Promise<string> {
   await logs.grown(streamId, 0, new AbortController().signal);
