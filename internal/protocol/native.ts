@@ -127,6 +127,8 @@ export const claim = z.strictObject({
   lease,
   /** Basic credentials of this execution for Terraform state and `/v2/`; user is `<execution>.<epoch>`. */
   credentials: z.strictObject({ username: z.string(), password: z.string() }),
+  /** W3C Trace Context: the coordinator's span of this execution. Absent: it records no trace of the job. */
+  traceparent: z.string().optional(),
   /** Documents that a Go runner would fetch one by one. */
   documents: z.strictObject({
     action_run: actionRun.nullable(),

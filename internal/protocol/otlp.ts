@@ -28,6 +28,8 @@ export interface OtlpRecord {
   readonly severity: Severity;
   readonly body: AttributeValue;
   readonly attributes: Attributes;
+  /** Hex. */
+  readonly span?: { readonly traceId: string; readonly spanId: string };
 }
 
 export interface OtlpLogs {
@@ -66,6 +68,10 @@ function writeRecord(out: ProtoWriter, record: OtlpRecord): void {
   out.text(3, record.severity);
   out.message(5, () => writeValue(out, record.body));
   writeAttributes(out, 6, record.attributes);
+  if (record.span) {
+    out.bytes(9, Buffer.from(record.span.traceId, "hex"));
+    out.bytes(10, Buffer.from(record.span.spanId, "hex"));
+  }
   out.fixed64(11, record.observed ?? record.time);
 }
 
@@ -154,6 +160,7 @@ function readRecord(bytes: Uint8Array): DecodedRecord {
   let severityNumber = 0;
   let severityText = "";
   let body: AttributeValue = "";
+  const span = { traceId: "", spanId: "" };
   readFields(bytes, (field, value) => {
     if (field === 1 && typeof value === "bigint") time = value;
     else if (field === 2 && typeof value === "bigint") severityNumber = Number(BigInt.asIntN(32, value));
@@ -162,9 +169,12 @@ function readRecord(bytes: Uint8Array): DecodedRecord {
     else if (field === 3) severityText = text(value);
     else if (field === 5) body = readValue(value, 0);
     else if (field === 6) readPair(value, attributes, 0);
+    else if (field === 9) span.traceId = Buffer.from(value).toString("hex");
+    else if (field === 10) span.spanId = Buffer.from(value).toString("hex");
   });
   const severity = levelOf(severityNumber);
-  return { time, observed, severityNumber, severityText, severity, body, attributes };
+  const record = { time, observed, severityNumber, severityText, severity, body, attributes };
+  return span.traceId === "" ? record : { ...record, span };
 }
 
 /** OTLP has four numbers per level; 1–4 (trace) count as debug, none as info, 21 and more (fatal, panic) as error. */

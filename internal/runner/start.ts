@@ -20,6 +20,7 @@ import { createSettings } from "./loop/settings.ts";
 import { createSlots } from "./loop/slots.ts";
 import { executionViews, slotViews } from "./loop/status.ts";
 import { createStopOrders } from "./loop/stop-orders.ts";
+import { tracedSources } from "./loop/traced-sources.ts";
 import { createVitals, type Vitals } from "./loop/vitals.ts";
 import type { RunnerDeps, RunnerOptions, RunnerProcess } from "./runner.ts";
 
@@ -97,11 +98,11 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   const shared: ExecutionDeps = {
     options,
     deps: { ...deps, controlPlane },
-    record: createRecorder({ vitals, audit, clock, runnerId: options.runnerId ?? "" }),
+    record: createRecorder({ vitals, audit, clock, runnerId: options.runnerId ?? "", traces: vitals.traces }),
     journal,
     clock,
     control,
-    sources: deps.sources,
+    sources: vitals.traces ? tracedSources(deps.sources, vitals.traces) : deps.sources,
     changed: keeper.changed,
     processSignal: going.signal,
   };

@@ -21,6 +21,20 @@ export interface HttpWatch {
   answered(tag: string): void;
   /** A failed try is made again after `waitMs`. */
   retrying(tag: string, waitMs: number): void;
+  /** A request begins, all of its tries. null: nobody wants to hear of its end. */
+  began?(request: WatchedRequest): RequestWatch | null;
+}
+
+export interface WatchedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly tag: string;
+}
+
+export interface RequestWatch {
+  /** Sent with every try. */
+  readonly headers: Readonly<Record<string, string>>;
+  end(outcome: { readonly status: number | null; readonly tries: number; readonly error: string | null }): void;
 }
 
 export interface HttpOptions {
@@ -95,9 +109,26 @@ export function createHttp(options: HttpOptions): Http {
 
   async function request(req: HttpRequest & { decode: Decode }): Promise<Result<HttpAnswer<never>, HttpFailure>> {
     const tag = req.tag ?? `${req.method} ${req.path}`;
+    const watched = options.watch?.began?.({ method: req.method, path: req.path, tag }) ?? null;
+    if (!watched) return repeat(req, tag, () => {});
+    let tries = 0;
+    const answer = await repeat({ ...req, headers: { ...watched.headers, ...req.headers } }, tag, () => {
+      tries += 1;
+    });
+    if (answer.ok) watched.end({ status: answer.value.status, tries, error: null });
+    else watched.end({ status: answer.error.status, tries, error: answer.error.message });
+    return answer;
+  }
+
+  async function repeat(
+    req: HttpRequest & { decode: Decode },
+    tag: string,
+    trying: () => void,
+  ): Promise<Result<HttpAnswer<never>, HttpFailure>> {
     for (let failed = 0; ; ) {
       if (req.signal?.aborted) return fail(aborted(req));
       options.watch?.tried(tag, req.rule.timeout_ms);
+      trying();
       const answer = await once(req);
       if (answer.ok) {
         options.watch?.answered(tag);

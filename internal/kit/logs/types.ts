@@ -13,6 +13,8 @@ export interface LogRecord {
   /** The text does not end a line. */
   readonly partial: boolean;
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  /** The span it was written in, where jobs are traced; ids in hex. */
+  readonly span?: { readonly traceId: string; readonly spanId: string };
 }
 
 export interface LogBatch {

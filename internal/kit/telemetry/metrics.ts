@@ -22,6 +22,8 @@ export interface Registry {
   gauge(name: string, help: string, read: () => Iterable<Sample>): void;
   /** As `gauge`, for numbers that are counted elsewhere and only grow. */
   counted(name: string, help: string, read: () => Iterable<Sample>): void;
+  /** Every metric that has a series; for exporters. */
+  read(): Family[];
   text(): string;
 }
 
@@ -30,22 +32,41 @@ export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 /** Seconds: from a job that does nothing to an apply of an hour. */
 export const SECONDS = [0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600] as const;
 
+export interface Point {
+  /** Name and value of each label, in order. */
+  readonly labels: readonly (readonly [string, string])[];
+  /** Of a histogram: the sum of what was observed. */
+  readonly value: number;
+  /** Of a histogram; `counts` are per bound, not summed up, without what lies above the last one. */
+  readonly buckets?: { readonly bounds: readonly number[]; readonly counts: readonly number[]; readonly count: number };
+}
+
+/** One metric with its series as they are now. */
+export interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly points: readonly Point[];
+}
+
 export function createRegistry(): Registry {
-  const families = new Map<string, () => string>();
-  const add = (name: string, help: string, type: string, lines: () => readonly string[]) => {
-    families.set(name, () => {
-      const body = lines();
-      return body.length === 0 ? "" : `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n${body.join("")}`;
-    });
-  };
-  const reading = (type: string) => (name: string, help: string, read: () => Iterable<Sample>) =>
-    add(name, help, type, () => [...read()].map(([labels, value]) => line(name, pairs(Object.entries(labels)), value)));
+  const families = new Map<string, () => Family>();
+  const add = (name: string, help: string, type: Family["type"], points: () => readonly Point[]) =>
+    void families.set(name, () => ({ name, help, type, points: points() }));
+  const reading = (type: "counter" | "gauge") => (name: string, help: string, read: () => Iterable<Sample>) =>
+    add(name, help, type, () =>
+      Array.from(read(), ([labels, value]) => ({ labels: Object.entries(labels), value: finite(value) })),
+    );
+  /** Families without series are left out. */
+  const read = () => [...families.values()].map((family) => family()).filter((family) => family.points.length > 0);
 
   return {
     counter(name, help, labels = []) {
       const series = new Map<string, number>();
       if (labels.length === 0) series.set("", 0);
-      add(name, help, "counter", () => [...series].map(([key, value]) => line(name, labelsOf(labels, key), value)));
+      add(name, help, "counter", () =>
+        [...series].map(([key, value]) => ({ labels: labelsOf(labels, key), value: finite(value) })),
+      );
       return {
         add(n, ...values) {
           const key = values.join(SEPARATOR);
@@ -56,7 +77,11 @@ export function createRegistry(): Registry {
     histogram(name, help, bounds, labels = []) {
       const series = new Map<string, Buckets>();
       add(name, help, "histogram", () =>
-        [...series].flatMap(([key, buckets]) => bucketLines(name, labelsOf(labels, key), bounds, buckets)),
+        [...series].map(([key, { counts, sum, count }]) => ({
+          labels: labelsOf(labels, key),
+          value: finite(sum),
+          buckets: { bounds, counts, count },
+        })),
       );
       return {
         observe(value, ...values) {
@@ -72,7 +97,8 @@ export function createRegistry(): Registry {
     },
     gauge: reading("gauge"),
     counted: reading("counter"),
-    text: () => [...families.values()].map((family) => family()).join(""),
+    read,
+    text: () => read().map(familyText).join(""),
   };
 }
 
@@ -86,31 +112,37 @@ interface Buckets {
 /** In no label value of ours; values that hold it would only be shown apart differently. */
 const SEPARATOR = "\u0000";
 
-function bucketLines(name: string, labels: string, bounds: readonly number[], buckets: Buckets): string[] {
-  const join = (more: string) => (labels === "" ? more : `${labels},${more}`);
+function labelsOf(names: readonly string[], key: string): Point["labels"] {
+  const values = key.split(SEPARATOR);
+  return names.map((name, n) => [name, values[n] ?? ""]);
+}
+
+function familyText({ name, help, type, points }: Family): string {
+  const lines = points.flatMap((point) => pointLines(name, point));
+  return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+}
+
+function pointLines(name: string, { labels, value, buckets }: Point): string[] {
+  const own = pairs(labels);
+  if (!buckets) return [line(name, own, value)];
+  const join = (more: string) => (own === "" ? more : `${own},${more}`);
   let below = 0;
-  const lines = bounds.map((bound, n) => {
+  const lines = buckets.bounds.map((bound, n) => {
     below += buckets.counts[n] ?? 0;
     return line(`${name}_bucket`, join(`le="${bound}"`), below);
   });
   return [
     ...lines,
     line(`${name}_bucket`, join('le="+Inf"'), buckets.count),
-    line(`${name}_sum`, labels, buckets.sum),
-    line(`${name}_count`, labels, buckets.count),
+    line(`${name}_sum`, own, value),
+    line(`${name}_count`, own, buckets.count),
   ];
 }
 
-const line = (name: string, labels: string, value: number) =>
-  `${name}${labels === "" ? "" : `{${labels}}`} ${Number.isFinite(value) ? value : 0}\n`;
+const line = (name: string, labels: string, value: number) => `${name}${labels === "" ? "" : `{${labels}}`} ${value}\n`;
+const finite = (value: number) => (Number.isFinite(value) ? value : 0);
 
-function labelsOf(names: readonly string[], key: string): string {
-  const values = key.split(SEPARATOR);
-  return pairs(names.map((name, n): [string, string] => [name, values[n] ?? ""]));
-}
-
-const pairs = (labels: readonly (readonly [string, string])[]) =>
-  labels.map(([name, value]) => `${name}="${escapeLabel(value)}"`).join(",");
+const pairs = (labels: Point["labels"]) => labels.map(([name, value]) => `${name}="${escapeLabel(value)}"`).join(",");
 
 const escapeLabel = (text: string) => text.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");
 const escapeHelp = (text: string) => text.replace(/\\/g, "\\\\").replace(/\n/g, "\\n");

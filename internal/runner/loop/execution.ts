@@ -79,7 +79,11 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
   const stop = (reason: StopReason) => {
     if (!signal.aborted) controller.abort(reason);
   };
-  const record = shared.record(work, { resumed: begin.nonce !== null, kept: begin.completion !== undefined });
+  const record = shared.record(work, {
+    resumed: begin.nonce !== null,
+    kept: begin.completion !== undefined,
+    sinceMs: begin.deadlineMs - limitOf(work),
+  });
   const phase = () => at.phase;
   const { folder, output, steps, tools, context } = createWorkbench(shared, begin, { signal, phase, record });
   const end = createEnd({
@@ -97,6 +101,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     kept: begin.completion !== undefined,
     at: (phase) => {
       at.phase = phase;
+      record.entering(phase);
       if (phase === "cleanup") at.status = "cleaning-up";
     },
     processSignal,
@@ -147,10 +152,12 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     progress: () => ({ execution_id: key.id, epoch: key.epoch, ...at, steps: steps.reports() }),
     // How it went is told by `settled`; its slot is free either way.
     over: over.then(nothing, nothing),
-    settled: settled.catch((error: unknown) => {
-      const reason = output.redactor.redactText(reasonOf(error));
-      deps.log.error("a job could not be brought to its end", { execution: key.id, reason });
-    }),
+    settled: settled
+      .catch((error: unknown) => {
+        const reason = output.redactor.redactText(reasonOf(error));
+        deps.log.error("a job could not be brought to its end", { execution: key.id, reason });
+      })
+      .finally(record.settled),
   };
 }
 

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../../kit/base/clock.ts";
+import type { StepReport } from "../../protocol/native.ts";
 import type { Work } from "../controlplane/control-plane.ts";
 import type { StopReason, ToolRun } from "../handler.ts";
 import type { AuditTrail } from "./audit.ts";
+import type { JobTrace, JobTraces } from "./job-trace.ts";
 import type { Ended } from "./lifecycle.ts";
 import type { Vitals } from "./vitals.ts";
 
@@ -12,6 +14,8 @@ export interface RecorderDeps {
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly runnerId: string;
+  /** null: nobody wants traces. */
+  readonly traces?: JobTraces | null;
 }
 
 export interface ExecutionRecord {
@@ -22,8 +26,33 @@ export interface ExecutionRecord {
   entering(step: string): void;
   /** Before it is spawned. */
   program(tool: ToolRun, redact: (text: string) => string): void;
+  /** A step of the work begins or is over. */
+  step(report: StepReport): void;
+  /** A tool is over, or was when it was taken up again. */
+  programEnded(tool: ToolRun, end: ProgramEnd, redact: (text: string) => string): void;
   /** The work is over. `ended` null: `stop` says why nothing is reported. */
   over(ended: Ended | null, stop: StopReason | null, redact: (text: string) => string): void;
+  /** Reported, cleaned up, forgotten. */
+  settled(): void;
+}
+
+export interface ProgramEnd {
+  readonly code: number | null;
+  /** ms since the epoch. */
+  readonly startedMs: number;
+  readonly durationMs: number;
+  /** The step of the work it ran in; empty: none. */
+  readonly step: string;
+}
+
+/** What a process begins with of an execution. */
+export interface RecordStart {
+  /** Begun by an earlier process, which counted the begin. */
+  readonly resumed: boolean;
+  /** An earlier process saw its end too. */
+  readonly kept: boolean;
+  /** When it began, in whichever process; ms since the epoch. Default: now. */
+  readonly sinceMs?: number;
 }
 
 /** An argument that is a whole script would make the trail unreadable. */
@@ -33,18 +62,23 @@ const NAMES_LIMIT = 512;
 
 export type Recorder = ReturnType<typeof createRecorder>;
 
-export function createRecorder({ vitals, audit, clock, runnerId }: RecorderDeps) {
-  /** `resumed`: begun by an earlier process, which counted the begin. `kept`: that one saw its end too. */
-  return (given: Work, { resumed, kept }: { readonly resumed: boolean; readonly kept: boolean }): ExecutionRecord => {
+export function createRecorder({ vitals, audit, clock, runnerId, traces = null }: RecorderDeps) {
+  return (given: Work, { resumed, kept, sinceMs }: RecordStart): ExecutionRecord => {
     const { job, execution } = given;
     const startedMs = clock.now();
     const names = new Set<string>();
     let planHash: string | null = null;
     let programs = 0;
-    let step: { readonly name: string; readonly since: number } | null = null;
+    let step: { readonly name: string; readonly since: number; readonly startMs: number } | null = null;
+    let last: { readonly outcome: string; readonly error: string | null } | null = null;
+    const phase = () => step?.name ?? "fetch";
+    const trace: JobTrace | null =
+      traces?.begin(given, { startMs: Math.min(sinceMs ?? startedMs, startedMs), runnerId, phase }) ?? null;
     if (!resumed) vitals.jobBegan(waited(job.created_at, startedMs));
-    const leave = () => {
-      if (step) vitals.step(step.name, clock.monotonic() - step.since);
+    const leave = (error: string | null = null, told = true) => {
+      if (!step) return;
+      vitals.step(step.name, clock.monotonic() - step.since);
+      if (told) trace?.phase(step.name, step.startMs, clock.now(), error);
       step = null;
     };
     const loadPlan = given.loadPlan;
@@ -61,7 +95,23 @@ export function createRecorder({ vitals, audit, clock, runnerId }: RecorderDeps)
       startedMs,
       entering(name) {
         leave();
-        step = { name, since: clock.monotonic() };
+        step = { name, since: clock.monotonic(), startMs: clock.now() };
+      },
+      step: (report) => trace?.step(report),
+      programEnded(tool, { code, startedMs: startMs, durationMs, step: work }, redact) {
+        if (!trace) return;
+        const [program, ...args] = tool.argv;
+        const fine = code !== null && (tool.expect ?? [0]).includes(code);
+        trace.tool({
+          key: tool.key,
+          argv: [redact(program), ...shortened(args.map(redact))],
+          step: work,
+          phase: phase(),
+          code,
+          fine,
+          startMs,
+          endMs: startMs + durationMs,
+        });
       },
       program(tool, redact) {
         programs += 1;
@@ -78,11 +128,14 @@ export function createRecorder({ vitals, audit, clock, runnerId }: RecorderDeps)
         });
       },
       over(ended, stop, redact) {
-        leave();
-        // Left to the next process, or seen to its end by the one before: it is that one's to tell.
-        if (kept || (ended === null && stop?.kind === "abandoned")) return;
+        const why = redact(ended?.reason ?? stop?.why ?? "").slice(0, ARG_LIMIT);
         const outcome = ended?.status ?? "lost";
-        const reason = ended?.reason ?? stop?.why ?? "";
+        const failed = outcome === "finished" ? null : why || outcome;
+        const abandoned = ended === null && stop?.kind === "abandoned";
+        leave(failed, !abandoned);
+        if (!abandoned) last = { outcome, error: failed };
+        // Left to the next process, or seen to its end by the one before: it is that one's to tell.
+        if (kept || abandoned) return;
         vitals.jobEnded(job.type, outcome);
         audit.append({
           event: "job",
@@ -97,9 +150,14 @@ export function createRecorder({ vitals, audit, clock, runnerId }: RecorderDeps)
           programs,
           env: [...names].slice(0, NAMES_LIMIT),
           outcome,
-          reason: reason === "" ? "" : redact(reason).slice(0, ARG_LIMIT),
+          reason: why,
           started_at: new Date(startedMs).toISOString(),
         });
+      },
+      settled() {
+        leave();
+        if (trace && last) trace.over(clock.now(), { "job.outcome": last.outcome }, last.error);
+        if (trace) traces?.forget(execution.id);
       },
     };
   };

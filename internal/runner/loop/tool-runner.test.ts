@@ -32,7 +32,7 @@ function life(stateDir = tempFolder(), key = KEY) {
     openOutput: () => openForTool(folder.output),
     mark: () => () => "the tail",
     starting: () => {},
-    ended: (code) => void codes.push(code),
+    ended: (_, end) => void codes.push(end.code),
     note: (text) => void notes.push(text),
   });
   const trace = join(stateDir, "trace");

@@ -23,7 +23,7 @@ export interface ToolRunnerDeps {
   readonly mark: () => () => string;
   /** Told before a tool is spawned. */
   readonly starting: (tool: ToolRun) => void;
-  readonly ended: (code: number | null) => void;
+  readonly ended: (tool: ToolRun, end: { code: number | null; startedMs: number; durationMs: number }) => void;
   readonly note: (text: string) => void;
 }
 
@@ -101,19 +101,19 @@ export function createToolRunner(deps: ToolRunnerDeps) {
     if (signal.aborted) throw new StopError(signal.reason as StopReason);
     const tail = deps.mark();
     const recalled = await recall(tool);
+    const startedMs = journal.tool(key, tool.key)?.startedMs ?? clock.now();
     let end: { code: number | null; durationMs: number };
     if (recalled && "durationMs" in recalled) {
       end = recalled;
     } else {
       if (recalled) deps.note(`${tool.key}: re-attached after a restart of the runner`);
-      const startedMs = journal.tool(key, tool.key)?.startedMs ?? clock.now();
       const running = recalled ?? start(tool);
       const code = await untilEnd(running);
       end = { code, durationMs: Math.max(0, clock.now() - startedMs) };
       journal.writeNow(() => journal.toolEnded(key, tool.key, end.code, end.durationMs));
     }
     failpoint("runner.exec.ended");
-    deps.ended(end.code);
+    deps.ended(tool, { ...end, startedMs });
     const result: ToolEnd = { code: end.code, duration_ms: end.durationMs, tail: tail() };
     if (end.code === null || !(tool.expect ?? [0]).includes(end.code)) throw new ToolError(tool.key, result);
     return result;

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "../../kit/base/clock.ts";
 import type { HttpWatch } from "../../kit/http/http.ts";
 import { createRegistry, type Registry, SECONDS } from "../../kit/telemetry/metrics.ts";
+import type { JobTraces } from "./job-trace.ts";
 
 /**
  * What the runner knows about its own health: plain numbers that are counted whether anybody reads them or not, and by
@@ -9,6 +10,8 @@ import { createRegistry, type Registry, SECONDS } from "../../kit/telemetry/metr
 export interface Vitals {
   readonly registry: Registry;
   readonly http: HttpWatch;
+  /** null: nobody wants traces. */
+  readonly traces: JobTraces | null;
   /** The claim loop goes round; its next turn is due within `ms`. */
   turned(ms: number): void;
   /** The claim loop has ended as it should (drained). */
@@ -30,7 +33,7 @@ const MARGIN_MS = 15_000;
 /** Requests that the claim loop itself waits for. */
 const OF_THE_LOOP: ReadonlySet<string> = new Set(["claims", "session", "jobs", "reserve"]);
 
-export function createVitals(clock: Clock = systemClock): Vitals {
+export function createVitals(clock: Clock = systemClock, traces: JobTraces | null = null): Vitals {
   const registry = createRegistry();
   const jobs = registry.counter("runner_jobs_total", "Jobs that ended, by type and outcome.", ["type", "outcome"]);
   const waits = registry.histogram(
@@ -54,7 +57,9 @@ export function createVitals(clock: Clock = systemClock): Vitals {
 
   return {
     registry,
+    traces,
     http: {
+      ...(traces === null ? {} : { began: traces.began }),
       tried(tag, timeoutMs) {
         if (dueBy !== null && OF_THE_LOOP.has(tag)) due(timeoutMs);
       },

@@ -43,6 +43,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     clock,
     changed: (step, id) => {
       shared.changed();
+      record.step(step);
       void deps.controlPlane.workStep(ref, step, id, processSignal);
     },
   });
@@ -55,8 +56,9 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     ladder: ladderOf(handler, work),
     openOutput: output.openForTool,
     mark: output.mark,
-    ended: (code) => {
-      steps.toolEnded(code);
+    ended: (tool, end) => {
+      steps.toolEnded(end.code);
+      record.programEnded(tool, { ...end, step: steps.current() }, output.redactor.redactText);
       output.wake();
     },
     starting: (tool) => record.program(tool, output.redactor.redactText),

@@ -1,0 +1,96 @@
+import { createProtoWriter } from "../../protocol/protobuf.ts";
+
+/**
+ * One description of an OTLP message, two encodings: every field has its protobuf number and its JSON name. JSON is
+ * OTLP's own dialect: ids as hex, 64 bit integers as strings.
+ */
+export interface OtlpOut {
+  text(field: number, name: string, value: string): void;
+  /** Ids; hex. */
+  id(field: number, name: string, hex: string): void;
+  flag(field: number, name: string, value: boolean): void;
+  /** Enums and small counts. */
+  small(field: number, name: string, value: number): void;
+  /** int64. */
+  int(field: number, name: string, value: number | bigint): void;
+  fixed(field: number, name: string, value: bigint): void;
+  double(field: number, name: string, value: number): void;
+  /** Packed. */
+  fixedList(field: number, name: string, values: readonly bigint[]): void;
+  doubleList(field: number, name: string, values: readonly number[]): void;
+  message(field: number, name: string, fill: (out: OtlpOut) => void): void;
+  /** Once per item. */
+  each<T>(field: number, name: string, items: Iterable<T>, fill: (out: OtlpOut, item: T) => void): void;
+}
+
+export type Encoding = "protobuf" | "json";
+
+/** The bytes of the message that `fill` describes. */
+export function encodeOtlp(encoding: Encoding, fill: (out: OtlpOut) => void): Uint8Array {
+  if (encoding === "json") {
+    const object: Record<string, unknown> = {};
+    fill(jsonOut(object));
+    return Buffer.from(JSON.stringify(object));
+  }
+  const writer = createProtoWriter();
+  const out: OtlpOut = {
+    text: (field, _, value) => writer.text(field, value),
+    id: (field, _, hex) => writer.bytes(field, Buffer.from(hex, "hex")),
+    flag: (field, _, value) => writer.varint(field, value ? 1 : 0),
+    small: (field, _, value) => writer.varint(field, value),
+    int: (field, _, value) => writer.varint(field, value),
+    fixed: (field, _, value) => writer.fixed64(field, value),
+    double: (field, _, value) => writer.double(field, value),
+    fixedList: (field, _, values) =>
+      writer.bytes(
+        field,
+        packed(values, (view, at, one) => view.setBigUint64(at, one, true)),
+      ),
+    doubleList: (field, _, values) =>
+      writer.bytes(
+        field,
+        packed(values, (view, at, one) => view.setFloat64(at, one, true)),
+      ),
+    message: (field, _, inner) => writer.message(field, () => inner(out)),
+    each: (field, _, items, inner) => {
+      for (const item of items) writer.message(field, () => inner(out, item));
+    },
+  };
+  fill(out);
+  return writer.finish();
+}
+
+function packed<T>(values: readonly T[], put: (view: DataView, at: number, value: T) => void): Uint8Array {
+  const bytes = new Uint8Array(values.length * 8);
+  const view = new DataView(bytes.buffer);
+  for (const [n, value] of values.entries()) put(view, n * 8, value);
+  return bytes;
+}
+
+function jsonOut(object: Record<string, unknown>): OtlpOut {
+  const put = (name: string, value: unknown) => {
+    object[name] = value;
+  };
+  const inner = (fill: (out: OtlpOut) => void) => {
+    const child: Record<string, unknown> = {};
+    fill(jsonOut(child));
+    return child;
+  };
+  return {
+    text: (_, name, value) => put(name, value),
+    id: (_, name, hex) => put(name, hex),
+    flag: (_, name, value) => put(name, value),
+    small: (_, name, value) => put(name, value),
+    int: (_, name, value) => put(name, String(value)),
+    fixed: (_, name, value) => put(name, String(value)),
+    double: (_, name, value) => put(name, value),
+    fixedList: (_, name, values) => put(name, values.map(String)),
+    doubleList: (_, name, values) => put(name, values),
+    message: (_, name, fill) => put(name, inner(fill)),
+    each: (_, name, items, fill) =>
+      put(
+        name,
+        Array.from(items, (item) => inner((out) => fill(out, item))),
+      ),
+  };
+}
