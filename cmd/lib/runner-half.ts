@@ -1,5 +1,7 @@
 import type { Address } from "../../internal/config/setting.ts";
+import { systemClock } from "../../internal/kit/base/clock.ts";
 import type { SystemLog } from "../../internal/kit/base/system-log.ts";
+import type { Telemetry } from "../../internal/kit/telemetry/telemetry.ts";
 import type { RunnerMode } from "../../internal/protocol/enums.ts";
 import { connectControlPlane } from "../../internal/runner/controlplane/connect.ts";
 import type { ControlPlane } from "../../internal/runner/controlplane/control-plane.ts";
@@ -25,6 +27,8 @@ export interface RunnerHalf {
   readonly mode: RunnerMode;
   readonly stateDir: string;
   readonly log: SystemLog;
+  /** Where traces and metrics go; null: nowhere. Its end is the caller's. */
+  readonly telemetry: Telemetry | null;
   /** Works for the person who started it: job files may name repositories of this machine. */
   readonly local: boolean;
   /** The service manager to tell; none for local work. */
@@ -36,7 +40,7 @@ export interface RunnerHalf {
 /** Connects and starts a runner with the settings of this command. Waits while the control plane is away. Throws RunnerError. */
 export async function startRunnerHalf(context: Context, half: RunnerHalf, signal: AbortSignal): Promise<RunnerProcess> {
   const { values } = context;
-  const vitals = createVitals();
+  const vitals = createVitals(systemClock, await tracesFor(half.telemetry));
   // First of all: a port in use is told before anything is touched.
   const health = values.healthListen === null ? null : healthOf(context, half, values.healthListen, vitals);
   try {
@@ -45,6 +49,12 @@ export async function startRunnerHalf(context: Context, half: RunnerHalf, signal
     await health?.stop();
     throw error;
   }
+}
+
+async function tracesFor(telemetry: Telemetry | null) {
+  if (!telemetry?.tracer) return null;
+  const { createJobTraces } = await import("../../internal/runner/loop/job-trace.ts");
+  return createJobTraces(telemetry.tracer);
 }
 
 function healthOf({ values, version }: Context, half: RunnerHalf, address: Address, vitals: Vitals): HealthServer {
@@ -103,12 +113,17 @@ async function startHalf(
         apiUrl: half.apiUrl,
         allowFileUrls: half.local,
         tools,
+        git: {
+          cacheBytes: values.gitCache,
+          ssh: { knownHosts: values.gitKnownHosts, acceptNew: values.gitHostKeys === "accept-new" },
+        },
         ...(ca === undefined ? {} : { ca }),
       }),
       log: half.log,
     },
   );
   health?.watch(runner);
+  half.telemetry?.push(vitals.registry, () => runner.status().settings?.enable_metrics !== false);
   void runner.ready.then(
     () => half.supervisor?.status("connected"),
     () => {}, // why it never was is the runner's to say

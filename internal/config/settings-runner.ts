@@ -147,6 +147,35 @@ export const RUNNER_SETTINGS = {
     description: "Cache of fetched tools, shared by jobs.",
     otherwise: "runner/tools in $XDG_CACHE_HOME, else ~/.cache",
   },
+  gitCache: {
+    flag: "git-cache",
+    env: "RUNNER_GIT_CACHE",
+    type: "bytes",
+    min: "0B",
+    max: "1PiB",
+    default: "2GiB",
+    commands: RUNNING,
+    description:
+      "Limit of the repositories kept in git/ of the tools folder; those used longest ago go first. 0B: none is kept.",
+  },
+  gitKnownHosts: {
+    flag: "git-known-hosts",
+    env: "RUNNER_GIT_KNOWN_HOSTS",
+    type: "path",
+    commands: RUNNING,
+    description: "File with the ssh host keys that git sources are held to, as `ssh-keyscan` writes it.",
+    otherwise: "known_hosts of the runner's user and of the machine",
+  },
+  gitHostKeys: {
+    flag: "git-host-keys",
+    env: "RUNNER_GIT_HOST_KEYS",
+    type: "enum",
+    values: ["strict", "accept-new"],
+    default: "strict",
+    commands: RUNNING,
+    description:
+      "strict: git over ssh reaches only hosts whose key is known; accept-new remembers the key of a new one. A changed key is always refused.",
+  },
   toolsMirror: {
     flag: "tools-mirror",
     env: "RUNNER_TOOLS_MIRROR",

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { MARKER } from "../kit/exec/index.ts";
-import { checkout, gitAddress } from "../kit/git/index.ts";
+import { checkout, gitAddress, type SshOptions } from "../kit/git/index.ts";
 import { besidePublic } from "../kit/http/certificate.ts";
 import { artifactSource, orasPull, pullArtifact } from "../kit/oci/index.ts";
 import { RunnerError } from "../protocol/errors.ts";
@@ -13,6 +14,11 @@ export interface SourcesOptions {
   /** `file://` repositories: on for run-local, off for a runner that takes work from elsewhere. */
   readonly allowFileUrls: boolean;
   readonly tools: ToolFinder;
+  readonly git: {
+    /** Limit of the cache of repositories; 0: none. */
+    readonly cacheBytes: number;
+    readonly ssh: SshOptions;
+  };
 }
 
 /** How handlers get sources, bound to the job's signal. */
@@ -53,6 +59,8 @@ export function createSources(options: SourcesOptions) {
         signal,
         git,
         allow,
+        cache: { dir: join(options.tools.cacheDir, "git"), maxBytes: options.git.cacheBytes },
+        ssh: options.git.ssh,
       });
       if (done === null)
         throw new RunnerError("job", "the git source has no url", { remedy: "name one, or leave the source out" });

@@ -6,6 +6,12 @@ type Cause = readonly [RegExp, RunnerError["kind"], string, string];
 /** What git says → what it means and what to do. The first that fits. */
 const CAUSES: readonly Cause[] = [
   [
+    /REMOTE HOST IDENTIFICATION HAS CHANGED|host key for .* has changed/i,
+    "refused",
+    "its host key is another one than the known one: somebody may stand in between",
+    "ask its operator whether the key was changed; then replace the line of this host in known_hosts",
+  ],
+  [
     /could not read (Username|Password)|Authentication failed|HTTP 40[13]|error: 40[13]|Permission denied \(/i,
     "refused",
     "it asks for credentials that were not given, or refuses those that were",
@@ -30,12 +36,6 @@ const CAUSES: readonly Cause[] = [
     "check the address, the network and the proxy settings of this machine",
   ],
   [/certificate|SSL/i, "unreachable", "its certificate is not trusted", "set SSL_CERT_FILE to the CA of this server"],
-  [
-    /Host key verification failed/i,
-    "refused",
-    "its host key is not known here",
-    "add the host to known_hosts of the user of the runner",
-  ],
   [/protocol .* not allowed|transport .* not allowed/i, "job", "its protocol is not allowed", "use https or ssh"],
   [/No space left/i, "environment", "the disk is full", "free some space"],
 ];
@@ -43,6 +43,12 @@ const CAUSES: readonly Cause[] = [
 /** One line about a failed git command, with git's own words and without credentials. */
 export function explain(command: string, stderr: string, address: GitAddress): RunnerError {
   const words = hide(lastWords(stderr), address);
+  const unknown = unknownHost(stderr, address.url);
+  if (unknown !== null) {
+    return new RunnerError("refused", `git ${command} of ${address.url} failed: its host key is not known here`, {
+      remedy: unknown,
+    });
+  }
   for (const [pattern, kind, meaning, remedy] of CAUSES) {
     if (pattern.test(stderr)) {
       return new RunnerError(kind, `git ${command} of ${address.url} failed: ${meaning} (${words})`, { remedy });
@@ -51,6 +57,18 @@ export function explain(command: string, stderr: string, address: GitAddress): R
   return new RunnerError("job", `git ${command} of ${address.url} failed: ${words}`, {
     remedy: "try the same address and ref with git by hand",
   });
+}
+
+/** How to make a host known, for a person at its console. */
+function unknownHost(stderr: string, url: string): string | null {
+  if (!/Host key verification failed/i.test(stderr) || /HAS CHANGED/.test(stderr)) return null;
+  const parsed = URL.parse(url);
+  const host = parsed ? parsed.hostname : (/@([^:]+):/.exec(url)?.[1] ?? "HOST");
+  const port = parsed?.port ? `-p ${parsed.port} ` : "";
+  return (
+    `compare the key of ${host} with the one its operator publishes, then add it: ` +
+    `ssh-keyscan ${port}${host} >> ~/.ssh/known_hosts (or the file of RUNNER_GIT_KNOWN_HOSTS)`
+  );
 }
 
 function lastWords(stderr: string): string {
