@@ -174,7 +174,7 @@ export const RUNNER_SETTINGS = {
     default: "strict",
     commands: RUNNING,
     description:
-      "strict: git over ssh reaches only hosts whose key is known; accept-new remembers the key of a new one. A changed key is always refused.",
+      "Git over ssh: strict reaches only hosts whose key is known, accept-new remembers that of a new one; a changed key is always refused.",
   },
   toolsMirror: {
     flag: "tools-mirror",
