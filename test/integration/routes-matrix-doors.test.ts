@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { rawRequest } from "../lib/raw-http.ts";
+import { type RawAnswer, rawRequest } from "../lib/raw-http.ts";
 import { type RoleBed, startRoleBed } from "../lib/route-roles.ts";
 import { MATRIX, TARGETS } from "./routes-matrix.ts";
 
@@ -24,6 +24,8 @@ const head = (line: string, headers: Readonly<Record<string, string>>) =>
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join("")}\r\n`;
 
+const statusOf = (answer: RawAnswer | string) => (typeof answer === "string" ? answer : answer.status);
+
 describe("a request whose body never comes is refused by its head alone", () => {
   for (const { route } of MUTATING) {
     test(route, async () => {
@@ -34,7 +36,7 @@ describe("a request whose body never comes is refused by its head alone", () => 
         Authorization: "Bearer wrong",
       };
       const answer = await rawRequest(here.bed.url, head(`${method} ${filled(path)}?workspace_id=x`, headers));
-      expect(answer?.status).toBe(401);
+      expect(statusOf(answer)).toBe(401);
     });
   }
 });
@@ -73,10 +75,10 @@ describe("no path", () => {
     for (const path of PATHS) {
       for (const method of ["TRACE", "CONNECT", "PROPFIND", "BREW"]) {
         const answer = await rawRequest(here.bed.url, head(`${method} ${filled(path)}`, { "X-Secret": "canary-77" }));
-        if (answer === null) continue;
+        if (typeof answer === "string") continue;
         const { status } = answer;
         expect({ method, path, fine: status >= 400 && status < 500 }).toEqual({ method, path, fine: true });
-        expect(answer.text).not.toContain("canary-77");
+        expect(answer.bytes.toString("latin1")).not.toContain("canary-77");
       }
       const upgrade = {
         Authorization: `Bearer ${here.adminKey}`,
@@ -86,8 +88,10 @@ describe("no path", () => {
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
       };
       const answer = await rawRequest(here.bed.url, head(`GET ${filled(path)}`, upgrade));
-      expect(answer?.status).not.toBe(101);
-      expect(answer?.status ?? 0).toBeLessThan(500);
+      expect({ path, fine: typeof answer === "object" && answer.status !== 101 && answer.status < 500 }).toEqual({
+        path,
+        fine: true,
+      });
     }
   });
 });
