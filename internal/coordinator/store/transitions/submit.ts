@@ -1,6 +1,7 @@
 import { newId } from "../../../protocol/ids.ts";
 import type { Store } from "../store.ts";
 import type { NewJob } from "../types.ts";
+import { noteHelmChart } from "./helm-releases.ts";
 import { offer } from "./offer.ts";
 
 const DAY_MS = 86_400_000;
@@ -87,6 +88,7 @@ function insertDocuments(store: Store, job: NewJob): void {
   );
   if (job.plan !== null) {
     db.prepare<unknown, [string, string]>("INSERT INTO plans (job_id, text) VALUES (?, ?)").run(job.id, job.plan);
+    noteHelmChart(store, job.id, job.plan);
   }
   for (const [kind, document] of Object.entries({ ...job.documents, ...job.extra })) {
     if (document !== null && document !== undefined) put.run(job.id, kind, JSON.stringify(document));

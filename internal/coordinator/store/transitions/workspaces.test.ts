@@ -109,6 +109,19 @@ describe("terraform state", () => {
     expect(saveState(store, workspace, state(2), null, writer)).toMatchObject({ ok: false, error: { kind: "held" } });
   });
 
+  test("of another lineage is refused while nobody holds the lock; the lock's holder replaces it, with an event", () => {
+    const { store, workspace, writer } = setUp();
+    saveState(store, workspace, state(5), null, writer);
+    expect(saveState(store, workspace, state(6, "two"), null, writer)).toMatchObject({ error: { kind: "conflict" } });
+    expect(text(store, workspace)).toContain('"lineage":"one"');
+    lockWorkspace(store, workspace, lock("lock-a"), writer);
+    expect(saveState(store, workspace, state(6, "two"), "lock-a", writer).ok).toBe(true);
+    const events = store.events.list({ after: 0, limit: 100 }).filter((event) => event.what === "state-replaced");
+    expect(events.map((event) => event.why)).toEqual([
+      "workspace network, serial 6 of lineage two in its place: the state stored is serial 5 of lineage one",
+    ]);
+  });
+
   test("under a lock that was freed must continue what is stored", () => {
     const { store, workspace, writer } = setUp();
     lockWorkspace(store, workspace, lock("lock-a"), writer);

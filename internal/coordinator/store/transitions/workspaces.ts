@@ -5,7 +5,7 @@ import { newId } from "../../../protocol/ids.ts";
 import type { LockDoc } from "../../../protocol/operator.ts";
 import type { ExecutionRow, LockRow, WorkspaceRow } from "../statements.ts";
 import type { Store } from "../store.ts";
-import { addState, currentState, readHead } from "./workspaces-states.ts";
+import { addState, currentState, readHead, type StateHead } from "./workspaces-states.ts";
 
 /** Who writes: ids are null for the operator. */
 export interface StateWriter {
@@ -126,9 +126,10 @@ export function forceUnlock(store: Store, workspaceId: string, by: string): Lock
 }
 
 /**
- * Stores a version of the state. The holder of the lock may always save. While nobody holds it, a save without an id is
- * taken as it is, and one whose lock was freed must continue what is stored (lineage and serial). The same bytes again
- * change nothing.
+ * Stores a version of the state. The holder of the lock may always save. While nobody holds it, a state of another
+ * lineage is refused, and under a lock that was freed also one that is not newer; without a lock id an older serial is
+ * taken (DESIGN invariant 5). Versions are kept, so what replaces instead of continuing is an event. The same bytes
+ * again change nothing.
  */
 export function saveState(
   store: Store,
@@ -148,15 +149,28 @@ export function saveState(
     const sha256 = createHash("sha256").update(body).digest("hex");
     const current = currentState(store, workspace);
     if (current?.sha256 === sha256) return ok(null);
-    if (!holder && lockId !== null && current) {
-      const message = `the state stored is serial ${current.serial} of lineage ${current.lineage}`;
-      if (current.lineage !== head.lineage || head.serial <= current.serial) return fail({ kind: "conflict", message });
-    }
+    const gap = current === null ? null : discontinuity(current, head);
+    const taken = holder || (lockId === null && gap?.kind === "serial");
+    if (gap !== null && !taken) return fail({ kind: "conflict", message: gap.message });
     const by = writer.runnerId === null ? "admin" : `runner:${writer.runnerId}`;
     const origin = { jobId: writer.jobId, executionId: writer.execution?.id ?? null, by, why: "", restoredFrom: null };
     addState(store, workspaceId, { ...head, sha256, body }, origin);
+    if (gap !== null) {
+      const why = `workspace ${workspace.name}, serial ${head.serial} of lineage ${head.lineage} in its place: ${gap.message}`;
+      store.events.append({ what: "state-replaced", by, why, jobId: writer.jobId, runnerId: writer.runnerId });
+    }
     return ok(null);
   }, "full");
+}
+
+/** Why a state does not continue the one that is stored; null: it does. */
+function discontinuity(
+  current: StateHead,
+  next: Omit<StateHead, "sha256">,
+): { readonly kind: "lineage" | "serial"; readonly message: string } | null {
+  const message = `the state stored is serial ${current.serial} of lineage ${current.lineage}`;
+  if (current.lineage !== next.lineage && current.lineage !== "") return { kind: "lineage", message };
+  return next.serial > current.serial ? null : { kind: "serial", message };
 }
 
 /** Forgets the current state; versions stay. */
