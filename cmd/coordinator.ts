@@ -7,6 +7,7 @@ import type { Command } from "./lib/context.ts";
 import { stateBase } from "./lib/folders.ts";
 import { onStop } from "./lib/signals.ts";
 import { refusePlainHttp } from "./lib/start-coordinator.ts";
+import { TELEMETRY_END_MS, telemetryFor } from "./lib/telemetry.ts";
 import { readTlsPair } from "./lib/tls-files.ts";
 
 export const coordinator: Command = async (context) => {
@@ -18,6 +19,7 @@ export const coordinator: Command = async (context) => {
   const adminKeyFile = values.adminKeyFile ?? join(dataDir, "admin.key");
   const stopped = Promise.withResolvers<void>();
   const stop = onStop([() => stopped.resolve(), () => process.exit(EXIT.done)]);
+  const telemetry = await telemetryFor(context, "runner-coordinator");
   const server = await startCoordinator(
     {
       version,
@@ -30,12 +32,13 @@ export const coordinator: Command = async (context) => {
       times: timesOf(values),
       exclusive: true,
     },
-    { log },
+    { log, telemetry },
   );
   log.info("coordinator is up", { url: server.url, data: dataDir, admin_key_file: adminKeyFile });
   await stopped.promise;
   stop();
   await server.stop();
+  await telemetry?.end(TELEMETRY_END_MS);
   return EXIT.done;
 };
 

@@ -6,6 +6,7 @@ import { readLine } from "./lib/read-file.ts";
 import { startRunnerHalf } from "./lib/runner-half.ts";
 import { onStop } from "./lib/signals.ts";
 import { openSupervisor } from "./lib/supervisor.ts";
+import { TELEMETRY_END_MS, telemetryFor } from "./lib/telemetry.ts";
 
 export const run: Command = (context) => {
   const { mode, stateDir } = context.values;
@@ -21,12 +22,24 @@ export async function runAgainst(context: Context, stateDir: string) {
   const fromFile = values.tokenFile && !values.apiToken ? readLine(values.tokenFile, "token file") : null;
   const token = need(values.apiToken ?? fromFile, "the token of this runner", "token-file", "RUNNER_API_TOKEN");
   const supervisor = await openSupervisor(context.env);
+  const telemetry = await telemetryFor(context, "runner", { "runner.id": runnerId, "runner.mode": values.mode });
   const connecting = new AbortController();
   let stop = onStop([() => connecting.abort()]);
   try {
     const runner = await startRunnerHalf(
       context,
-      { apiUrl, runnerId, token, dialect: values.dialect, mode: values.mode, stateDir, log, local: false, supervisor },
+      {
+        apiUrl,
+        runnerId,
+        token,
+        dialect: values.dialect,
+        mode: values.mode,
+        stateDir,
+        log,
+        local: false,
+        supervisor,
+        telemetry,
+      },
       connecting.signal,
     );
     stop();
@@ -41,6 +54,7 @@ export async function runAgainst(context: Context, stateDir: string) {
     if (connecting.signal.aborted) return EXIT.done;
     throw error;
   } finally {
+    await telemetry?.end(TELEMETRY_END_MS);
     stop();
     supervisor.end();
   }

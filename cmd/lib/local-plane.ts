@@ -7,6 +7,7 @@ import { keepOutputs, type Outputs } from "./clear-outputs.ts";
 import type { Context } from "./context.ts";
 import { createOperatorClient, type OperatorClient } from "./operator-client.ts";
 import { startRunnerHalf } from "./runner-half.ts";
+import { TELEMETRY_END_MS, telemetryFor } from "./telemetry.ts";
 
 /** A coordinator and a runner in this process, speaking to each other over loopback HTTP as two processes would. */
 export interface LocalPlane {
@@ -37,6 +38,7 @@ export interface LocalPlaneOptions {
 /** Starts both halves. Throws RunnerError; then nothing is left running. */
 export async function startLocalPlane(context: Context, options: LocalPlaneOptions): Promise<LocalPlane> {
   const log = quietLog(context);
+  const telemetry = await telemetryFor({ ...context, log }, "runner");
   const server = await startCoordinator(
     {
       version: context.version,
@@ -49,7 +51,7 @@ export async function startLocalPlane(context: Context, options: LocalPlaneOptio
       times: DEFAULT_TIMES,
       exclusive: options.exclusive,
     },
-    { log },
+    { log, telemetry },
   );
   try {
     const client = createOperatorClient({ url: server.url, key: server.adminKey });
@@ -65,6 +67,7 @@ export async function startLocalPlane(context: Context, options: LocalPlaneOptio
         mode: "all",
         stateDir: options.stateDir,
         log,
+        telemetry,
         local: true,
         wrap: (controlPlane) => keepOutputs(controlPlane, outputs),
       },
@@ -74,6 +77,7 @@ export async function startLocalPlane(context: Context, options: LocalPlaneOptio
       runner.drain(why);
       await runner.ended;
       await server.stop();
+      await telemetry?.end(TELEMETRY_END_MS);
     };
     return { url: server.url, client, runnerId: id, runner, outputs, stop };
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { SystemLog } from "../kit/base/system-log.ts";
+import type { Telemetry } from "../kit/telemetry/telemetry.ts";
 import type { Times } from "../protocol/times.ts";
 
 export interface CoordinatorOptions {
@@ -20,6 +21,8 @@ export interface CoordinatorOptions {
 
 export interface CoordinatorDeps {
   readonly log: SystemLog;
+  /** null: no collector is named. Its end is the caller's. */
+  readonly telemetry?: Telemetry | null;
 }
 
 export interface Coordinator {

@@ -6,6 +6,7 @@ import { changeEngine } from "./changes/engine.ts";
 import { renderPlan } from "./compile/render-plan.ts";
 import type { Coordinator, CoordinatorDeps, CoordinatorOptions } from "./coordinator.ts";
 import { type DataDir, keyFile, openDataDir } from "./data-dir.ts";
+import { traceJobs } from "./job-spans.ts";
 import { createLogStore } from "./logs/log-store.ts";
 import { coordinatorMetrics } from "./metrics.ts";
 import { sourceRoutes } from "./sources/oci-routes.ts";
@@ -77,18 +78,20 @@ function assemble(
   dataDir: DataDir,
   adminKey: string,
 ): Parts {
-  const { log, clock = systemClock } = deps;
+  const { log, clock = systemClock, telemetry = null } = deps;
   const store = createStore({ db: dataDir.db, times: options.times, clock, secret: dataDir.secret });
   const metrics = coordinatorMetrics(store, options.version);
   const logs = metrics.counted(createLogStore(store, `${options.dataDir}/logs`));
   const sources = createSourceStore({ db: dataDir.db, clock, dataDir: options.dataDir });
   const changes = changeEngine({ store });
+  telemetry?.push(metrics.registry);
+  const spans = telemetry?.tracer ? { spans: traceJobs(store, telemetry.tracer) } : {};
   store.jobEnded.push(changes.jobEnded);
   store.startChecks.push(changes.startCheck);
   graceAfterStart(store);
   const jumped = createJumpWatch(clock);
   const app = createApp({
-    runner: { store, logs, log, version: options.version, publicUrl: options.publicUrl, renderPlan },
+    runner: { store, logs, log, version: options.version, publicUrl: options.publicUrl, renderPlan, ...spans },
     operator: operatorRoutes({ store, sources, changes, logs, adminKey, https: servesHttps(options), log }),
     sources: sourceRoutes({ sources, reach: (username, password) => sourcesReached(store, username, password) }),
     metrics: { registry: metrics.registry, adminKey },

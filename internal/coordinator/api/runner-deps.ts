@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { SystemLog } from "../../kit/base/system-log.ts";
+import type { JobSpans } from "../job-spans.ts";
 import type { LogStore } from "../logs/log-store.ts";
 import type { Store } from "../store/store.ts";
 
@@ -11,6 +12,8 @@ export interface RunnerApiDeps {
   readonly version: string;
   /** null: the Host header of the request. */
   readonly publicUrl: string | null;
+  /** Absent: no trace of jobs is recorded here. */
+  readonly spans?: JobSpans;
   /** The text a runner gets of a stored plan (compile/render-plan.ts). */
   readonly renderPlan: (
     text: string,

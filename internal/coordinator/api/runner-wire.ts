@@ -13,9 +13,14 @@ import type { RunnerApiDeps } from "./runner-deps.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
-/** A job as the runner API shows it; zero values are left out, as the real server does. */
-export function jobDocument(job: JobRow, runnerId: string): RunnerJob {
-  const document: RunnerJob = {
+/** What stands in the middle of a job's document. */
+interface JobParts {
+  readonly executions?: JobExecution[];
+}
+
+/** A job as the runner API shows it, in the real server's order; zero values are left out, as that server does. */
+export function jobDocument(job: JobRow, runnerId: string, parts: JobParts = {}): RunnerJob {
+  return {
     id: job.id,
     created_by_id: job.created_by,
     created_at: iso(job.created_at),
@@ -32,34 +37,33 @@ export function jobDocument(job: JobRow, runnerId: string): RunnerJob {
     ),
     max_executions: job.max_executions,
     status: job.status,
+    ...(job.reason === "" ? {} : { status_description: job.reason }),
     type: job.type,
     group: job.job_group,
     operation: job.operation,
+    ...parts,
+    ...(job.started_at === null ? {} : { started_at: iso(job.started_at) }),
+    ...(job.finished_at === null ? {} : { finished_at: iso(job.finished_at) }),
     metadata: JSON.parse(job.metadata) as Record<string, string>,
   };
-  if (job.reason !== "") document.status_description = job.reason;
-  if (job.started_at !== null) document.started_at = iso(job.started_at);
-  if (job.finished_at !== null) document.finished_at = iso(job.finished_at);
-  return document;
 }
 
 /** The single GET: with its latest execution and the outputs of the one that ended the job. */
 export function jobWithExecutions(store: Store, job: JobRow, runnerId: string): RunnerJob {
   const executions = store.sql.executionsOfJob.all(job.id);
   const latest = executions.at(-1);
-  const document: RunnerJob = {
-    ...jobDocument(job, runnerId),
-    executions: latest ? [executionDocument(latest)] : [],
-  };
+  const document = jobDocument(job, runnerId, { executions: latest ? [executionDocument(latest)] : [] });
   if (executions.length > 0) document.execution_count = executions.length;
   const final = executions.find((execution) => execution.id === job.final_execution_id);
   if (final && final.outputs !== null) {
     document.final_runner_job_execution_id = final.id;
     document.outputs_json = Buffer.from(final.outputs).toString("base64");
-    document.outputs = JSON.parse(final.outputs) as Record<string, unknown> | null;
   }
   if (job.started_at !== null) {
     document.execution_time = msToNs((job.finished_at ?? store.clock.now()) - job.started_at);
+  }
+  if (final && final.outputs !== null) {
+    document.outputs = JSON.parse(final.outputs) as Record<string, unknown> | null;
   }
   return document;
 }
@@ -91,7 +95,7 @@ export function settingsDocument(runner: KnownRunner, publicUrl: string): Runner
     sandbox_mode: false,
     heart_beat_timeout: msToNs(NUON_BEAT_MS),
     enable_sentry: false,
-    enable_metrics: false,
+    enable_metrics: true,
     enable_logging: true,
     logging_level: "INFO",
     groups: ["operations", "sync", "deploy", "actions", "sandbox", "build"],
@@ -118,6 +122,7 @@ export function claimDocument(deps: RunnerApiDeps, grant: Grant, publicUrl: stri
     execution_id: execution.id,
     lease: leaseOf(store, execution),
     credentials,
+    ...(deps.spans ? { traceparent: deps.spans.traceparent(execution) } : {}),
     documents,
     options: optionsOf(job),
   };

@@ -20,6 +20,8 @@ export interface OtelSettings {
   /** null: not wanted. */
   readonly traces: OtlpTarget | null;
   readonly metrics: OtlpTarget | null;
+  /** OTEL_METRICS_EXPORTER names otlp: pushed whatever the control plane's settings say. */
+  readonly metricsAsked: boolean;
   readonly sampler: Sampler;
   readonly batch: {
     readonly delayMs: number;
@@ -36,14 +38,6 @@ export interface OtelSettings {
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Signal = "TRACES" | "METRICS";
-
-/** Whether the standard variables ask for anything: asked before any of the exporter is loaded. */
-export function otelWanted(env: Env): boolean {
-  if ((env.OTEL_SDK_DISABLED ?? "").trim().toLowerCase() === "true") return false;
-  const endpoints = ["", "_TRACES", "_METRICS"].map((signal) => env[`OTEL_EXPORTER_OTLP${signal}_ENDPOINT`]);
-  const exporters = [env.OTEL_TRACES_EXPORTER, env.OTEL_METRICS_EXPORTER];
-  return endpoints.some((one) => one?.trim()) || exporters.some((one) => one?.trim() === "otlp");
-}
 
 /** The standard variables of OpenTelemetry, as far as OTLP over HTTP needs them. Unreadable ones count as not set. */
 export function otelSettings(env: Env): OtelSettings {
@@ -63,6 +57,7 @@ export function otelSettings(env: Env): OtelSettings {
     resource: pairs(env.OTEL_RESOURCE_ATTRIBUTES, () => warn("OTEL_RESOURCE_ATTRIBUTES is not key=value,…: ignored")),
     traces: targetOf("TRACES", env, warn),
     metrics: targetOf("METRICS", env, warn),
+    metricsAsked: env.OTEL_METRICS_EXPORTER?.trim() === "otlp",
     sampler: samplerOf(env.OTEL_TRACES_SAMPLER, env.OTEL_TRACES_SAMPLER_ARG, warn),
     batch: {
       delayMs: count("OTEL_BSP_SCHEDULE_DELAY", 5_000),

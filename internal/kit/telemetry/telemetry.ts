@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import type { SystemLog } from "../base/system-log.ts";
 import type { Fetch } from "../http/http.ts";
 import { createLink } from "./collector-link.ts";
-import { createRegistry, type Registry } from "./metrics.ts";
+import type { Family, Registry } from "./metrics.ts";
 import { type OtelSettings, type OtlpTarget, otelSettings } from "./otel-settings.ts";
 import { encodeMetrics, encodeTraces, type Sender } from "./otlp-messages.ts";
 import { createSender, type OtlpSender } from "./otlp-sender.ts";
@@ -42,13 +42,13 @@ export function openTelemetry(options: TelemetryOptions): Telemetry {
   const settings = otelSettings(options.env);
   for (const warning of settings.warnings) log.warn(warning);
   const sender: Sender = { resource: resourceOf(options, settings), version: options.version };
-  const own = createRegistry();
-  const dropped = own.counter("runner_telemetry_dropped_total", "Spans and metric points that no collector took.", [
-    "signal",
-  ]);
+  const lost = { traces: 0, metrics: 0 };
   const linkTo = (what: "traces" | "metrics", target: OtlpTarget | null) => {
     const to = target === null ? null : senderTo(what, target, options);
-    return to && target && { link: createLink(what, to, { log, lost: (n) => dropped.add(n, what) }), ...target };
+    const count = (items: number) => {
+      lost[what] += items;
+    };
+    return to && target && { link: createLink(what, to, { log, lost: count }), ...target };
   };
   const traces = linkTo("traces", settings.traces);
   const metrics = linkTo("metrics", settings.metrics);
@@ -64,10 +64,16 @@ export function openTelemetry(options: TelemetryOptions): Telemetry {
   const startMs = clock.now();
   const going = new AbortController();
 
+  let saidOff = false;
   const pushAll = async (withinMs: number, signal: AbortSignal): Promise<void> => {
-    const families = registries.filter(({ wanted }) => wanted()).flatMap(({ registry }) => registry.read());
-    if (metrics === null || families.length === 0) return;
-    const all = [...families, ...own.read()];
+    if (metrics === null) return;
+    const all = wantedFamilies(registries);
+    if (all.length === 0) {
+      if (!saidOff) log.info("no metrics are pushed: the control plane's settings switch them off");
+      saidOff = true;
+      return;
+    }
+    saidOff = false;
     const body = encodeMetrics(metrics.encoding, all, { startMs, nowMs: clock.now() }, sender);
     await metrics.link.deliver(
       body,
@@ -87,7 +93,10 @@ export function openTelemetry(options: TelemetryOptions): Telemetry {
   return {
     tracer: queue && { emit: queue.add, samples: settings.sampler },
     push(registry, wanted = () => true) {
-      registries.push({ registry, wanted });
+      registry.counted("runner_telemetry_dropped_total", "Spans and metric points that no collector took.", () =>
+        Object.entries(lost).map(([signal, n]) => [{ signal }, n] as const),
+      );
+      registries.push({ registry, wanted: settings.metricsAsked ? () => true : wanted });
       if (metrics !== null) pushing ??= keepPushing();
     },
     async end(ms) {
@@ -96,6 +105,16 @@ export function openTelemetry(options: TelemetryOptions): Telemetry {
       await Promise.all([queue?.end(ms), last]);
     },
   };
+}
+
+/** Both halves in one process tell of the process once. */
+function wantedFamilies(registries: readonly { readonly registry: Registry; readonly wanted: () => boolean }[]) {
+  const byName = new Map<string, Family>();
+  for (const { registry, wanted } of registries) {
+    if (!wanted()) continue;
+    for (const family of registry.read()) if (!byName.has(family.name)) byName.set(family.name, family);
+  }
+  return [...byName.values()];
 }
 
 function senderTo(
