@@ -30,6 +30,8 @@ export const coordinator: Command = async (context) => {
       publicUrl: values.publicUrl,
       tls: tls && { cert: tls.cert, key: tls.key },
       times: timesOf(values),
+      approvalMs: values.approvalExpiry,
+      keepStates: values.keepStates,
       exclusive: true,
     },
     { log, telemetry },

@@ -38,6 +38,7 @@ export const jobShow: Command = async (context) => {
       approval: job.approval
         ? [job.approval.state, job.approval.by, job.approval.why].filter(Boolean).join(", ")
         : null,
+      "approve until": job.approval?.expires_at ?? null,
     }),
   );
   const part = (title: string, text: string) => text && context.out(`\n${title}\n${text}`);
@@ -63,7 +64,8 @@ const text = (value: unknown) => (typeof value === "string" ? value : JSON.strin
 /** A wish about one job; what comes of it stands in its events. */
 function wish(verb: string, done: string): Command {
   return async (context) => {
-    const { reason, json } = context.values;
+    const { json } = context.values;
+    const reason = context.values.why ?? context.values.reason;
     await operatorFrom(context.values).send("POST", `${pathOf(context)}/${verb}`, reason === null ? {} : { reason });
     context.out(json ? JSON.stringify({ job: operand(context) }) : `${operand(context)} ${done}`);
     return EXIT.done;

@@ -98,13 +98,13 @@ export const COMMANDS = {
     summary: "let a planned change be applied",
     operands: "CHANGE",
     count: ONE,
-    examples: ['runner job approve chg… --reason "reviewed"'],
+    examples: ['runner job approve chg… --why "reviewed"'],
   },
   "job reject": {
     summary: "end a planned change without applying it",
     operands: "CHANGE",
     count: ONE,
-    examples: ['runner job reject chg… --reason "would replace the database"'],
+    examples: ['runner job reject chg… --why "would replace the database"'],
   },
   "runners list": {
     summary: "runners and their last contact",
@@ -148,6 +148,42 @@ export const COMMANDS = {
     operands: "WORKSPACE",
     count: ONE,
     examples: ["runner workspaces show network"],
+  },
+  "workspaces states": {
+    summary: "the versions of a state that are kept, newest first",
+    operands: "WORKSPACE",
+    count: ONE,
+    examples: ["runner workspaces states network", "runner workspaces states network --json"],
+  },
+  "workspaces state": {
+    summary: "print a version of a state, byte for byte",
+    operands: "WORKSPACE",
+    count: ONE,
+    details: "The current one without --serial. It may hold secrets.",
+    examples: ["runner workspaces state network --serial 7 > network.tfstate"],
+  },
+  "workspaces diff": {
+    summary: "what differs between two versions of a state",
+    operands: "WORKSPACE",
+    count: ONE,
+    details: "Resources with their attributes, and outputs. Sensitive values are hidden.",
+    examples: ["runner workspaces diff network", "runner workspaces diff network --from 5 --to 7 --json"],
+  },
+  "workspaces restore": {
+    summary: "make an old version of a state the current one",
+    operands: "WORKSPACE",
+    count: ONE,
+    details:
+      "Its content becomes a new version under the next serial; no version is deleted and no infrastructure is touched. Refused while the workspace is locked.",
+    examples: ['runner workspaces restore network --serial 5 --why "serial 6 lost the subnets"'],
+  },
+  "workspaces drift": {
+    summary: "check a workspace for drift; applies nothing",
+    operands: "WORKSPACE",
+    count: ONE,
+    details:
+      "Plans the source and variables of the last finished change. The result stands in `workspaces show`. With --wait the exit code is 1 when there is drift or the check failed.",
+    examples: ["runner workspaces drift network", "runner workspaces drift network --wait --json"],
   },
   "workspaces unlock": {
     summary: "free a lock whose holder is gone",

@@ -15,6 +15,10 @@ export interface CoordinatorOptions {
   readonly publicUrl: string | null;
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly times: Times;
+  /** How long a change waits for a person unless its job file says so, in milliseconds. Default 24 h. */
+  readonly approvalMs?: number;
+  /** State versions kept per workspace; 0: all. Default 100. */
+  readonly keepStates?: number;
   /** false for run-local: several may share one data folder. */
   readonly exclusive: boolean;
 }

@@ -79,11 +79,15 @@ function assemble(
   adminKey: string,
 ): Parts {
   const { log, clock = systemClock, telemetry = null } = deps;
-  const store = createStore({ db: dataDir.db, times: options.times, clock, secret: dataDir.secret });
+  const keep = options.keepStates === undefined ? {} : { keepStates: options.keepStates };
+  const store = createStore({ db: dataDir.db, times: options.times, clock, secret: dataDir.secret, ...keep });
   const metrics = coordinatorMetrics(store, options.version);
   const logs = metrics.counted(createLogStore(store, `${options.dataDir}/logs`));
   const sources = createSourceStore({ db: dataDir.db, clock, dataDir: options.dataDir });
-  const changes = changeEngine({ store });
+  const changes = changeEngine({
+    store,
+    ...(options.approvalMs === undefined ? {} : { approvalMs: options.approvalMs }),
+  });
   telemetry?.push(metrics.registry);
   const spans = telemetry?.tracer ? { spans: traceJobs(store, telemetry.tracer) } : {};
   store.jobEnded.push(changes.jobEnded);
