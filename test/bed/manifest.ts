@@ -66,6 +66,8 @@ export const GO_PROGRAMS = {
     build: { how: "module", folder: "oras", package: "oras.land/oras/cmd/oras" },
     ldflags: "-X oras.land/oras/internal/version.Version=1.3.1 -X oras.land/oras/internal/version.BuildMetadata=",
   },
+  /** Pulls as Nuon's Go runner does. */
+  "oci-puller": { version: "2.6.0", build: { how: "module", folder: "oci-puller", package: "." } },
   helm4: { version: "4.3.1", build: { how: "install", package: "helm.sh/helm/v4/cmd/helm" } },
   tofu: {
     version: "1.10.6",
