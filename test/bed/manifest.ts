@@ -7,7 +7,7 @@
 /** Debian package → a program by which it is known to be there. */
 export const APT_PACKAGES: Readonly<Record<string, string>> = {
   "apache2-utils": "htpasswd",
-  "busybox-static": "busybox",
+  "busybox-static": "/usr/share/doc/busybox-static",
   chromium: "chromium",
   containerd: "containerd",
   "containernetworking-plugins": "/usr/lib/cni/bridge",
