@@ -15,6 +15,7 @@ export const ID_PREFIX = {
   workspace: "tfw",
   state: "tfs",
   heartBeat: "hrt",
+  healthCheck: "hlt",
   settings: "rgs",
   runnerGroup: "rgr",
   org: "org",

@@ -7,10 +7,15 @@ import { adminGuard } from "./auth.ts";
 import { createClaimHolder } from "./claim-holder.ts";
 import type { RunnerApiDeps } from "./runner-deps.ts";
 import { documentRoutes } from "./runner-documents.ts";
+import { helmRoutes } from "./runner-helm.ts";
+import { identityRoutes } from "./runner-identity.ts";
 import { jobRoutes } from "./runner-jobs.ts";
 import { logRoutes } from "./runner-logs.ts";
 import { nativeRoutes } from "./runner-native.ts";
+import { planRoutes } from "./runner-plans.ts";
 import { stateRoutes } from "./runner-state.ts";
+import { telemetryRoutes } from "./runner-telemetry.ts";
+import { workspaceRoutes } from "./runner-workspaces.ts";
 
 export interface AppParts {
   readonly runner: RunnerApiDeps;
@@ -49,10 +54,15 @@ export function createApp(parts: AppParts): App {
   registry.gauge("runner_coordinator_held_claims", "Claims that wait for work now.", () => [[{}, claims.waiting()]]);
   app.route("/metrics", metricsRoute(registry, adminKey));
   app.route("/", nativeRoutes(parts.runner, claims));
+  app.route("/", identityRoutes(parts.runner));
   app.route("/", jobRoutes(parts.runner));
+  app.route("/", planRoutes(parts.runner));
   app.route("/", documentRoutes(parts.runner));
   app.route("/", logRoutes(parts.runner));
   app.route("/", stateRoutes(parts.runner));
+  app.route("/", workspaceRoutes(parts.runner));
+  app.route("/", helmRoutes(parts.runner));
+  app.route("/", telemetryRoutes(parts.runner, registry));
   app.route("/api/v1", parts.operator);
   app.route("/v2", parts.sources);
   return { hono: app, stop: claims.stop };

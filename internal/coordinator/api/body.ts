@@ -51,8 +51,12 @@ export function unpackBody(c: Context, body: Uint8Array, limit: number): Result<
 /** JSON of the baseline: an empty body and `null` are an empty object; unknown fields are kept. */
 export async function readJson<T>(c: Context, schema: z.ZodType<T>, limit = JSON_LIMIT): Promise<Result<T, Response>> {
   const raw = await readBody(c, limit);
-  if (!raw.ok) return raw;
-  const text = new TextDecoder().decode(raw.value).trim();
+  return raw.ok ? parseJson(c, raw.value, schema) : raw;
+}
+
+/** As `readJson`, of a body that was read. */
+export function parseJson<T>(c: Context, body: Uint8Array, schema: z.ZodType<T>): Result<T, Response> {
+  const text = new TextDecoder().decode(body).trim();
   let value: unknown;
   try {
     value = text === "" ? {} : (JSON.parse(text) ?? {});

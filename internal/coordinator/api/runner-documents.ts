@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { stepStatus } from "../../protocol/enums.ts";
 import { actionStepUpdate } from "../../protocol/nuon/actions.ts";
 import { nsToMs } from "../../protocol/nuon/base.ts";
+import type { Store } from "../store/store.ts";
 import { setStep } from "../store/transitions/step.ts";
 import { runnerOf } from "./auth.ts";
 import { readJson } from "./body.ts";
@@ -38,6 +39,14 @@ export function documentRoutes(deps: RunnerApiDeps): Hono {
   );
   route("/v1/apps/:app_id/config/:app_config_id", "app_config_id", "app_config", () => "app config");
 
+  app.get("/v1/action-workflows/:workflow_id/latest-config", (c) => {
+    const runner = runnerOf(store, c);
+    if (!runner.ok) return runner.error;
+    const json = latestConfig(store, runner.value.row.id, c.req.param("workflow_id"));
+    if (json === null) return notFound(c, "action workflow config : unable to get action workflow latest config");
+    return c.body(json, 200, { "content-type": "application/json; charset=utf-8" });
+  });
+
   app.put("/v1/installs/:install_id/action-workflow-runs/:workflow_run_id/steps/:step_id", async (c) => {
     const runner = runnerOf(store, c);
     if (!runner.ok) return runner.error;
@@ -61,4 +70,16 @@ export function documentRoutes(deps: RunnerApiDeps): Hono {
   });
 
   return app;
+}
+
+/** The newest config of an action that this runner ran a job of; its last jobs are looked at, not all of its past. */
+function latestConfig(store: Store, runnerId: string, workflowId: string): string | null {
+  const row = store.db
+    .prepare<{ json: string }, [string, string]>(
+      `SELECT d.json FROM (SELECT job_id, max(rowid) AS seq FROM executions WHERE runner_id = ? GROUP BY job_id
+         ORDER BY seq DESC LIMIT 1000) e JOIN documents d ON d.job_id = e.job_id AND d.kind = 'action_config'
+       WHERE json_extract(d.json, '$.action_workflow_id') = ? ORDER BY e.seq DESC LIMIT 1`,
+    )
+    .get(runnerId, workflowId);
+  return row?.json ?? null;
 }

@@ -8,7 +8,13 @@ const body = (error: string, description: string, userError: boolean) =>
 export const noRecord = (c: Context, doing: string) =>
   c.json(body(`${doing} record not found`, "not found", true), 404);
 
+/** What `notFound` says of a job. */
+export const NO_JOB = "runner job: unable to get runner job";
+
 export const notFound = (c: Context, what: string) => noRecord(c, `unable to get ${what}:`);
+
+/** 404 in words of its own, where a peer's program reads them. */
+export const missing = (c: Context, error: string, description: string) => c.json(body(error, description, true), 404);
 
 export const badRequest = (c: Context, error: string, description = "invalid request input") =>
   c.json(body(error, description, true), 400);

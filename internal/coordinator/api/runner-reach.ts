@@ -4,6 +4,7 @@ import type { KnownRunner } from "../store/runner-registry.ts";
 import type { ExecutionRow, JobRow, LogStreamRow, WorkspaceRow } from "../store/statements.ts";
 import type { Store } from "../store/store.ts";
 import { setAvailable } from "../store/transitions/offer.ts";
+import { ownerOf } from "../store/transitions/owned-workspaces.ts";
 import { jobView, runnerView, runningNow } from "../store/views.ts";
 
 /** A token reaches its own jobs, plans, streams and workspaces; what it does not reach does not exist for it. */
@@ -35,10 +36,11 @@ export function reachStream(store: Store, runner: KnownRunner, streamId: string)
   return reachJob(store, runner, stream.job_id) ? stream : null;
 }
 
-/** Workspaces of jobs that this runner runs or ran. */
+/** Workspaces of jobs that this runner runs or ran, and those it made. */
 export function reachWorkspace(store: Store, runner: KnownRunner, workspaceId: string): WorkspaceRow | null {
   const workspace = store.sql.workspace.get(workspaceId);
   if (!workspace) return null;
+  if (ownerOf(store, workspaceId)?.runner_id === runner.row.id) return workspace;
   const found = store.db
     .prepare<{ one: number }, [string, string]>(
       `SELECT 1 AS one FROM jobs j JOIN executions e ON e.job_id = j.id

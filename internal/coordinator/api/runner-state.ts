@@ -7,7 +7,6 @@ import type { Store } from "../store/store.ts";
 import {
   deleteState,
   lockIdOf,
-  lockOf,
   lockWorkspace,
   readState,
   type StateWriter,
@@ -15,10 +14,10 @@ import {
   saveStateJson,
   unlockWorkspace,
 } from "../store/transitions/workspaces.ts";
-import { formerRunnersOf, runnerOf, stateCallerOf } from "./auth.ts";
+import { formerRunnersOf, stateCallerOf } from "./auth.ts";
 import { readBody } from "./body.ts";
 import type { RunnerApiDeps } from "./runner-deps.ts";
-import { badFormat, badRequest, conflict, forbidden, noRecord, notFound, unavailable } from "./runner-errors.ts";
+import { badFormat, badRequest, conflict, forbidden, noRecord, unavailable } from "./runner-errors.ts";
 import { openExecution, openInWorkspace, reachJob, reachWorkspace } from "./runner-reach.ts";
 
 /** Largest state document, bytes. */
@@ -128,23 +127,6 @@ export function stateRoutes(deps: RunnerApiDeps): Hono {
     const { workspaceId, writer } = target.value;
     await store.db.group(() => saveStateJson(store, workspaceId, writer.jobId, json));
     return c.json({ message: "terraform state json updated" });
-  });
-
-  app.get("/v1/terraform-workspaces/:workspace_id", (c) => {
-    const runner = runnerOf(store, c);
-    if (!runner.ok) return runner.error;
-    const workspace = reachWorkspace(store, runner.value, c.req.param("workspace_id"));
-    if (!workspace) return notFound(c, "workspace");
-    const at = new Date(workspace.created_at).toISOString();
-    return c.json({
-      id: workspace.id,
-      created_by_id: "coordinator",
-      created_at: at,
-      updated_at: at,
-      lock_history: null,
-      // Ours: with it a runner frees the lock of its own dead terraform by id, and no other.
-      lock: lockOf(store, workspace.id),
-    });
   });
 
   return app;

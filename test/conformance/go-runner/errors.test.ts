@@ -143,7 +143,6 @@ describe("404 page not found, as plain text", () => {
     ["DELETE", "/v1/runners/ID/jobs"],
     ["GET", "/v1/runners/ID/heart-beats"],
     ["PUT", "/v1/terraform-backend"],
-    ["GET", "/v1/runner-jobs/job1/composite-plan"],
     ["POST", "/v1/log-streams//logs"],
   ] as const) {
     test(`${method} ${path}`, async () => {

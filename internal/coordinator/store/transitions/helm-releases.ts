@@ -110,8 +110,14 @@ export function findReleases(store: Store, chartId: string, namespace: string, f
     .all(chartId, namespace);
   return rows.filter((row) => {
     const labels = JSON.parse(row.labels) as Record<string, string | null>;
-    const has = { ...labels, name: row.name, owner: row.owner, status: row.status, version: String(row.version) };
-    return Object.entries(filter).every(([key, wanted]) => has[key as keyof ReleaseFilter] === wanted);
+    const has: Readonly<Record<string, string | null>> = {
+      ...labels,
+      name: row.name,
+      owner: row.owner,
+      status: row.status,
+      version: String(row.version),
+    };
+    return Object.entries(filter).every(([key, wanted]) => has[key] === wanted);
   });
 }
 
@@ -140,16 +146,15 @@ function chartIdOf(plan: string): string | null {
   }
 }
 
-/** Whether this runner runs or ran a job with this chart. */
-export function runnerKnowsChart(store: Store, chartId: string, runnerId: string): boolean {
-  return (
-    store.db
-      .prepare<{ one: number }, [string, string]>(
-        `SELECT 1 AS one FROM helm_charts h JOIN executions e ON e.job_id = h.job_id
-         WHERE h.chart_id = ? AND e.runner_id = ? LIMIT 1`,
-      )
-      .get(chartId, runnerId) !== null
-  );
+/** Whether this runner runs or ran a job with this chart; with `jobId`, whether that job is one. */
+export function runnerKnowsChart(store: Store, chartId: string, runnerId: string, jobId?: string): boolean {
+  const found = store.db
+    .prepare<{ one: number }, [string, string, string | null]>(
+      `SELECT 1 AS one FROM helm_charts h JOIN executions e ON e.job_id = h.job_id
+       WHERE h.chart_id = ? AND e.runner_id = ? AND h.job_id = coalesce(?, h.job_id) LIMIT 1`,
+    )
+    .get(chartId, runnerId, jobId ?? null);
+  return found !== null;
 }
 
 /** Whether another runner works on this chart now: what a lost execution still has to say must not overwrite it. */
