@@ -32,7 +32,7 @@ export async function startVictim(): Promise<Victim> {
     send: async (attack, authorization) => {
       const head = `${attack.head}${authorization === "" ? "" : `Authorization: ${authorization}\r\n`}\r\n`;
       const bytes = Buffer.concat([Buffer.from(head, "latin1"), attack.body]);
-      const answer = await rawRequest(control.url, bytes, { waitMs: 20_000 });
+      const answer = await rawRequest(control.url, bytes, { waitMs: 20_000, bodyless: head.startsWith("HEAD ") });
       if (answer === "silent") throw new Error(`no answer within 20 s: ${attack.name}`);
       if (typeof answer === "object" && answer.status >= 500) {
         throw new Error(`${answer.status} ${answer.body.toString("utf8").slice(0, 300)}: ${attack.name}`);

@@ -32,14 +32,14 @@ export function attackOn(maker: Omit<Maker, "spite">, operation: Operation): Att
   const { random } = maker;
   const spiteful: Maker = { ...maker, spite: random.pick(SPITE) };
   const { spite } = spiteful;
-  const path = operation.path.replace(/\{(\w+)\}/g, () => segment(spiteful));
+  const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => segment(spiteful, name));
   const query = queryOf(spiteful, operation);
   const body = bodyOf(spiteful, operation);
   const headers = [
     "Host: x",
     ...operation.parameters
       .filter((one) => one.in === "header" && random.int(2) === 0)
-      .map(({ name, schema }) => `${name}: ${headerText(makeValue(spiteful, schema))}`),
+      .map(({ name, schema }) => `${name}: ${headerText(makeValue(spiteful, schema, 0, name))}`),
     ...(body === null ? [] : body.headers),
     ...(spite > 0 && random.int(6) === 0 ? [random.pick(ODD_HEADERS)] : []),
     `Content-Length: ${body?.bytes.byteLength ?? 0}`,
@@ -76,8 +76,8 @@ const ODD_HEADERS: readonly string[] = [
 ];
 
 /** A path segment: a word that exists, or a trap of paths and percent signs. */
-function segment({ random, words, spite }: Maker): string {
-  if (spite === 0 || random.int(3) > 0) return encodeURIComponent(words().toWellFormed()).slice(0, 4_000);
+function segment({ random, words, spite }: Maker, name: string): string {
+  if (spite === 0 || random.int(3) > 0) return encodeURIComponent(words(name).toWellFormed()).slice(0, 4_000);
   return random.pick([
     "..",
     "%2e%2e",
@@ -115,7 +115,7 @@ function queryOf(maker: Maker, operation: Operation): string {
     if (random.int(2) === 0) continue;
     const times = spite > 0 && random.int(10) === 0 ? 2 : 1;
     for (let at = 0; at < times; at++) {
-      const value = makeValue(maker, schema);
+      const value = makeValue(maker, schema, 0, name);
       const text = typeof value === "string" ? value : JSON.stringify(value);
       const raw = spite > 0 && random.int(6) === 0;
       parts.push(`${name}=${raw ? random.pick(RAW_QUERY) : encodeURIComponent(text.toWellFormed()).slice(0, 4_000)}`);
@@ -211,12 +211,16 @@ function headerText(value: unknown): string {
 export const wordFrom = (random: Random, known: readonly string[]): string =>
   known.length > 0 && random.int(4) > 0 ? random.pick(known) : random.pick(HOSTILE_TEXTS.slice(0, 34));
 
-/** The same request with this JSON as its body. */
-export function withBody(attack: Attack, value: unknown): Attack {
-  const body = new TextEncoder().encode(jsonText(value));
+/** The same request with this as its body: bytes, or JSON. */
+export function withBody(attack: Attack, value: unknown, type = "application/json"): Attack {
+  const body = value instanceof Uint8Array ? value : new TextEncoder().encode(jsonText(value));
   const head = attack.head
     .split("\r\n")
     .filter((line) => !/^content-(length|type|encoding):/i.test(line) && line !== "")
-    .concat("Content-Type: application/json", `Content-Length: ${body.byteLength}`);
-  return { name: `${attack.name} ${jsonText(value).slice(0, 300)}`, head: `${head.join("\r\n")}\r\n`, body };
+    .concat(`Content-Type: ${type}`, `Content-Length: ${body.byteLength}`);
+  return {
+    name: `${attack.name} ${value instanceof Uint8Array ? "bytes" : jsonText(value).slice(0, 300)}`,
+    head: `${head.join("\r\n")}\r\n`,
+    body,
+  };
 }

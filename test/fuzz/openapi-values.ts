@@ -112,43 +112,44 @@ export interface Maker {
   readonly random: Random;
   /** What `$ref` names. */
   readonly refs: Readonly<Record<string, Schema>>;
-  /** Words that exist: ids, names, digests. */
-  readonly words: () => string;
+  /** Words that exist: ids, names, digests; `name` is the parameter or property they are for. */
+  readonly words: (name: string) => string;
   /** 0: only what the schema allows; else one value in so many is hostile. */
   readonly spite: number;
 }
 
 /** A value of the schema, with some spite. Property names may be answered by `words` too. */
-export function makeValue(maker: Maker, schema: Schema, depth = 0): unknown {
+export function makeValue(maker: Maker, schema: Schema, depth = 0, name = ""): unknown {
   const { random, spite } = maker;
   if (spite > 0 && random.int(spite) === 0) return hostileValue(random);
   if (schema.$ref !== undefined) {
     const target = maker.refs[schema.$ref.split("/").at(-1) ?? ""];
-    return target === undefined ? hostileValue(random) : makeValue(maker, target, depth);
+    return target === undefined ? hostileValue(random) : makeValue(maker, target, depth, name);
   }
   if (schema.const !== undefined) return schema.const;
   if (schema.enum !== undefined && schema.enum.length > 0) return random.pick(schema.enum);
   const choices = schema.anyOf ?? schema.oneOf;
-  if (choices !== undefined && choices.length > 0) return makeValue(maker, random.pick(choices), depth);
+  if (choices !== undefined && choices.length > 0) return makeValue(maker, random.pick(choices), depth, name);
   const [first] = schema.allOf ?? [];
-  if (first !== undefined) return makeValue(maker, first, depth);
+  if (first !== undefined) return makeValue(maker, first, depth, name);
   const type = typeof schema.type === "string" || schema.type === undefined ? schema.type : random.pick(schema.type);
   switch (type) {
     case "object":
       return objectOf(maker, schema, depth);
     case "array":
       return Array.from({ length: depth > 4 ? 0 : random.int(4) }, () =>
-        makeValue(maker, schema.items ?? {}, depth + 1),
+        makeValue(maker, schema.items ?? {}, depth + 1, name),
       );
     case "integer":
     case "number":
-      return numberOf(random, schema);
+      // A claim may be held for half a minute: that is no silence, but no time for it either.
+      return name === "wait_ms" ? random.int(40) : numberOf(random, schema);
     case "boolean":
       return random.int(2) === 0;
     case "null":
       return null;
     case "string":
-      return textOf(maker, schema);
+      return textOf(maker, schema, name);
     default:
       return depth > 3 ? null : hostileValue(random);
   }
@@ -160,11 +161,11 @@ function objectOf(maker: Maker, schema: Schema, depth: number): unknown {
   for (const [name, inner] of Object.entries(schema.properties ?? {})) {
     const needed = schema.required?.includes(name) === true;
     if (needed ? maker.spite > 0 && random.int(40) === 0 : depth > 4 || random.int(3) === 0) continue;
-    value[name] = makeValue(maker, inner, depth + 1);
+    value[name] = makeValue(maker, inner, depth + 1, name);
   }
   if (typeof schema.additionalProperties === "object") {
     for (let at = random.int(3); at > 0; at--) {
-      value[maker.words()] = makeValue(maker, schema.additionalProperties, depth + 1);
+      value[maker.words("")] = makeValue(maker, schema.additionalProperties, depth + 1);
     }
   }
   if (maker.spite > 0 && random.int(20) === 0) value[random.pick(["surprise", "toString", ""])] = hostileValue(random);
@@ -177,9 +178,9 @@ function numberOf(random: Random, { minimum = 0, maximum = 1_000_000 }: Schema):
 }
 
 /** Patterns of our documents are simple; what does not fit is one more hostile value. */
-function textOf({ random, words }: Maker, { pattern }: Schema): string {
+function textOf({ random, words }: Maker, { pattern }: Schema, name: string): string {
   if (pattern?.includes("\\d") === true) return String(random.int(100));
-  return words();
+  return words(name);
 }
 
 /** The same document with one place of it, anywhere, replaced, added or taken away. */

@@ -68,6 +68,10 @@ export function answerError(error: unknown, report: (text: string) => void): Res
     if (error.status === 413) return problem(413, "usage", "the body is too large").getResponse();
     if (error.status < 500) return problem(400, "usage", error.message || "the request is malformed").getResponse();
   }
+  // The client left before its body was whole: no defect of ours, and nobody hears the answer.
+  if (error instanceof Error && error.name === "AbortError") {
+    return problem(400, "usage", "the body ended early").getResponse();
+  }
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (STORAGE.test(code)) {
     report(`${code}: the request could not be stored`);
@@ -76,6 +80,6 @@ export function answerError(error: unknown, report: (text: string) => void): Res
     answer.headers.set("retry-after", "5");
     return answer;
   }
-  report(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  report(error instanceof Error ? error.stack || error.message : String(error));
   return problem(500, "defect", "the coordinator failed at this request; its log says more").getResponse();
 }

@@ -13,7 +13,13 @@ export const NUON_INSTANCE = "nuon";
 /** A process's start as we reckon it is late by the way of its heart beat; before it took a job it had two answers. */
 const START_SLACK_MS = 500;
 
-const PROCESS_MODE: Readonly<Record<string, RunnerMode>> = { install: "install", build: "org", org: "org", mng: "mng" };
+/** A map, not an object: the word comes from outside, and an object knows `constructor` too. */
+const PROCESS_MODE: ReadonlyMap<string, RunnerMode> = new Map([
+  ["install", "install"],
+  ["build", "org"],
+  ["org", "org"],
+  ["mng", "mng"],
+]);
 
 /** What one request of a Go runner tells about it. */
 export interface NuonSign {
@@ -84,7 +90,7 @@ function groupsAtWork(store: Store, runnerId: string): JobGroup[] {
 function modeNow(known: KnownRunner["session"], sign: NuonSign): string {
   if (sign.process === undefined) return known?.row.mode ?? "all";
   const besides = sign.process === "mng" && Object.keys(known?.slots ?? {}).some((group) => group !== "management");
-  return besides ? (known?.row.mode ?? "all") : (PROCESS_MODE[sign.process] ?? "all");
+  return besides ? (known?.row.mode ?? "all") : (PROCESS_MODE.get(sign.process) ?? "all");
 }
 
 /**
@@ -120,4 +126,4 @@ export function extendNuonLease(store: Store, executionId: string): void {
 /** Our own runner on this dialect takes up again what ran before its restart; it is known by its nonce. */
 const takesUpAgain = (execution: ExecutionRow) => execution.client_version.includes("/");
 
-const worksOn = (process: string, group: JobGroup) => MODE_GROUPS[PROCESS_MODE[process] ?? "all"].includes(group);
+const worksOn = (process: string, group: JobGroup) => MODE_GROUPS[PROCESS_MODE.get(process) ?? "all"].includes(group);

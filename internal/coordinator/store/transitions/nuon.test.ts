@@ -108,6 +108,16 @@ describe("a Go runner", () => {
     expect(store.sql.job.get(job)).toMatchObject({ status: "queued", reason: "no_compatible_runner" });
   });
 
+  test("may name its process with any word, those of an object's inside too", () => {
+    const { store } = testStore();
+    const { runnerId } = working(store);
+    for (const process of ["__proto__", "constructor", "toString", ""]) {
+      expect(nuonSign(store, runnerId, { process, version: process })).toBe(true);
+      nuonBeat(store, runnerId, { process, aliveMs: 0 });
+      expect(store.runners.get(runnerId)?.session?.row.mode).toBe("all");
+    }
+  });
+
   test("that fell silent over an apply leaves it parked", () => {
     const { store, advance } = testStore();
     const { jobId } = working(store, { type: "terraform-deploy", group: "deploy", operation: "apply-plan" });
