@@ -8,8 +8,7 @@ export interface Arrived {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** What it was answered with; null: nothing was on the script for it. */
-  readonly played: Recorded | null;
+  readonly played: Recorded | "cut" | null;
 }
 
 export interface Replay {
@@ -18,8 +17,8 @@ export interface Replay {
   stop(): Promise<void>;
 }
 
-/** Chooses the recording that answers a request; null ends the test's promise that nothing unforeseen is asked. */
-export type Script = (request: Omit<Arrived, "played">) => Recorded | null;
+/** Chooses what answers a request: a recording, a cut of the connection, or null for what nobody foresaw. */
+export type Script = (request: Omit<Arrived, "played">) => Recorded | "cut" | null;
 
 /** A server that plays recorded answers: status, header fields and body exactly as the real server sent them. */
 export async function startReplay(script: Script): Promise<Replay> {
@@ -28,7 +27,8 @@ export async function startReplay(script: Script): Promise<Replay> {
     void read(incoming).then((request) => {
       const played = script(request);
       arrived.push({ ...request, played });
-      if (played) play(played, outgoing);
+      if (played === "cut") incoming.socket.destroy();
+      else if (played) play(played, outgoing);
       else outgoing.writeHead(599, { "Content-Type": "text/plain" }).end("nothing on the script");
     });
   });
