@@ -8,11 +8,14 @@ import { useStore } from "./hooks.ts";
 import { forgetKey, rememberKey, storedKey } from "./key.ts";
 import { Shell } from "./parts/shell.tsx";
 import { place, segments } from "./router.tsx";
+import { EventsView } from "./views/events.tsx";
 import { JobPage } from "./views/job.tsx";
 import { JobsView } from "./views/jobs.tsx";
 import { NotFound } from "./views/not-found.tsx";
+import { RunnerPage } from "./views/runner.tsx";
 import { RunnersView } from "./views/runners.tsx";
 import { SignIn } from "./views/sign-in.tsx";
+import { WorkspacePage } from "./views/workspace.tsx";
 import { WorkspacesView } from "./views/workspaces.tsx";
 
 const REFUSED = "The coordinator no longer accepts the key of this tab. Sign in with a current one.";
@@ -70,7 +73,8 @@ function View(): JSX.Element {
   if (more.length > 0) return <NotFound />;
   if (section === undefined) return <JobsView />;
   if (section === "jobs") return id === undefined ? <JobsView /> : <JobPage key={id} id={id} />;
-  if (section === "runners" && id === undefined) return <RunnersView />;
-  if (section === "workspaces" && id === undefined) return <WorkspacesView />;
+  if (section === "runners") return id === undefined ? <RunnersView /> : <RunnerPage key={id} id={id} />;
+  if (section === "workspaces") return id === undefined ? <WorkspacesView /> : <WorkspacePage key={id} name={id} />;
+  if (section === "events" && id === undefined) return <EventsView />;
   return <NotFound />;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { agoWords, count, durationWords, elapsedMs, runningWords } from "./format.ts";
+import { agoWords, bytesWords, count, durationWords, elapsedMs, runningWords } from "./format.ts";
 
 describe("times in words", () => {
   test("a duration is given in the two units that matter", () => {
@@ -46,4 +46,15 @@ describe("times in words", () => {
   test("amounts agree with their noun", () => {
     expect([count(1, "job"), count(2, "job"), count(20_000, "line")]).toEqual(["1 job", "2 jobs", "20,000 lines"]);
   });
+});
+
+test("amounts of memory and disk have the unit that fits", () => {
+  expect([0, 1_023, 1_024, 1_536 * 1_024, 16 * 1_024 ** 3, 5_000 * 1_024 ** 4].map(bytesWords)).toEqual([
+    "0 B",
+    "1023 B",
+    "1.0 KiB",
+    "1.5 MiB",
+    "16.0 GiB",
+    "5000.0 TiB",
+  ]);
 });

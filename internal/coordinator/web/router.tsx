@@ -36,9 +36,23 @@ export function segments(path: string): readonly string[] {
 export const urls = {
   jobs: (status = "") => (status === "" ? "/ui/jobs" : `/ui/jobs?status=${encodeURIComponent(status)}`),
   job: (id: string) => `/ui/jobs/${encodeURIComponent(id)}`,
+  /** A job's page with its log narrowed; empty text: not. */
+  jobLog: (id: string, filter: { readonly execution: string; readonly step: string }) => {
+    const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== ""));
+    return urls.job(id) + (query.size === 0 ? "" : `?${query}`);
+  },
   runners: "/ui/runners",
+  runner: (id: string) => `/ui/runners/${encodeURIComponent(id)}`,
   workspaces: "/ui/workspaces",
+  workspace: (name: string) => `/ui/workspaces/${encodeURIComponent(name)}`,
+  events: (filter: Readonly<Record<string, string>> = {}) => withQuery("/ui/events", filter),
 };
+
+/** A path with what is not empty of `query`; the address of a view with its filters. */
+export function withQuery(path: string, query: Readonly<Record<string, string>>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== "");
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
+}
 
 interface LinkProps {
   readonly to: string;

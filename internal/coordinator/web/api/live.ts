@@ -10,6 +10,8 @@ export interface Live {
   /** Called when a stream came back: whatever happened meanwhile may have been missed. */
   onReconnect(listener: () => void): () => void;
   readonly connection: Connection;
+  /** Tries what is broken again now, instead of at the end of the wait. */
+  retry(): void;
   close(): void;
 }
 
@@ -56,6 +58,10 @@ export function createLive(api: ApiClient): Live {
     },
   });
   const nudge = () => stream.nudge();
+  const retry = () => {
+    stream.nudge();
+    for (const listener of [...returns]) listener();
+  };
   window.addEventListener("online", nudge);
 
   return {
@@ -68,6 +74,7 @@ export function createLive(api: ApiClient): Live {
       returns.add(listener);
       return () => returns.delete(listener);
     },
+    retry,
     close() {
       window.removeEventListener("online", nudge);
       stream.close();

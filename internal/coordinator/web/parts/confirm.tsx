@@ -47,6 +47,10 @@ interface ConfirmProps {
   readonly tone: "primary" | "danger";
   /** Label of a field for a reason; without it there is none. */
   readonly askWhy?: string;
+  /** The reason must be given. */
+  readonly needsWhy?: boolean;
+  /** One of these words must be typed first: for what cannot be taken back. */
+  readonly mustType?: { readonly label: string; readonly words: readonly string[] };
   readonly onConfirm: (why: string) => Promise<Result<unknown>>;
   readonly onClose: () => void;
 }
@@ -57,6 +61,8 @@ export function Confirm(props: ConfirmProps): JSX.Element {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<RunnerError | null>(null);
   const field = useId();
+  const [typed, setTyped] = useState("");
+  const isMeant = props.mustType === undefined || props.mustType.words.includes(typed.trim());
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
@@ -69,28 +75,47 @@ export function Confirm(props: ConfirmProps): JSX.Element {
     <Modal title={props.title} onClose={props.onClose}>
       <form onSubmit={submit}>
         <div class="dialog-text">{props.children}</div>
-        {props.askWhy ? (
-          <div class="field">
-            <label for={field}>{props.askWhy}</label>
-            <input
-              id={field}
-              value={why}
-              maxLength={500}
-              autoComplete="off"
-              onInput={(event) => setWhy(event.currentTarget.value)}
-            />
-          </div>
+        {props.mustType ? (
+          <Field id={`${field}-typed`} label={props.mustType.label} value={typed} onValue={setTyped} />
         ) : null}
+        {props.askWhy ? <Field id={field} label={props.askWhy} value={why} onValue={setWhy} /> : null}
         {error ? <Problem error={error} /> : null}
         <div class="dialog-actions">
           <button type="button" class="button" onClick={props.onClose}>
             Back
           </button>
-          <button type="submit" class={`button ${props.tone}`} disabled={busy}>
+          <button
+            type="submit"
+            class={`button ${props.tone}`}
+            disabled={busy || !isMeant || (props.needsWhy === true && why.trim() === "")}
+          >
             {busy ? "Working…" : props.action}
           </button>
         </div>
       </form>
     </Modal>
+  );
+}
+
+interface FieldProps {
+  readonly id: string;
+  readonly label: string;
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+}
+
+function Field({ id, label, value, onValue }: FieldProps): JSX.Element {
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        value={value}
+        maxLength={500}
+        autoComplete="off"
+        spellcheck={false}
+        onInput={(event) => onValue(event.currentTarget.value)}
+      />
+    </div>
   );
 }

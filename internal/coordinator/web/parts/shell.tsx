@@ -5,6 +5,7 @@ import { useStore } from "../hooks.ts";
 import { Link, place, segments, urls } from "../router.tsx";
 import { applyTheme, THEMES, theme } from "../theme.ts";
 import { Brand } from "./brand.tsx";
+import { Keyboard } from "./keyboard.tsx";
 
 interface ShellProps {
   readonly message: string;
@@ -44,8 +45,12 @@ export function Shell({ message, onSignOut, children }: ShellProps): JSX.Element
           <Link to={urls.workspaces} current={section === "workspaces"}>
             Workspaces
           </Link>
+          <Link to={urls.events()} current={section === "events"}>
+            Events
+          </Link>
         </nav>
         <div class="top-end">
+          <Keyboard />
           <ThemeButton />
           <button type="button" class="button quiet-button" onClick={onSignOut}>
             Sign out
@@ -53,7 +58,14 @@ export function Shell({ message, onSignOut, children }: ShellProps): JSX.Element
         </div>
       </header>
       <div class="banner-place" role="status" aria-live="polite">
-        {lost ? <p class="banner">Connection lost, retrying. What you see may be out of date.</p> : null}
+        {lost ? (
+          <div class="banner">
+            <p>Connection lost, retrying. What you see may be out of date.</p>
+            <button type="button" class="button small" onClick={() => live.retry()}>
+              Retry now
+            </button>
+          </div>
+        ) : null}
       </div>
       <main id="main" tabIndex={-1} ref={main}>
         {children}

@@ -1,15 +1,13 @@
 import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
-import type { z } from "zod";
 import type { RunnerError } from "../../../protocol/errors.ts";
-import type { runnerCreated } from "../../../protocol/operator.ts";
 import { runnerNameProblem } from "../api/operations.ts";
 import { useSession } from "../context.ts";
 import { Modal } from "../parts/confirm.tsx";
-import { CopyButton } from "../parts/copy.tsx";
 import { Problem } from "../parts/states.tsx";
+import { type Identity, RunnerToken } from "./runner-token.tsx";
 
-type Created = z.infer<typeof runnerCreated>;
+type Created = Identity & { readonly token: string };
 
 /** Names a runner, then shows its token the only time it can be seen. */
 export function CreateRunner({ onClose }: { readonly onClose: () => void }): JSX.Element {
@@ -21,7 +19,7 @@ export function CreateRunner({ onClose }: { readonly onClose: () => void }): JSX
   ) : (
     // Escape does not close this one: the token cannot be shown again.
     <Modal key="token" title="Runner created" onClose={() => {}}>
-      <Token created={created} onClose={onClose} />
+      <RunnerToken identity={created} onClose={onClose} />
     </Modal>
   );
 }
@@ -43,7 +41,7 @@ function NameForm({ onCreated, onClose }: NameFormProps): JSX.Element {
     setBusy(true);
     const answer = await operations.createRunner(name);
     setBusy(false);
-    if (answer.ok) onCreated(answer.value);
+    if (answer.ok) onCreated({ ...answer.value, name });
     else setError(answer.error);
   };
   return (
@@ -74,37 +72,5 @@ function NameForm({ onCreated, onClose }: NameFormProps): JSX.Element {
         </button>
       </div>
     </form>
-  );
-}
-
-function Token({ created, onClose }: { readonly created: Created; readonly onClose: () => void }): JSX.Element {
-  const start = `RUNNER_API_URL=${location.origin} RUNNER_ID=${created.id} RUNNER_API_TOKEN=… runner run`;
-  return (
-    <div>
-      <p class="notice">
-        <strong>The token is shown this once.</strong> Copy it now; only its hash is kept.
-      </p>
-      <dl class="secrets">
-        <dt>Id</dt>
-        <dd>
-          <code data-testid="runner-id">{created.id}</code>
-          <CopyButton text={created.id} what="runner id" />
-        </dd>
-        <dt>Token</dt>
-        <dd>
-          <code data-testid="runner-token">{created.token}</code>
-          <CopyButton text={created.token} what="runner token" />
-        </dd>
-      </dl>
-      <p>Start it on its machine:</p>
-      <pre class="command">
-        <code>{start}</code>
-      </pre>
-      <div class="dialog-actions">
-        <button type="button" class="button primary" onClick={onClose}>
-          I have copied the token
-        </button>
-      </div>
-    </div>
   );
 }

@@ -1,20 +1,32 @@
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
-import type { Result } from "../../../protocol/errors.ts";
+import { useRef, useState } from "preact/hooks";
 import type { RunnerDoc } from "../../../protocol/operator.ts";
 import { lists, paths } from "../api/operations.ts";
-import { useSession } from "../context.ts";
 import { count } from "../format.ts";
-import { useQuery } from "../hooks.ts";
+import { useQuery, useStore } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
-import { Confirm } from "../parts/confirm.tsx";
+import { Filters } from "../parts/filters.tsx";
+import { Labels } from "../parts/labels.tsx";
 import { Command, Empty, Loaded } from "../parts/states.tsx";
 import { Ago } from "../parts/time.tsx";
+import { Link, place, urls, withQuery } from "../router.tsx";
+import { useShortcuts } from "../shortcuts.ts";
 import { CONTACT } from "../status.ts";
 import { useTitle } from "../title.ts";
+import { type AskedRunner, AskRunner } from "./ask-runner.tsx";
 import { CreateRunner } from "./create-runner.tsx";
 
-type Asked = { readonly what: "drain" | "delete"; readonly runner: RunnerDoc };
+/** Filters of the list, in the address as `?contact=`. */
+const CONTACTS = [
+  { id: "", label: "All", fits: () => true },
+  { id: "online", label: "Online", fits: (runner: RunnerDoc) => runner.contact === "online" },
+  {
+    id: "gone",
+    label: "Gone",
+    fits: (runner: RunnerDoc) => runner.contact === "offline" || runner.contact === "suspect",
+  },
+  { id: "never", label: "Never seen", fits: (runner: RunnerDoc) => runner.contact === "never" },
+] as const;
 
 export function RunnersView(): JSX.Element {
   useTitle("Runners");
@@ -23,7 +35,16 @@ export function RunnersView(): JSX.Element {
     everyMs: 5_000,
   });
   const [creating, setCreating] = useState(false);
-  const [asked, setAsked] = useState<Asked | null>(null);
+  const [asked, setAsked] = useState<AskedRunner | null>(null);
+  const search = useRef<HTMLInputElement>(null);
+  const { query: address } = useStore(place);
+  const [text, contact] = [address.get("q") ?? "", address.get("contact") ?? ""];
+  useShortcuts("Runners", [
+    { key: "c", does: "Create a runner", run: () => setCreating(true) },
+    { key: "/", does: "Search", run: () => search.current?.focus() },
+  ]);
+  const chosen = CONTACTS.find((one) => one.id === contact) ?? CONTACTS[0];
+  const fits = (runner: RunnerDoc) => chosen.fits(runner) && haystack(runner).includes(text.trim().toLowerCase());
   return (
     <section aria-labelledby="title">
       <div class="view-head">
@@ -40,7 +61,17 @@ export function RunnersView(): JSX.Element {
               <Command>runner runners create NAME</Command>
             </Empty>
           ) : (
-            <RunnerTable runners={runners} onAsk={setAsked} />
+            <>
+              <Filters
+                label="Search runners"
+                field={search}
+                text={text}
+                chosen={contact}
+                chips={CONTACTS.map(({ id, label, fits: all }) => ({ id, label, count: runners.filter(all).length }))}
+                target={(q, id) => withQuery(urls.runners, { q, contact: id })}
+              />
+              <RunnerTable runners={runners.filter(fits)} onAsk={setAsked} />
+            </>
           )
         }
       </Loaded>
@@ -57,12 +88,26 @@ export function RunnersView(): JSX.Element {
   );
 }
 
+function haystack(runner: RunnerDoc): string {
+  const labels = Object.entries(runner.labels).map(([name, value]) => `${name}=${value}`);
+  return [runner.name, runner.id, runner.session?.inventory?.hostname ?? "", ...labels].join("\n").toLowerCase();
+}
+
 interface TableProps {
   readonly runners: readonly RunnerDoc[];
-  readonly onAsk: (asked: Asked) => void;
+  readonly onAsk: (asked: AskedRunner) => void;
 }
 
 function RunnerTable({ runners, onAsk }: TableProps): JSX.Element {
+  if (runners.length === 0) {
+    return (
+      <Empty title="No runner fits">
+        <p>
+          None has this contact and text. <Link to={urls.runners}>Show all runners</Link>
+        </p>
+      </Empty>
+    );
+  }
   return (
     <table class="list runners">
       <thead>
@@ -96,7 +141,9 @@ function RunnerRow({ runner, onAsk }: { readonly runner: RunnerDoc; readonly onA
         <div class="sub">{runner.last_contact_at ? <Ago at={runner.last_contact_at} /> : "no contact yet"}</div>
       </td>
       <td class="c-name">
-        <span class="name">{runner.name}</span>
+        <Link to={urls.runner(runner.id)} class="name">
+          {runner.name}
+        </Link>
         <div class="sub mono">{runner.id}</div>
         <Labels labels={runner.labels} />
       </td>
@@ -118,6 +165,7 @@ function RunnerRow({ runner, onAsk }: { readonly runner: RunnerDoc; readonly onA
             {session.inventory.hostname}
             <div class="sub">
               {session.inventory.os}/{session.inventory.arch}, {count(session.inventory.cpus, "CPU")}
+              {session.inventory.gpus.length > 0 ? `, ${count(session.inventory.gpus.length, "GPU")}` : ""}
             </div>
           </>
         ) : (
@@ -150,77 +198,14 @@ function RunnerRow({ runner, onAsk }: { readonly runner: RunnerDoc; readonly onA
   );
 }
 
-function Labels({ labels }: { readonly labels: Readonly<Record<string, string>> }): JSX.Element | null {
-  const entries = Object.entries(labels);
-  if (entries.length === 0) return null;
-  return (
-    <ul class="labels" aria-label="Labels">
-      {entries.map(([name, value]) => (
-        <li key={name}>
-          {name}={value}
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-/** Busy slots of all; the groups on hover, because there can be a dozen of them. */
+/** Busy slots of all; the page of the runner tells them by group, because there can be a dozen. */
 function Slots({ busy, slots }: { readonly busy: number; readonly slots: Readonly<Record<string, number>> }) {
-  const open = Object.entries(slots).filter(([, n]) => n > 0);
-  const total = open.reduce((sum, [, n]) => sum + n, 0);
+  const open = Object.values(slots).filter((n) => n > 0);
+  const total = open.reduce((sum, n) => sum + n, 0);
   return (
-    <span title={open.map(([group, n]) => `${group}: ${n}`).join("\n")}>
+    <>
       <span class="number">{busy}</span> busy of <span class="number">{total}</span>
       <div class="sub">in {count(open.length, "group")}</div>
-    </span>
-  );
-}
-
-interface AskProps {
-  readonly asked: Asked;
-  readonly onClose: () => void;
-  readonly onDone: () => void;
-}
-
-function AskRunner({ asked, onClose, onDone }: AskProps): JSX.Element {
-  const { operations, announce } = useSession();
-  const { runner } = asked;
-  const run = async (work: Promise<Result<unknown>>, done: string) => {
-    const answer = await work;
-    if (answer.ok) {
-      announce(done);
-      onDone();
-    }
-    return answer;
-  };
-  if (asked.what === "drain") {
-    return (
-      <Confirm
-        title={`Drain ${runner.name}?`}
-        action="Drain"
-        tone="primary"
-        onConfirm={() => run(operations.drainRunner(runner.id), `${runner.name} is draining.`)}
-        onClose={onClose}
-      >
-        <p>It takes no new jobs, finishes what runs, and then stops.</p>
-      </Confirm>
-    );
-  }
-  return (
-    <Confirm
-      title={`Delete ${runner.name}?`}
-      action="Delete"
-      tone="danger"
-      onConfirm={() => run(operations.deleteRunner(runner.id), `${runner.name} is deleted.`)}
-      onClose={onClose}
-    >
-      <p>Its token stops working at once. Jobs and logs stay.</p>
-      {runner.session && runner.session.busy > 0 ? (
-        <p>
-          <strong>It is working on {count(runner.session.busy, "job")} right now.</strong> Drain it first to let them
-          finish.
-        </p>
-      ) : null}
-    </Confirm>
+    </>
   );
 }

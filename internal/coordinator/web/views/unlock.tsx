@@ -8,6 +8,8 @@ import { Link, urls } from "../router.tsx";
 
 export type Locked = WorkspaceDoc & { readonly lock: LockDoc };
 
+export const isLocked = (workspace: WorkspaceDoc): workspace is Locked => workspace.lock !== null;
+
 interface AskProps {
   readonly workspace: Locked;
   readonly onClose: () => void;
@@ -37,33 +39,48 @@ export function AskUnlock({ workspace, onClose, onDone }: AskProps): JSX.Element
       title={`Unlock ${workspace.name}?`}
       action={alive ? "Unlock by force" : "Unlock"}
       tone="danger"
+      mustType={{ label: `Type ${workspace.name} or the id of the lock`, words: [workspace.name, lock.ID] }}
       onConfirm={unlock}
       onClose={onClose}
     >
       <p class="notice warn">
-        <strong>If a tool is still working under this lock, unlocking can lose its state.</strong> Unlock only when you
-        know that it has ended.
+        <strong>If a tool still works under this lock, two of them then write one state.</strong> What was made
+        meanwhile can be missing from it, and the next apply would make it again. Unlock only when you know that the
+        tool has ended.
       </p>
-      <dl class="facts">
-        <dt>Lock</dt>
-        <dd class="mono">{lock.ID}</dd>
-        <dt>Held by</dt>
-        <dd>{lock.Who || "unknown"}</dd>
-        <dt>Since</dt>
-        <dd>
-          <Ago at={lock.locked_at} />
-        </dd>
-        {lock.job_id ? (
-          <>
-            <dt>Job</dt>
-            <dd>
-              <Link to={urls.job(lock.job_id)} class="mono">
-                {lock.job_id}
-              </Link>
-            </dd>
-          </>
-        ) : null}
-      </dl>
+      <LockFacts lock={lock} />
     </Confirm>
   );
 }
+
+/** Who holds a lock, for what and since when. */
+export function LockFacts({ lock }: { readonly lock: LockDoc }): JSX.Element {
+  return (
+    <dl class="facts">
+      <dt>Held by</dt>
+      <dd>{lock.Who || "unknown"}</dd>
+      <dt>For</dt>
+      <dd>{lockOperation(lock)}</dd>
+      <dt>Since</dt>
+      <dd>
+        <Ago at={lock.locked_at} />
+      </dd>
+      {lock.job_id ? (
+        <>
+          <dt>Job</dt>
+          <dd>
+            <Link to={urls.job(lock.job_id)} class="mono">
+              {lock.job_id}
+            </Link>
+          </dd>
+        </>
+      ) : null}
+      <dt>Lock</dt>
+      <dd class="mono">{lock.ID}</dd>
+    </dl>
+  );
+}
+
+/** Terraform's word for what it does, without its prefix. */
+export const lockOperation = (lock: LockDoc): string =>
+  lock.Operation.replace(/^OperationType/, "").toLowerCase() || "an operation";

@@ -1,23 +1,38 @@
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { LockDoc, WorkspaceDoc } from "../../../protocol/operator.ts";
 import { lists, paths } from "../api/operations.ts";
 import { count } from "../format.ts";
-import { useQuery } from "../hooks.ts";
+import { useQuery, useStore } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
+import { Filters } from "../parts/filters.tsx";
 import { Command, Empty, Loaded } from "../parts/states.tsx";
 import { Ago } from "../parts/time.tsx";
-import { Link, urls } from "../router.tsx";
+import { Link, place, urls, withQuery } from "../router.tsx";
+import { useShortcuts } from "../shortcuts.ts";
 import { useTitle } from "../title.ts";
-import { AskUnlock, type Locked } from "./unlock.tsx";
+import { AskUnlock, isLocked, type Locked, lockOperation } from "./unlock.tsx";
+import { DriftBadge } from "./workspace-drift.tsx";
 
-const isLocked = (workspace: WorkspaceDoc): workspace is Locked => workspace.lock !== null;
+/** Filters of the list, in the address as `?is=`. */
+const KINDS = [
+  { id: "", label: "All", fits: () => true },
+  { id: "locked", label: "Locked", fits: isLocked },
+  { id: "drifted", label: "Drifted", fits: ({ drift }: WorkspaceDoc) => drift?.status === "drifted" },
+] as const;
 
 export function WorkspacesView(): JSX.Element {
   useTitle("Workspaces");
   // Locks come and go with terraform itself and are no events: they are read again often.
   const query = useQuery(paths.workspaces, lists.workspaces, { refreshOn: () => true, everyMs: 3_000 });
   const [asked, setAsked] = useState<Locked | null>(null);
+  const search = useRef<HTMLInputElement>(null);
+  const { query: address } = useStore(place);
+  const [text, kind] = [address.get("q") ?? "", address.get("is") ?? ""];
+  useShortcuts("Workspaces", [{ key: "/", does: "Search", run: () => search.current?.focus() }]);
+  const chosen = KINDS.find((one) => one.id === kind) ?? KINDS[0];
+  const fits = (one: WorkspaceDoc) =>
+    chosen.fits(one) && `${one.name}\n${one.id}`.toLowerCase().includes(text.trim().toLowerCase());
   return (
     <section aria-labelledby="title">
       <div class="view-head">
@@ -34,29 +49,60 @@ export function WorkspacesView(): JSX.Element {
               <Command>runner job submit -f job.yaml --wait</Command>
             </Empty>
           ) : (
-            <table class="list workspaces">
-              <thead>
-                <tr>
-                  <th scope="col">Lock</th>
-                  <th scope="col">Name</th>
-                  <th scope="col">State</th>
-                  <th scope="col">Changed</th>
-                  <th scope="col">
-                    <span class="hidden">Actions</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {workspaces.map((workspace) => (
-                  <WorkspaceRow key={workspace.id} workspace={workspace} onUnlock={setAsked} />
-                ))}
-              </tbody>
-            </table>
+            <>
+              <Filters
+                label="Search workspaces"
+                field={search}
+                text={text}
+                chosen={kind}
+                chips={KINDS.map(({ id, label, fits: all }) => ({ id, label, count: workspaces.filter(all).length }))}
+                target={(q, is) => withQuery(urls.workspaces, { q, is })}
+              />
+              <WorkspaceTable workspaces={workspaces.filter(fits)} onUnlock={setAsked} />
+            </>
           )
         }
       </Loaded>
       {asked ? <AskUnlock workspace={asked} onClose={() => setAsked(null)} onDone={query.reload} /> : null}
     </section>
+  );
+}
+
+interface TableProps {
+  readonly workspaces: readonly WorkspaceDoc[];
+  readonly onUnlock: (workspace: Locked) => void;
+}
+
+function WorkspaceTable({ workspaces, onUnlock }: TableProps): JSX.Element {
+  if (workspaces.length === 0) {
+    return (
+      <Empty title="No workspace fits">
+        <p>
+          None is like this. <Link to={urls.workspaces}>Show all workspaces</Link>
+        </p>
+      </Empty>
+    );
+  }
+  return (
+    <table class="list workspaces">
+      <thead>
+        <tr>
+          <th scope="col">Lock</th>
+          <th scope="col">Name</th>
+          <th scope="col">State</th>
+          <th scope="col">Changed</th>
+          <th scope="col">Drift</th>
+          <th scope="col">
+            <span class="hidden">Actions</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {workspaces.map((workspace) => (
+          <WorkspaceRow key={workspace.id} workspace={workspace} onUnlock={onUnlock} />
+        ))}
+      </tbody>
+    </table>
   );
 }
 
@@ -73,7 +119,9 @@ function WorkspaceRow({ workspace, onUnlock }: RowProps): JSX.Element {
         {workspace.lock ? <LockHolder lock={workspace.lock} /> : null}
       </td>
       <td class="c-name">
-        <span class="name">{workspace.name}</span>
+        <Link to={urls.workspace(workspace.name)} class="name">
+          {workspace.name}
+        </Link>
         <div class="sub mono">{workspace.id}</div>
       </td>
       <td data-label="State">
@@ -88,6 +136,9 @@ function WorkspaceRow({ workspace, onUnlock }: RowProps): JSX.Element {
       </td>
       <td data-label="Changed">
         {workspace.updated_at ? <Ago at={workspace.updated_at} /> : <span class="faint">never</span>}
+      </td>
+      <td data-label="Drift">
+        {workspace.drift ? <DriftBadge drift={workspace.drift} /> : <span class="faint">not checked</span>}
       </td>
       <td class="c-actions">
         {isLocked(workspace) ? (
@@ -106,10 +157,10 @@ function WorkspaceRow({ workspace, onUnlock }: RowProps): JSX.Element {
 }
 
 function LockHolder({ lock }: { readonly lock: LockDoc }): JSX.Element {
-  const operation = lock.Operation.replace(/^OperationType/, "").toLowerCase() || "an operation";
   return (
     <div class="sub">
-      {operation} by {lock.job_id ? <Link to={urls.job(lock.job_id)}>a job</Link> : lock.Who || "someone unknown"},{" "}
+      {lockOperation(lock)} by{" "}
+      {lock.job_id ? <Link to={urls.job(lock.job_id)}>a job</Link> : lock.Who || "someone unknown"},{" "}
       <Ago at={lock.locked_at} />
     </div>
   );

@@ -1,0 +1,82 @@
+import type { JSX } from "preact";
+import type { EventDoc } from "../../../protocol/operator.ts";
+import { eventLook } from "../event-look.ts";
+import { absoluteTime, clockTime } from "../format.ts";
+import { Glyph } from "../parts/badge.tsx";
+import { Link, urls } from "../router.tsx";
+
+interface RowProps {
+  readonly event: EventDoc;
+  /** Names of runners by id; one that is deleted has only its id left. */
+  readonly runners: ReadonlyMap<string, string>;
+  /** The address of the view with another filter. */
+  readonly filtered: (change: { readonly by?: string; readonly subject?: string }) => string;
+}
+
+/** One event: when, what, about what, by whom and why. */
+export function EventRow({ event, runners, filtered }: RowProps): JSX.Element {
+  const look = eventLook(event);
+  return (
+    <tr>
+      <td class="c-time">
+        <time dateTime={event.at} title={absoluteTime(event.at)}>
+          {clockTime(event.at)}
+        </time>
+      </td>
+      <td class={`c-what tone-${look.tone}`}>
+        <Glyph tone={look.tone} />
+        <span class="what">{look.label}</span>
+      </td>
+      <td class="c-about">
+        <About event={event} runners={runners} />
+      </td>
+      <td class="c-by">
+        <Link to={filtered({ by: event.by })} class="quiet-link">
+          {actorName(event.by, runners)}
+        </Link>
+      </td>
+      <td class="c-why" title={event.why}>
+        {look.detail}
+      </td>
+    </tr>
+  );
+}
+
+/** What an event is about, with a link to it. */
+function About({ event, runners }: Pick<RowProps, "event" | "runners">): JSX.Element {
+  const { job_id: job, change_id: change, runner_id: runner } = event;
+  if (job !== null) {
+    return (
+      <>
+        job{" "}
+        <Link to={urls.job(job)} class="mono">
+          {job}
+        </Link>
+      </>
+    );
+  }
+  if (change !== null) {
+    return (
+      <>
+        change{" "}
+        <Link to={urls.job(change)} class="mono">
+          {change}
+        </Link>
+      </>
+    );
+  }
+  if (runner === null) return <span class="faint">–</span>;
+  return (
+    <>
+      runner{" "}
+      <Link to={urls.runner(runner)} class={runners.has(runner) ? "" : "mono"}>
+        {runners.get(runner) ?? runner}
+      </Link>
+    </>
+  );
+}
+
+function actorName(by: string, runners: ReadonlyMap<string, string>): string {
+  const id = by.startsWith("runner:") ? by.slice("runner:".length) : null;
+  return id === null ? by : (runners.get(id) ?? "runner");
+}

@@ -1,0 +1,153 @@
+import type { JSX } from "preact";
+import type { JobDoc, RunnerDoc } from "../../../protocol/operator.ts";
+import { bytesWords, count } from "../format.ts";
+import type { Query } from "../hooks.ts";
+import { Badge } from "../parts/badge.tsx";
+import { CopyButton } from "../parts/copy.tsx";
+import { Fact } from "../parts/fact.tsx";
+import { Labels } from "../parts/labels.tsx";
+import { Loaded } from "../parts/states.tsx";
+import { Ago, Elapsed } from "../parts/time.tsx";
+import { Link, urls, withQuery } from "../router.tsx";
+import { jobLook } from "../status.ts";
+
+type SessionDoc = NonNullable<RunnerDoc["session"]>;
+
+interface WorkProps {
+  readonly runner: RunnerDoc;
+  readonly query: Query<JobDoc[]>;
+}
+
+/** What it has in its hands. */
+export function Work({ runner, query }: WorkProps): JSX.Element {
+  return (
+    <section class="side-part wide-part" aria-labelledby="work">
+      <h2 id="work">
+        Running now <Link to={withQuery(urls.jobs(), { runner: runner.id })}>All its jobs</Link>
+      </h2>
+      <Loaded query={query} what="jobs">
+        {(jobs) =>
+          jobs.length === 0 ? (
+            <p class="faint">Nothing. {runner.contact === "online" ? "It waits for a job." : ""}</p>
+          ) : (
+            <ul class="work">
+              {jobs.map((job) => (
+                <li key={job.id}>
+                  <Badge {...jobLook(job.status)} />
+                  <Link to={urls.job(job.id)} class="name">
+                    {job.name || job.id}
+                  </Link>
+                  <span class="faint">{job.type}</span>
+                  <Elapsed from={job.started_at} to={job.finished_at} />
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+    </section>
+  );
+}
+
+interface SlotsProps {
+  readonly slots: Readonly<Record<string, number>>;
+  readonly work: readonly JobDoc[];
+}
+
+/** Busy and free by group; groups it does not work at are left out. */
+export function Slots({ slots, work }: SlotsProps): JSX.Element {
+  const open = Object.entries(slots).filter(([, n]) => n > 0);
+  return (
+    <section class="side-part" aria-labelledby="slots">
+      <h2 id="slots">Slots</h2>
+      <table class="slots">
+        <thead>
+          <tr>
+            <th scope="col">Group</th>
+            <th scope="col">Busy</th>
+            <th scope="col">Free</th>
+          </tr>
+        </thead>
+        <tbody>
+          {open.map(([group, total]) => {
+            const busy = work.filter((job) => job.group === group).length;
+            return (
+              <tr key={group}>
+                <th scope="row">{group}</th>
+                <td class="number">{busy}</td>
+                <td class="number">{Math.max(0, total - busy)}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+export function Session({ session }: { readonly session: SessionDoc }): JSX.Element {
+  return (
+    <section class="side-part" aria-labelledby="session">
+      <h2 id="session">Session</h2>
+      <dl class="fact-list">
+        <Fact name="Version">{session.version}</Fact>
+        <Fact name="Mode">{session.mode}</Fact>
+        <Fact name="Dialect">{session.dialect}</Fact>
+        <Fact name="Started">
+          <Ago at={session.started_at} />
+        </Fact>
+        <Fact name="Instance">
+          <span class="mono id">{session.instance_id}</span>{" "}
+          <CopyButton text={session.instance_id} what="instance id" />
+        </Fact>
+      </dl>
+    </section>
+  );
+}
+
+interface InventoryProps {
+  readonly inventory: SessionDoc["inventory"];
+  /** Labels that it was created with; those of the machine come from the inventory. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export function Inventory({ inventory, labels }: InventoryProps): JSX.Element {
+  return (
+    <section class="side-part" aria-labelledby="inventory">
+      <h2 id="inventory">Machine</h2>
+      {inventory === null ? (
+        <p class="faint">It did not say. Runners that speak the nuon dialect do not.</p>
+      ) : (
+        <dl class="fact-list">
+          <Fact name="Host">{inventory.hostname}</Fact>
+          <Fact name="System">
+            {inventory.os}/{inventory.arch}
+          </Fact>
+          <Fact name="CPUs">{inventory.cpus}</Fact>
+          <Fact name="Memory">{bytesWords(inventory.memory_bytes)}</Fact>
+          <Fact name="GPUs">
+            <Gpus gpus={inventory.gpus} />
+          </Fact>
+        </dl>
+      )}
+      <Labels labels={{ ...inventory?.labels, ...labels }} />
+    </section>
+  );
+}
+
+function Gpus({ gpus }: { readonly gpus: NonNullable<SessionDoc["inventory"]>["gpus"] }): JSX.Element {
+  if (gpus.length === 0) return <span class="faint">none</span>;
+  return (
+    <details class="gpus">
+      <summary>{count(gpus.length, "GPU")}</summary>
+      <ul>
+        {gpus.map((gpu) => (
+          <li key={gpu.uuid}>
+            {gpu.vendor} {gpu.model}, {bytesWords(gpu.memory_bytes)}
+            <div class="sub mono">{gpu.uuid}</div>
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
