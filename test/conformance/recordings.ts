@@ -26,6 +26,40 @@ export async function serverExchanges(): Promise<Exchange[]> {
   return entries.flatMap((one) => exchangeOf(one.note, one));
 }
 
+/** The OpenAPI document of the runner API. */
+export async function apiDocument(): Promise<ApiDocument> {
+  return (await load("nuon-runner-api.json.gz")) as ApiDocument;
+}
+
+/** A schema of that document, as far as it uses them. */
+export interface DocSchema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly properties?: Readonly<Record<string, DocSchema>>;
+  readonly items?: DocSchema;
+  readonly additionalProperties?: DocSchema | boolean;
+  readonly allOf?: readonly DocSchema[];
+  readonly anyOf?: readonly DocSchema[];
+  readonly oneOf?: readonly DocSchema[];
+  readonly contentSchema?: DocSchema;
+}
+
+type Content = Readonly<Record<string, { readonly schema?: DocSchema }>>;
+
+export interface DocOperation {
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly name?: string; readonly in?: string }[];
+  readonly requestBody?: { readonly content: Content };
+  readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
+}
+
+export interface ApiDocument {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, DocOperation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, DocSchema>> };
+}
+
 async function load(file: string): Promise<unknown> {
   const packed = await Bun.file(join(import.meta.dir, "recordings", file)).bytes();
   return JSON.parse(new TextDecoder().decode(Bun.gunzipSync(packed)));

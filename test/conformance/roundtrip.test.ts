@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { errorBody } from "../../internal/protocol/nuon/base.ts";
 import { decodeLogsRequest, encodeLogsRequest } from "../../internal/protocol/otlp.ts";
 import { unnamedKeys } from "./named-keys.ts";
-import { OPERATIONS, operationOf } from "./operations.ts";
+import { OPERATION_NAMES, OPERATIONS, type Operation, operationOf } from "./operations.ts";
 import { type Exchange, goRunnerExchanges, isRemark, serverExchanges } from "./recordings.ts";
 
 /** Scenarios whose point is an answer that no client is meant to understand. */
@@ -19,7 +19,7 @@ interface Body {
 
 function bodiesOf(exchange: Exchange): Body[] {
   const name = operationOf(exchange.method, exchange.path);
-  const operation = name === undefined ? undefined : OPERATIONS[name];
+  const operation: Operation | undefined = name === undefined ? undefined : OPERATIONS[name];
   if (operation === undefined || WRONG_ON_PURPOSE.includes(exchange.name)) return [];
   const { status } = exchange;
   const bodies: Body[] = [];
@@ -49,7 +49,7 @@ const recordings = {
 for (const [source, exchanges] of Object.entries(recordings)) {
   describe(`every body recorded from ${source}`, () => {
     const byOperation = Map.groupBy(exchanges, (one) => operationOf(one.method, one.path) ?? "other");
-    for (const name of Object.keys(OPERATIONS)) {
+    for (const name of OPERATION_NAMES) {
       const bodies = (byOperation.get(name) ?? []).flatMap(bodiesOf);
       if (bodies.length === 0) continue;
 
@@ -76,13 +76,16 @@ test("each operation of the protocol is in a recording", () => {
       .filter((one) => bodiesOf(one).length > 0)
       .map((one) => operationOf(one.method, one.path)),
   );
-  expect(Object.keys(OPERATIONS).filter((name) => !seen.has(name))).toEqual([]);
+  expect(OPERATION_NAMES.filter((name) => !seen.has(name))).toEqual([]);
 });
 
 test("a recorded log export decodes and encodes again to the same bytes", () => {
   const exports = Object.values(recordings)
     .flat()
-    .filter((one) => operationOf(one.method, one.path) === "logs" && one.status === 201 && one.requestBytes !== null);
+    .filter(
+      (one) =>
+        operationOf(one.method, one.path) === "LogStreamWriteLogs" && one.status === 201 && one.requestBytes !== null,
+    );
   expect(exports.length).toBeGreaterThan(0);
   for (const { name, requestBytes } of exports) {
     const decoded = decodeLogsRequest(requestBytes ?? new Uint8Array());

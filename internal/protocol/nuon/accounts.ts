@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { bool, later, partFields, str, stringMap, time, word } from "./base.ts";
-import { ACCOUNT_TYPES, POLICY_NAMES, ROLE_TYPES } from "./words.ts";
+import { bool, later, partFields, str, stringMap, time, word, wordOf } from "./base.ts";
+import { ACCOUNT_TYPES, PERMISSIONS, POLICY_NAMES, ROLE_TYPES } from "./words.ts";
 
 export const userJourneyStep = z.looseObject({
   complete: bool,
@@ -39,7 +39,7 @@ export const account = z.looseObject({
   account_type: word(ACCOUNT_TYPES),
   email: str,
   org_ids: z.array(z.string()).nullish(),
-  permissions: stringMap,
+  permissions: z.record(z.string(), wordOf(PERMISSIONS).nullable()).nullish(),
   roles: z.array(accountRole).nullish(),
   subject: str,
   user_journeys: z.array(userJourney).nullish(),

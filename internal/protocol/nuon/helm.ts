@@ -25,6 +25,8 @@ export const helmRelease = z.looseObject({
   /** Revision, from 1. */
   version: int,
   namespace: str,
+  /** Helm 4: `ssa` or `csa`; in the recordings, not in the document. */
+  apply_method: str,
   labels: stringMap,
 });
 export type HelmRelease = z.infer<typeof helmRelease>;

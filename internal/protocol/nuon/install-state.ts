@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { anyObject, bool, laterList, str, stringMap, time } from "./base.ts";
+import { anyObject, bool, int, laterList, str, stringMap, time } from "./base.ts";
 
 /** The install state that a terraform plan document carries for templates; nothing in it is needed to run the plan. */
 const orgState = z.looseObject({
@@ -99,6 +99,18 @@ const componentState = z.looseObject({
   status: str,
 });
 
+/** What the sync of a secret found, by the secret's name; its value never is in it. */
+const syncedSecret = z.looseObject({
+  name: str,
+  arn: str,
+  kubernetes_namespace: str,
+  kubernetes_name: str,
+  kubernetes_key: str,
+  timestamp: str,
+  length: int,
+  exists: bool,
+});
+
 export const installState = z.looseObject({
   actions: actionsState.nullish(),
   app: appState.nullish(),
@@ -113,6 +125,6 @@ export const installState = z.looseObject({
   org: orgState.nullish(),
   runner: runnerState.nullish(),
   sandbox: sandboxState.nullish(),
-  secrets: anyObject.nullish(),
+  secrets: z.record(z.string(), syncedSecret.nullable()).nullish(),
   stale_at: time,
 });
