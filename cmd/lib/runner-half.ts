@@ -113,6 +113,7 @@ async function startHalf(
         apiUrl: half.apiUrl,
         allowFileUrls: half.local,
         tools,
+        limits: { maxBytes: values.sourceSize, maxFiles: values.sourceFiles },
         git: {
           cacheBytes: values.gitCache,
           ssh: { knownHosts: values.gitKnownHosts, acceptNew: values.gitHostKeys === "accept-new" },

@@ -176,6 +176,26 @@ export const RUNNER_SETTINGS = {
     description:
       "Git over ssh: strict reaches only hosts whose key is known, accept-new remembers that of a new one; a changed key is always refused.",
   },
+  sourceSize: {
+    flag: "source-size",
+    env: "RUNNER_SOURCE_SIZE",
+    type: "bytes",
+    min: "1KiB",
+    max: "1PiB",
+    default: "1GiB",
+    commands: RUNNING,
+    description: "Largest artifact a job may bring, all its files unpacked.",
+  },
+  sourceFiles: {
+    flag: "source-files",
+    env: "RUNNER_SOURCE_FILES",
+    type: "int",
+    min: 1,
+    max: 100_000_000,
+    default: "100000",
+    commands: RUNNING,
+    description: "Most files, links and folders an artifact may bring.",
+  },
   toolsMirror: {
     flag: "tools-mirror",
     env: "RUNNER_TOOLS_MIRROR",

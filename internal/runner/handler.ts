@@ -78,6 +78,10 @@ export interface JobContext<Plan> {
 export interface JobOptions {
   readonly verify: boolean;
   readonly sensitive_vars: readonly string[];
+  /** What the job file asks of outputs; enforced for every handler by the engine. */
+  readonly outputs?: Readonly<Record<string, { readonly required: boolean; readonly sensitive: boolean }>>;
+  /** Limits of the work; enforced for every program of `exec` by the engine. */
+  readonly resources?: { readonly cpu: number | null; readonly memory_bytes: number | null };
 }
 
 export interface WorkStep {
@@ -147,7 +151,7 @@ export class KeepWorkspaceError extends Error {}
 
 export interface ToolFinder {
   /** Absolute path of the tool in exactly this version (any when null). Throws RunnerError kind environment with the remedy. */
-  find(name: "terraform" | "tofu" | "git" | "oras", version: string | null): Promise<string>;
+  find(name: "terraform" | "tofu" | "git", version: string | null): Promise<string>;
   /** Folder that all jobs of this machine share and that outlives them. Nothing half-made may show in it. */
   readonly cacheDir: string;
   /** Folder or https address that every Terraform provider comes from; null: the registries. */

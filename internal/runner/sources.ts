@@ -1,9 +1,8 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MARKER } from "../kit/exec/index.ts";
 import { checkout, gitAddress, type SshOptions } from "../kit/git/index.ts";
 import { besidePublic } from "../kit/http/certificate.ts";
-import { artifactSource, orasPull, pullArtifact } from "../kit/oci/index.ts";
+import { artifactSource, pullArtifact } from "../kit/oci/index.ts";
 import { RunnerError } from "../protocol/errors.ts";
 import type { SourceFetcher, SourceScope, ToolFinder } from "./handler.ts";
 
@@ -14,6 +13,8 @@ export interface SourcesOptions {
   /** `file://` repositories: on for run-local, off for a runner that takes work from elsewhere. */
   readonly allowFileUrls: boolean;
   readonly tools: ToolFinder;
+  /** Of an artifact, unpacked. */
+  readonly limits: { readonly maxBytes: number; readonly maxFiles: number };
   readonly git: {
     /** Limit of the cache of repositories; 0: none. */
     readonly cacheBytes: number;
@@ -34,13 +35,7 @@ export function createSources(options: SourcesOptions) {
         insecureHosts,
         signal,
         ...(ca === undefined ? {} : { ca }),
-        folders: async (pull) => {
-          const program = await options.tools.find("oras", null);
-          const env = options.tools.env({ [MARKER]: executionId });
-          const caFile = ca === undefined ? {} : { caFile: `${into}.ca` };
-          if (ca !== undefined) writeFileSync(`${into}.ca`, ca, { mode: 0o600 });
-          return orasPull(pull, { program, env, signal, ...caFile });
-        },
+        ...options.limits,
       });
       note(`source ${pulled.digest.slice(0, 19)} unpacked: ${pulled.files} files, ${pulled.bytes} bytes`);
     },

@@ -15,12 +15,11 @@ const NEEDED_BY = {
   terraform: "terraform-deploy",
   tofu: "terraform-deploy with OpenTofu",
   git: "sources in git",
-  oras: "artifacts of other registries",
 } as const;
 type Tool = keyof typeof NEEDED_BY;
 const TOOLS = Object.keys(NEEDED_BY) as Tool[];
 /** A runner without these does part of its work all the same, and most need none of them. */
-const OPTIONAL: readonly Tool[] = ["tofu", "oras"];
+const OPTIONAL: readonly Tool[] = ["tofu"];
 
 /** What each tool's jobs would meet: the one of PATH, of the cache, a download, or nothing. Nothing is fetched. */
 export async function checkTools(places: ToolPlaces): Promise<Finding[]> {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { RunnerError } from "../../protocol/errors.ts";
-import { placeOf } from "./fetch-retry.ts";
+import { placeOf, readAtMost } from "./fetch-retry.ts";
 import type { ArtifactSource, Credentials } from "./reference.ts";
 
 const tokenAnswer = z.looseObject({ token: z.string().nullish(), access_token: z.string().nullish() });
@@ -52,10 +52,21 @@ async function fetchToken(
       remedy: "check user name and password of this registry",
     });
   }
-  const answer = tokenAnswer.safeParse(await response.json().catch(() => null));
+  const body = await readAtMost(response, TOKEN_LIMIT);
+  const answer = tokenAnswer.safeParse(parsed(body));
   const token = answer.success ? (answer.data.token ?? answer.data.access_token) : null;
   if (!token) throw new RunnerError("protocol", `the token server ${placeOf(realm.href)} sent no token`);
   return token;
+}
+
+const TOKEN_LIMIT = 1_048_576;
+
+function parsed(body: Uint8Array | null): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body ?? undefined));
+  } catch {
+    return null;
+  }
 }
 
 /** `key="value"` pairs of a challenge; names in lower case. */

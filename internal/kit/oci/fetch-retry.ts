@@ -80,6 +80,18 @@ export async function* resumingBody(
   }
 }
 
+/** A whole body of at most so many bytes, whatever its header says. null: it is longer. Throws what reading throws. */
+export async function readAtMost(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of response.body ?? []) {
+    total += chunk.length;
+    if (total > limit) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
 async function* guarded(response: Response, silenceMs: number): AsyncGenerator<Uint8Array> {
   if (!response.body) return;
   const reader = response.body.getReader();

@@ -1,5 +1,4 @@
 /** Read-only OCI registry client: pulls packed folders. */
 export { type Fetch, fetchRetry, resumingBody } from "./fetch-retry.ts";
-export { orasPull } from "./oras.ts";
 export { pullArtifact } from "./pull.ts";
 export { type ArtifactSource, artifactSource } from "./reference.ts";

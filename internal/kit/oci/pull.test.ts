@@ -250,6 +250,42 @@ describe("a pull is refused", () => {
     expect((await refusal(pull({ reference: packed.digest }))).message).toContain("does not match its digest");
   });
 
+  test("when a blob ends early each time, with the file and without what was written", async () => {
+    before = (_, url) => (url.pathname.includes("/blobs/") ? new Response("short") : undefined);
+    const { kind, message } = await refusal(pull());
+    expect([kind, message]).toEqual(["protocol", expect.stringMatching(/content of "\S+" does not match its digest/)]);
+    expect(existsSync(join(base, "dst"))).toBe(false);
+  });
+
+  test("when the manifest has no end", async () => {
+    let sent = 0;
+    const endless = () =>
+      new ReadableStream<Uint8Array>({
+        pull(controller) {
+          sent += 1_048_576;
+          controller.enqueue(new Uint8Array(1_048_576).fill(32));
+        },
+      });
+    before = (_, url) => (url.pathname.includes("/manifests/") ? new Response(endless()) : undefined);
+    expect((await refusal(pull())).message).toContain("a manifest of more than 16777216 bytes");
+    expect(sent).toBeLessThan(64 * 1_048_576);
+  });
+
+  test("when the registry asks for a login again and again", async () => {
+    before = () => new Response("", { status: 401, headers: { "www-authenticate": 'Basic realm="r"' } });
+    const error = await refusal(pull({ credentials: login }));
+    expect([error.kind, requests.length]).toEqual(["refused", 2]);
+  });
+
+  test("when it redirects in a circle, or to something that is no web address", async () => {
+    before = (_, url) => Response.redirect(url.href, 302);
+    expect((await refusal(pull())).message).toContain("redirects too often");
+    for (const location of ["file:///etc/passwd", "data:text/plain,{}", "https://"]) {
+      before = () => new Response(null, { status: 302, headers: { location } });
+      expect((await refusal(pull())).message).toContain("no web address");
+    }
+  });
+
   test("when the tag does not exist, or a web page answers", async () => {
     expect((await refusal(pull({ reference: "v9" }))).message).toContain(":v9 does not exist");
     before = () => new Response("<html>hello</html>");

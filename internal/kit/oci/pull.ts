@@ -1,7 +1,7 @@
 import { RunnerError } from "../../protocol/errors.ts";
 import { RETRY } from "../../protocol/retry.ts";
-import { digestOf, MANIFEST_TYPE, MAX_MANIFEST_BYTES, parseManifest, unpack } from "../workspace/index.ts";
-import { resumingBody } from "./fetch-retry.ts";
+import { digestOf, MANIFEST_TYPE, MAX_MANIFEST_BYTES, unpack } from "../workspace/index.ts";
+import { readAtMost, resumingBody } from "./fetch-retry.ts";
 import type { ArtifactSource } from "./reference.ts";
 import { openRegistry, type RegistryGet, type RegistryOptions } from "./registry.ts";
 
@@ -9,18 +9,10 @@ export interface PullOptions extends Omit<RegistryOptions, "rule"> {
   readonly rule?: RegistryOptions["rule"];
   /** Blobs at the same time; default 4. */
   readonly concurrency?: number;
-  /** Limit of all files together; default 1 GiB. */
+  /** Limit of all files together, unpacked; default 1 GiB. */
   readonly maxBytes?: number;
-  /** Pulls an artifact that holds folders as archives, which is the oras CLI's own way. Absent: it is refused. */
-  readonly folders?: (pull: FolderPull) => Promise<Pick<Pulled, "files" | "bytes">>;
-}
-
-export interface FolderPull {
-  readonly source: ArtifactSource;
-  readonly digest: string;
-  readonly plainHttp: boolean;
-  readonly into: string;
-  readonly maxBytes: number;
+  /** Limit of files, links and folders together; default 100,000. */
+  readonly maxFiles?: number;
 }
 
 export interface Pulled {
@@ -43,13 +35,8 @@ const ACCEPT = [MANIFEST_TYPE, DOCKER_MANIFEST, ...INDEX_TYPES].join(", ");
  */
 export async function pullArtifact(source: ArtifactSource, into: string, options: PullOptions = {}): Promise<Pulled> {
   const rule = options.rule ?? RETRY.fetch;
-  const { get, plainHttp } = await openRegistry(source, { ...options, rule });
+  const { get } = await openRegistry(source, { ...options, rule });
   const { bytes, digest } = await fetchManifest(get, source.reference);
-  if (holdsFolders(bytes)) {
-    if (!options.folders) throw new RunnerError("environment", "the artifact holds folders as archives");
-    const maxBytes = options.maxBytes ?? MAX_BYTES;
-    return { digest, ...(await options.folders({ source, digest, plainHttp, into, maxBytes })) };
-  }
   const getBlob = async (blob: string) => {
     const path = `blobs/${blob}`;
     const first = await get(path);
@@ -58,16 +45,9 @@ export async function pullArtifact(source: ArtifactSource, into: string, options
   const limits = {
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
     ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
+    ...(options.maxFiles === undefined ? {} : { maxFiles: options.maxFiles }),
   };
   return { digest, ...(await unpack(bytes, getBlob, into, limits)) };
-}
-
-/** `oras push … folder/` makes a layer of the folder's archive and marks it so. */
-const ORAS_UNPACK = "io.deis.oras.content.unpack";
-const MAX_BYTES = 1_073_741_824;
-
-function holdsFolders(manifest: Uint8Array): boolean {
-  return parseManifest(manifest).layers.some((layer) => layer.annotations?.[ORAS_UNPACK] === "true");
 }
 
 async function fetchManifest(
@@ -76,11 +56,10 @@ async function fetchManifest(
   depth = 0,
 ): Promise<{ bytes: Uint8Array; digest: string }> {
   const response = await get(`manifests/${reference}`, { accept: ACCEPT });
-  if (Number(response.headers.get("content-length") ?? 0) > MAX_MANIFEST_BYTES) {
-    await response.body?.cancel();
-    throw new RunnerError("protocol", "the registry sent a manifest that is too large");
+  const bytes = await readAtMost(response, MAX_MANIFEST_BYTES);
+  if (bytes === null) {
+    throw new RunnerError("protocol", `the registry sent a manifest of more than ${MAX_MANIFEST_BYTES} bytes`);
   }
-  const bytes = new Uint8Array(await response.arrayBuffer());
   const digest = digestOf(bytes);
   const promised = reference.startsWith("sha256:") ? reference : response.headers.get("docker-content-digest");
   if (promised !== null && promised !== digest) {

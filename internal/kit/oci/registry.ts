@@ -28,7 +28,7 @@ const MAX_REDIRECTS = 5;
 export async function openRegistry(
   source: ArtifactSource,
   options: RegistryOptions,
-): Promise<{ readonly get: RegistryGet; readonly plainHttp: boolean }> {
+): Promise<{ readonly get: RegistryGet }> {
   const fetcher: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
   const tls = options.ca === undefined ? {} : { tls: { ca: options.ca } };
   const retry = { rule: options.rule, fetch: fetcher, signal: options.signal, clock: options.clock };
@@ -45,7 +45,11 @@ export async function openRegistry(
       const location = response.status >= 300 && response.status < 400 ? response.headers.get("location") : null;
       if (location === null) return response;
       await response.body?.cancel();
-      const next = new URL(location, url);
+      const next = URL.parse(location, url);
+      // Our fetch would read a file of this machine, too.
+      if (next === null || (next.protocol !== "https:" && next.protocol !== "http:")) {
+        throw new RunnerError("protocol", `${placeOf(url)} redirects to something that is no web address`);
+      }
       if (next.protocol !== "https:" && new URL(url).protocol === "https:") {
         throw new RunnerError("protocol", `${placeOf(url)} redirects to an address without TLS`);
       }
@@ -67,7 +71,7 @@ export async function openRegistry(
     await response.body?.cancel();
     throw refusal(response.status, source);
   };
-  return { get, plainHttp: base.startsWith("http:") };
+  return { get };
 }
 
 type Raw = (url: string, headers: Readonly<Record<string, string>>) => Promise<Response>;

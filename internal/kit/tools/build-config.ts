@@ -17,7 +17,7 @@ const toolConfig = z.strictObject({
 export type ToolConfig = z.infer<typeof toolConfig>;
 
 const buildConfigSchema = z.strictObject({
-  tools: z.strictObject({ terraform: toolConfig, tofu: toolConfig, git: toolConfig, oras: toolConfig }),
+  tools: z.strictObject({ terraform: toolConfig, tofu: toolConfig, git: toolConfig }),
 });
 export type ToolName = keyof z.infer<typeof buildConfigSchema>["tools"];
 

@@ -8,7 +8,6 @@ const QUESTION: Record<ToolName, readonly string[]> = {
   terraform: ["version", "-json"],
   tofu: ["version", "-json"],
   git: ["--version"],
-  oras: ["version"],
 };
 
 const cacheSchema = z.record(z.string(), z.string());

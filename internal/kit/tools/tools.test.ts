@@ -70,7 +70,7 @@ function finder(more: Partial<ToolFinderOptions> = {}, archive = zip("terraform"
   return createToolFinder({
     path: `${at("bin")}:${at("other")}`,
     cacheDir: at("cache"),
-    tools: { terraform, tofu: {}, git: {}, oras: {} },
+    tools: { terraform, tofu: {}, git: {} },
     platform: "test_cpu",
     clock,
     ...more,
@@ -252,6 +252,36 @@ for kind, name in ((zipfile.ZIP_DEFLATED, "d.zip"), (zipfile.ZIP_STORED, "s.zip"
     writeFileSync(at("good.zip"), good);
     expect((await refusal(unzipOne(at("good.zip"), "other", at("o"), 0o755))).message).toContain("no other in it");
     expect(existsSync(at("o"))).toBeFalse();
+  });
+
+  test.skipIf(!Bun.which("python3"))("that holds the program twice, as a link, or as a bomb is refused", async () => {
+    const script = `import zipfile,stat,warnings
+warnings.simplefilter("ignore")
+with zipfile.ZipFile("twice.zip", "w") as z:
+    z.writestr("tool", "one"); z.writestr("tool", "two")
+with zipfile.ZipFile("link.zip", "w") as z:
+    i = zipfile.ZipInfo("tool"); i.create_system = 3; i.external_attr = (stat.S_IFLNK | 0o777) << 16
+    z.writestr(i, "/etc/passwd")
+with zipfile.ZipFile("bomb.zip", "w", zipfile.ZIP_DEFLATED) as z:
+    z.writestr("tool", bytes(3_000_000))
+data = bytearray(open("bomb.zip", "rb").read())
+at = data.rindex(b"PK\\x01\\x02")
+data[at+24:at+28] = (0x7fffffff).to_bytes(4, "little")
+open("large.zip", "wb").write(data)
+data[at+24:at+28] = (10).to_bytes(4, "little")
+open("liar.zip", "wb").write(data)`;
+    const made = Bun.spawnSync(["python3", "-c", script], { cwd: base });
+    expect(made.stderr.toString()).toBe("");
+    for (const [name, reason] of [
+      ["twice", "tool is in it twice"],
+      ["link", "tool is no plain file"],
+      ["large", "tool is larger than"],
+      ["liar", "larger than it says"],
+    ] as const) {
+      const { message } = await refusal(unzipOne(at(`${name}.zip`), "tool", at("program"), 0o755));
+      expect(message).toContain(reason);
+      expect(existsSync(at("program"))).toBeFalse();
+    }
   });
 });
 

@@ -10,6 +10,8 @@ export const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 export const CONFIG_TYPE = "artifact/nuon";
 export const FILE_TYPE = "file/terraform";
 export const TITLE = "org.opencontainers.image.title";
+/** `true`: the layer is the archive of the folder that its title names, as `oras push … folder/` makes it. */
+export const UNPACK = "io.deis.oras.content.unpack";
 /** JSON object: path → octal mode, for every file that is not 644. */
 export const MODES = "runner.modes";
 /** JSON object of what a layer cannot say, see `extras`. */
