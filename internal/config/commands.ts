@@ -159,8 +159,8 @@ export const COMMANDS = {
     summary: "print a version of a state, byte for byte",
     operands: "WORKSPACE",
     count: ONE,
-    details: "The current one without --serial. It may hold secrets.",
-    examples: ["runner workspaces state network --serial 7 > network.tfstate"],
+    details: "The current one without --serial; redirect it into a file. It may hold secrets.",
+    examples: ["runner workspaces state network --serial 7"],
   },
   "workspaces diff": {
     summary: "what differs between two versions of a state",

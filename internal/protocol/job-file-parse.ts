@@ -135,6 +135,9 @@ function combinationFault(file: JobFile): string | null {
   if (file.approval !== undefined && (!changes || file.operation === "plan")) {
     return "approval: only a change (operation apply or destroy) can be approved; leave it out";
   }
+  if (file.approval_expiry !== undefined && file.approval !== "required") {
+    return "approval_expiry: only with approval: required does a change wait for a person; leave it out";
+  }
   return null;
 }
 

@@ -16,6 +16,18 @@ export const duration = z.string({ error: "a duration such as 90s, 30m or 1h30m"
   return parts.reduce((sum, [, n, unit]) => sum + Number(n) * (MS[unit ?? ""] ?? 0), 0);
 });
 
+const UNITS: Record<string, number> = { B: 1, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, KB: 1e3, MB: 1e6, GB: 1e9 };
+const SIZE = "a size such as 512MiB or 4GiB";
+
+/** `512MiB`, `4GiB`: text at the edge, bytes inside. A bare number is never a size. */
+export const byteSize = z.string({ error: SIZE }).transform((text, ctx) => {
+  const [, n, unit] = /^(\d+(?:\.\d+)?) ?([KMG]i?B|B)$/i.exec(text.trim()) ?? [];
+  const bytes = Math.round(Number(n) * (UNITS[(unit ?? "").toUpperCase()] ?? Number.NaN));
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  ctx.addIssue({ code: "custom", message: `"${text}" is not ${SIZE}` });
+  return z.NEVER;
+});
+
 /** A secret is named, not written: resolved as late as possible, on the machine that submits (env, file). */
 export const secretRef = z
   .union([
@@ -166,6 +178,9 @@ export const jobFile = z.strictObject({
     .enum(["auto", "required"])
     .optional()
     .describe("required: a person approves the plan first. Default: auto"),
+  approval_expiry: duration
+    .optional()
+    .describe("with approval: required, how long it waits for a person, such as 4h. Default: the coordinator's, 24h"),
   name: z.string().min(1).max(200).optional().describe("for people"),
   timeout: duration.optional().describe("of one attempt, such as 90s, 30m or 1h30m; a bare number is refused"),
   cancel_grace: duration
@@ -174,7 +189,7 @@ export const jobFile = z.strictObject({
   retry: z
     .strictObject({ attempts: z.number().int().min(1).max(20).describe("1 to 20. Default: 1") })
     .optional()
-    .describe("attempts after a lost runner; an apply is never repeated by itself"),
+    .describe("attempts after a failure, a time-out or a lost runner; an apply is never repeated by itself"),
   requires: z
     .strictObject({
       arch: z.enum(["amd64", "arm64"]).optional().describe("processor of the machine"),
@@ -189,10 +204,20 @@ export const jobFile = z.strictObject({
   resources: z
     .strictObject({
       cpu: z.number().positive().optional().describe("processors, such as 2 or 0.5"),
-      memory: z.string().optional().describe("such as 4GiB"),
+      memory: byteSize.optional().describe("such as 4GiB or 512MiB"),
     })
     .optional()
-    .describe("limits of the work"),
+    .describe("limits of the work; what the machine cannot enforce stands in the log"),
+  outputs: z
+    .record(
+      z.string().min(1),
+      z.strictObject({
+        required: z.boolean().optional().describe("fails the job when it is missing at the end. Default: false"),
+        sensitive: z.boolean().optional().describe("shown as [redacted]. Default: as the work itself says"),
+      }),
+    )
+    .optional()
+    .describe("what is asked of outputs by name; others are kept too"),
   spec: z.record(z.string(), z.unknown()).optional().describe("the work itself"),
   plan: z.record(z.string(), z.unknown()).optional().describe("instead of spec: the exact wire plan of one job"),
 });

@@ -141,6 +141,12 @@ export const claim = z.strictObject({
     cancel_grace_ms: z.number().int().nullable(),
     /** Variables of the plan that are secret: their values are registered for redaction before anything else. */
     sensitive_vars: z.array(z.string()),
+    /** Limits of the work; absent: none. */
+    resources: z
+      .strictObject({ cpu: z.number().nullable(), memory_bytes: z.number().int().nullable() })
+      .exactOptional(),
+    /** What the job file asks of outputs, by name; absent: nothing. */
+    outputs: z.record(z.string(), z.strictObject({ required: z.boolean(), sensitive: z.boolean() })).exactOptional(),
   }),
 });
 export type Claim = z.infer<typeof claim>;

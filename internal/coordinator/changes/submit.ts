@@ -75,7 +75,7 @@ function enqueue(store: Store, compiled: CompiledSubmission, submission: Submiss
         apply_job_id: null,
         workspace_id: job.workspaceId,
         diff: null,
-        spec: "{}",
+        spec: JSON.stringify(compiled.change.approvalMs === null ? {} : { approval_ms: compiled.change.approvalMs }),
         created_by: by,
         created_at: now,
         updated_at: now,

@@ -128,7 +128,7 @@ describe("a terraform job", () => {
   test("becomes the plan job of a change, and the exact documents of a deploy", () => {
     const { job, change } = compile({ job: TERRAFORM, ...WITH });
     const plan = deployPlan.parse(JSON.parse(job.plan ?? ""));
-    expect(change).toEqual({ approval: "automatic", operation: "apply" });
+    expect(change).toEqual({ approval: "automatic", operation: "apply", approvalMs: null });
     expect(job.operation).toBe("create-apply-plan");
     expect(plan.terraform).toMatchObject({
       vars: { cidr: "10.0.0.0/16", count: 2 },
@@ -147,10 +147,27 @@ describe("a terraform job", () => {
     expect(job.name).toBe("network");
   });
 
+  test("carries limits and what is asked of outputs to our own runners only; a destroy requires no output", () => {
+    const wishes = {
+      resources: { cpu: 0.5, memory: "512MiB" },
+      outputs: { address: { required: true }, key: { sensitive: true } },
+    };
+    const { job } = compile({ job: { ...TERRAFORM, ...wishes }, ...WITH });
+    expect(job.options).toMatchObject({
+      resources: { cpu: 0.5, memory_bytes: 512 * 1024 * 1024 },
+      outputs: { address: { required: true, sensitive: false }, key: { required: false, sensitive: true } },
+    });
+    expect(job.native).toBe(true);
+    const destroy = compile({ job: { ...TERRAFORM, ...wishes, operation: "destroy" }, ...WITH });
+    expect(destroy.job.options.outputs?.address).toEqual({ required: false, sensitive: false });
+    const expiring = compile({ job: { ...TERRAFORM, approval: "required", approval_expiry: "90m" }, ...WITH });
+    expect(expiring.change?.approvalMs).toBe(5_400_000);
+  });
+
   test("plans a teardown for destroy, and stands alone for plan", () => {
     const destroy = compile({ job: { ...TERRAFORM, operation: "destroy", approval: "required" }, ...WITH });
     expect(destroy.job.operation).toBe("create-teardown-plan");
-    expect(destroy.change).toEqual({ approval: "required", operation: "destroy" });
+    expect(destroy.change).toEqual({ approval: "required", operation: "destroy", approvalMs: null });
     expect(compile({ job: { ...TERRAFORM, operation: "plan" }, ...WITH }).change).toBeNull();
   });
 

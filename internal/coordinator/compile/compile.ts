@@ -2,6 +2,7 @@ import { JOB_TYPE_GROUP, type JobGroup, type JobOperation } from "../../protocol
 import { ok, type Result } from "../../protocol/errors.ts";
 import { newId } from "../../protocol/ids.ts";
 import { type ParsedJob, parseJobDocument } from "../../protocol/job-file-parse.ts";
+import type { Claim } from "../../protocol/native.ts";
 import { deployPlan, terraformDeployBlock } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { compileAction } from "./action.ts";
@@ -65,7 +66,7 @@ export function compileSubmission(
         metadata,
         plan: JSON.stringify(plan),
         documents: { ...NO_DOCUMENTS, action_run: run, action_config: config },
-        native: (plan.steps?.some((step) => step.source != null) ?? false) || quotesCommand(work.spec),
+        native: base.native || (plan.steps?.some((step) => step.source != null) ?? false) || quotesCommand(work.spec),
         sources,
       });
     }
@@ -86,12 +87,17 @@ export function compileSubmission(
           verify: spec.verify ?? false,
           sensitive_vars: unique([...base.options.sensitive_vars, ...(spec.sensitive ?? [])]),
         },
-        native: deploy.value.native || (!context.https && deploy.value.sources.length > 0) || leavesVersionOpen(spec),
+        native:
+          base.native ||
+          deploy.value.native ||
+          (!context.https && deploy.value.sources.length > 0) ||
+          leavesVersionOpen(spec),
         sources: deploy.value.sources,
         workspace,
       };
       const approval = file.approval === "required" ? "required" : "automatic";
-      return ok({ job, change: operation === "plan" ? null : { approval, operation } });
+      const change = { approval, approvalMs: file.approval_expiry ?? null } as const;
+      return ok({ job, change: operation === "plan" ? null : { ...change, operation } });
     }
     case "script": {
       const script = compileScript(work.spec, submission);
@@ -143,6 +149,23 @@ function plainOperation({ file, work }: ParsedJob): JobOperation {
   return typeof contents === "string" && contents !== "" ? "apply-plan" : "create-apply-plan";
 }
 
+/** Wishes of the job file that no Nuon document carries. */
+function wishesOf({
+  resources,
+  outputs,
+  operation,
+}: ParsedJob["file"]): Pick<Claim["options"], "resources" | "outputs"> {
+  const { cpu = null, memory = null } = resources ?? {};
+  const named = Object.entries(outputs ?? {}).map(([name, { required = false, sensitive = false }]) => {
+    // After a destroy there are no outputs.
+    return [name, { required: required && operation !== "destroy", sensitive }] as const;
+  });
+  return {
+    ...(cpu === null && memory === null ? {} : { resources: { cpu, memory_bytes: memory } }),
+    ...(named.length === 0 ? {} : { outputs: Object.fromEntries(named) }),
+  };
+}
+
 function commonOf(parsed: ParsedJob, submission: Submission, name: string): CompiledJob {
   const { file } = parsed;
   const deploy = JOB_TYPE_GROUP[file.type] === "deploy";
@@ -161,11 +184,12 @@ function commonOf(parsed: ParsedJob, submission: Submission, name: string): Comp
       verify: false,
       cancel_grace_ms: file.cancel_grace ?? null,
       sensitive_vars: unique(submission.sensitive ?? []),
+      ...wishesOf(file),
     },
     requires: file.requires ?? {},
-    resources: file.resources ?? {},
     runnerId: submission.runner ?? null,
-    native: NATIVE_GROUPS.includes(JOB_TYPE_GROUP[file.type]),
+    // A Go runner knows neither limits nor what is asked of outputs: they must not be dropped silently.
+    native: NATIVE_GROUPS.includes(JOB_TYPE_GROUP[file.type]) || Object.keys(wishesOf(file)).length > 0,
     sources: [],
     workspace: null,
   };

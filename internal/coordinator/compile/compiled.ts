@@ -20,7 +20,6 @@ export interface CompiledJob {
   readonly documents: Claim["documents"];
   readonly options: Claim["options"];
   readonly requires: NonNullable<JobFile["requires"]>;
-  readonly resources: NonNullable<JobFile["resources"]>;
   /** Only this runner may take it. */
   readonly runnerId: string | null;
   /** Digests of the manifests its execution may read from `/v2/`. */
@@ -33,7 +32,12 @@ export interface CompiledJob {
 export interface CompiledSubmission {
   readonly job: CompiledJob;
   /** Set when `job` is the plan job of a change. */
-  readonly change: { readonly approval: "automatic" | "required"; readonly operation: "apply" | "destroy" } | null;
+  readonly change: {
+    readonly approval: "automatic" | "required";
+    readonly operation: "apply" | "destroy";
+    /** How long it waits for a person, milliseconds; null: the coordinator's. */
+    readonly approvalMs: number | null;
+  } | null;
 }
 
 export const NO_DOCUMENTS: Claim["documents"] = { action_run: null, action_config: null, app_config: null };

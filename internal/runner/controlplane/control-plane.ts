@@ -5,7 +5,7 @@ import type { Completion, Inventory, LeaseRef, RenewRequest, Slots, StepReport }
 import type { RunnerJob } from "../../protocol/nuon/jobs.ts";
 import type { RunnerSettings } from "../../protocol/nuon/settings.ts";
 import type { Times } from "../../protocol/times.ts";
-import type { Documents, StateBackend } from "../handler.ts";
+import type { Documents, JobOptions, StateBackend } from "../handler.ts";
 
 /**
  * What the loop needs from a control plane. A dialect translates; it decides nothing about the work.
@@ -113,6 +113,8 @@ export interface Work {
     readonly verify: boolean;
     readonly cancelGraceMs: number | null;
     readonly sensitiveVars: readonly string[];
+    readonly resources?: NonNullable<JobOptions["resources"]>;
+    readonly outputs?: NonNullable<JobOptions["outputs"]>;
   };
   /** Dialect's own facts to keep with the execution (credentials, documents); goes into its 0600 file, given back after a restart. */
   readonly sealed: Readonly<Record<string, unknown>>;

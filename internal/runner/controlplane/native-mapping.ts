@@ -37,7 +37,7 @@ export function workOf(given: Claim, instanceId: string): Work {
     documents,
     ...(traceparent === undefined ? {} : { traceparent }),
   };
-  const { verify, cancel_grace_ms, sensitive_vars } = given.options;
+  const { verify, cancel_grace_ms, sensitive_vars, ...wishes } = given.options;
   return {
     job: given.job,
     execution: {
@@ -52,7 +52,7 @@ export function workOf(given: Claim, instanceId: string): Work {
     leaseTtlMs: given.lease.ttl_ms - Math.min(10_000, given.lease.ttl_ms / 10),
     plan: given.plan,
     loadPlan: null,
-    options: { verify, cancelGraceMs: cancel_grace_ms, sensitiveVars: sensitive_vars },
+    options: { verify, cancelGraceMs: cancel_grace_ms, sensitiveVars: sensitive_vars, ...wishes },
     sealed,
   };
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { z } from "zod";
 import { removeTree } from "../../kit/workspace/index.ts";
-import { type Completion, completion } from "../../protocol/native.ts";
+import { type Completion, claim, completion } from "../../protocol/native.ts";
 import { type ExecutionResultRequest, executionResultRequest } from "../../protocol/nuon/jobs.ts";
 import type { ExecutionKey } from "./journal.ts";
 
@@ -23,7 +23,13 @@ const sealed = z.object({
   nonce: z.string(),
   secrets: z.array(z.string()),
   facts: z.record(z.string(), z.unknown()),
-  options: z.object({ verify: z.boolean(), cancelGraceMs: z.number().nullable(), sensitiveVars: z.array(z.string()) }),
+  options: z.object({
+    verify: z.boolean(),
+    cancelGraceMs: z.number().nullable(),
+    sensitiveVars: z.array(z.string()),
+    resources: claim.shape.options.shape.resources,
+    outputs: claim.shape.options.shape.outputs,
+  }),
 });
 export type Sealed = z.infer<typeof sealed>;
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../../kit/base/clock.ts";
+import { sizeText } from "../../kit/exec/index.ts";
 import type { ExecutionStatus, JobGroup } from "../../protocol/enums.ts";
 import { reasonOf } from "../../protocol/errors.ts";
 import type { Completion, RenewRequest } from "../../protocol/native.ts";
@@ -85,7 +86,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     sinceMs: begin.deadlineMs - limitOf(work),
   });
   const phase = () => at.phase;
-  const { folder, output, steps, tools, context } = createWorkbench(shared, begin, { signal, phase, record });
+  const { folder, output, steps, tools, context, limiter } = createWorkbench(shared, begin, { signal, phase, record });
   const end = createEnd({
     ref,
     handler,
@@ -119,7 +120,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
   const run = async (): Promise<Ended | null> => {
     if (begin.completion) return begin.completion;
     const inTime = stopAtDeadline(begin, clock, stop);
-    const ended = await runLifecycle({
+    const outcome = await runLifecycle({
       handler,
       signal,
       done: begin.done,
@@ -131,6 +132,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       sleep: (ms) => clock.sleep(ms),
     });
     inTime.abort();
+    const ended = limiter?.outOfMemory() ? outOfMemory(outcome, work) : outcome;
     if (signal.aborted && (signal.reason as StopReason).kind !== "abandoned") await tools.stopRest();
     if (ended && ended.status !== "finished") output.log.error(ended.reason);
     return ended;
@@ -157,8 +159,19 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
         const reason = output.redactor.redactText(reasonOf(error));
         deps.log.error("a job could not be brought to its end", { execution: key.id, reason });
       })
-      .finally(record.settled),
+      .finally(() => {
+        limiter?.release();
+        record.settled();
+      }),
   };
+}
+
+/** A tool that the kernel ended says nothing itself. */
+function outOfMemory(ended: Ended | null, work: Work): Ended | null {
+  if (ended?.status !== "failed") return ended;
+  const limit = sizeText(work.options.resources?.memory_bytes ?? 0);
+  const reason = `out of memory: the job's limit is ${limit} (resources.memory); ${ended.reason}`;
+  return { ...ended, reason, code: "out_of_memory" };
 }
 
 /** Where an execution is, as renewals tell it. */

@@ -1,6 +1,14 @@
 import type { JobOperation } from "../../protocol/enums.ts";
 import type { ControlPlane, Work } from "../controlplane/control-plane.ts";
-import type { Handler, JobContext, RunnerControl, SourceFetcher, SourceScope, ToolFinder } from "../handler.ts";
+import type {
+  Handler,
+  JobContext,
+  JobOptions,
+  RunnerControl,
+  SourceFetcher,
+  SourceScope,
+  ToolFinder,
+} from "../handler.ts";
 import { parsePlan } from "../parse-plan.ts";
 import type { ExecutionFolder } from "./execution-folder.ts";
 import type { createJobOutput } from "./job-output.ts";
@@ -61,7 +69,7 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
     job: { ...work.job, operation: (work.job.operation ?? "exec") as JobOperation },
     execution: { id, epoch },
     plan,
-    options: { verify: work.options.verify, sensitive_vars: work.options.sensitiveVars },
+    options: jobOptions(work.options),
     workspace: workspaceOf(folder),
     signal,
     log: output.log,
@@ -83,6 +91,15 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
       },
     },
     runner: deps.control,
+  };
+}
+
+function jobOptions({ verify, sensitiveVars, resources, outputs }: Work["options"]): JobOptions {
+  return {
+    verify,
+    sensitive_vars: sensitiveVars,
+    ...(resources === undefined ? {} : { resources }),
+    ...(outputs === undefined ? {} : { outputs }),
   };
 }
 

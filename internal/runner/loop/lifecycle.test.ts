@@ -1,13 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { RunnerError } from "../../protocol/errors.ts";
 import type { ExecutionResultRequest } from "../../protocol/nuon/jobs.ts";
-import { type Handler, type JobContext, StopError, type StopReason, ToolError } from "../handler.ts";
+import { type Handler, type JobContext, type JobOptions, StopError, type StopReason, ToolError } from "../handler.ts";
 import { type LifecycleDeps, PHASES, type Phase, runLifecycle } from "./lifecycle.ts";
 import { manualClock } from "./test-bed.ts";
 
 const RESULT: ExecutionResultRequest = { success: true, contents: "a plan" };
 /** No step of these tests looks at it. */
-const CONTEXT = {} as JobContext<unknown>;
+const OPTIONS: JobOptions = { verify: false, sensitive_vars: [] };
+const CONTEXT = { options: OPTIONS } as JobContext<unknown>;
 const NO_OUTPUTS = { values: {}, sensitive: [] };
 
 interface Wish

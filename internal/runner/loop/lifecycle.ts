@@ -11,6 +11,7 @@ import {
   type StopReason,
   ToolError,
 } from "../handler.ts";
+import { declaredOutputs } from "./declared-outputs.ts";
 
 /** The lifecycle of DESIGN section 4 up to the outcome; report and cleanup are the reporter's. */
 export const PHASES = ["fetch", "validate", "initialize", "execute", "outputs"] as const;
@@ -65,9 +66,8 @@ export async function runLifecycle(deps: LifecycleDeps): Promise<Ended | null> {
         result = await unlessDeaf(deps, deps.handler.execute(ctx));
         if (!deps.saveResult(result)) continue;
       } else if (phase === "outputs") {
-        outputs = deps.handler.outputs
-          ? await unlessDeaf(deps, deps.handler.outputs(ctx))
-          : { values: {}, sensitive: [] };
+        const found = deps.handler.outputs ? await unlessDeaf(deps, deps.handler.outputs(ctx)) : NO_OUTPUTS;
+        outputs = declaredOutputs(ctx, found);
       } else if (deps.handler[phase]) {
         await unlessDeaf(deps, deps.handler[phase](ctx));
       }
@@ -87,6 +87,8 @@ export async function runLifecycle(deps: LifecycleDeps): Promise<Ended | null> {
     return outcomeOf(error, deps.signal);
   }
 }
+
+const NO_OUTPUTS = { values: {}, sensitive: [] };
 
 function unlessStopped(signal: AbortSignal): void {
   if (signal.aborted) throw new StopError(signal.reason as StopReason);

@@ -17,6 +17,8 @@ export interface ToolRunnerDeps {
   readonly clock: Clock;
   readonly ladder: CancelLadder;
   readonly signal: AbortSignal;
+  /** Puts a tool inside the job's limits. Default: it runs as it is. */
+  readonly limit?: (tool: ToolRun) => ToolRun["argv"];
   /** Opens the execution's output file for appending. */
   readonly openOutput: () => number;
   /** What the log got since this mark, redacted (ToolEnd.tail). */
@@ -78,7 +80,7 @@ export function createToolRunner(deps: ToolRunnerDeps) {
     const fd = deps.openOutput();
     try {
       const running = spawnTool({
-        argv: tool.argv,
+        argv: deps.limit ? deps.limit(tool) : tool.argv,
         env: tool.env,
         cwd: tool.cwd,
         outputFd: fd,

@@ -1,5 +1,6 @@
+import { createLimiter, type Limiter } from "../../kit/exec/index.ts";
 import type { Work } from "../controlplane/control-plane.ts";
-import { type CancelLadder, DEFAULT_LADDER, type Handler } from "../handler.ts";
+import { type CancelLadder, DEFAULT_LADDER, type Handler, type JobLog, type ToolRun } from "../handler.ts";
 import type { Begin, ExecutionDeps } from "./execution.ts";
 import { executionFolder } from "./execution-folder.ts";
 import { createContext } from "./job-context.ts";
@@ -47,6 +48,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
       void deps.controlPlane.workStep(ref, step, id, processSignal);
     },
   });
+  const limiter = limiterOf(work, output.log);
   const tools = createToolRunner({
     key,
     folder,
@@ -55,6 +57,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     signal,
     ladder: ladderOf(handler, work),
     openOutput: output.openForTool,
+    ...(limiter ? { limit: ({ argv, env, cwd }: ToolRun) => limiter.wrap(argv, env.PATH, cwd) } : {}),
     mark: output.mark,
     ended: (tool, end) => {
       steps.toolEnded(end.code);
@@ -77,7 +80,18 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     controlPlane: deps.controlPlane,
     control: shared.control,
   });
-  return { folder, output, steps, tools, context };
+  return { folder, output, steps, tools, context, limiter };
+}
+
+/** null: the job has no limits. */
+function limiterOf(work: Work, log: JobLog): Limiter | null {
+  const { resources } = work.options;
+  if (resources === undefined) return null;
+  return createLimiter({
+    limits: { cpu: resources.cpu, memoryBytes: resources.memory_bytes },
+    name: `runner-${work.execution.id}.${work.execution.epoch}`,
+    note: (text, level) => log[level](text),
+  });
 }
 
 function ladderOf(handler: Handler, work: Work): CancelLadder {
