@@ -143,7 +143,10 @@ export async function startScene(lines: readonly Line[], tools: Partial<Tools> =
     ended: runner.ended,
     story: () => storyOf(server.arrived),
     async over(last) {
-      await until(() => server.arrived.some(last) && runner.status().executions.length === 0, said);
+      const reported = () =>
+        server.arrived.filter((one) => one.path.endsWith("/result")).map((one) => String(one.body));
+      const done = () => server.arrived.some(last) && runner.status().executions.length === 0;
+      await until(done, () => [...said, ...reported()].join("\n"));
       runner.drain("the scene is over");
       await runner.ended;
       const unforeseen = server.arrived.filter((one) => one.played === null);
@@ -183,9 +186,9 @@ function storyOf(arrived: readonly Arrived[]): string[] {
   return about.filter((line, n) => line !== about[n - 1]);
 }
 
-async function until(condition: () => boolean, said: readonly string[]): Promise<void> {
+async function until(condition: () => boolean, said: () => string): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
-    if (tries > 1_500) throw new Error(`it did not happen within 15 s; the runner said:\n${said.join("\n")}`);
+    if (tries > 1_500) throw new Error(`it did not happen within 15 s; the runner said:\n${said()}`);
     await Bun.sleep(10);
   }
 }

@@ -56,7 +56,7 @@ export async function beat(beats: Beats): Promise<void> {
     }
     // After a pause of the whole machine the missed ones are not made up for.
     next = Math.max(next + period, clock.monotonic());
-    await clock.sleep(next - clock.monotonic());
+    await clock.sleep(Math.max(0, next - clock.monotonic()));
   }
 }
 
