@@ -159,6 +159,18 @@ export const logLine = z.strictObject({
 });
 export type LogLine = z.infer<typeof logLine>;
 
+/** One whole line with its number, from 1 over the whole log of a job or change. */
+export const numberedLine = logLine.extend({ number: z.number().int() });
+export type NumberedLine = z.infer<typeof numberedLine>;
+
+/** Lines that show a text: `count` of them among the first `lines` of the log; `hits` are the first ones. */
+export const logSearch = z.strictObject({
+  count: z.number().int(),
+  lines: z.number().int(),
+  hits: z.array(z.strictObject({ line: z.number().int(), time: z.string(), text: z.string() })),
+});
+export type LogSearch = z.infer<typeof logSearch>;
+
 /** The lock document as Terraform sent it, and what we know about the holder. */
 export const lockDoc = z.looseObject({
   ID: z.string(),

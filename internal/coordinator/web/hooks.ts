@@ -25,6 +25,27 @@ export function useNow(): number {
   return useStore(ticker);
 }
 
+/** A switch that this browser remembers; only taste is kept here, nothing about jobs. */
+export function useTaste(name: string): readonly [boolean, (on: boolean) => void] {
+  const key = `runner.${name}`;
+  const [on, setOn] = useState(() => {
+    try {
+      return localStorage.getItem(key) === "1";
+    } catch {
+      return false;
+    }
+  });
+  const choose = (next: boolean) => {
+    setOn(next);
+    try {
+      localStorage.setItem(key, next ? "1" : "0");
+    } catch {
+      // Private windows may refuse storage; the choice then lasts as long as the page.
+    }
+  };
+  return [on, choose];
+}
+
 export interface Query<T> {
   /** The last good answer; stays when a later read fails. */
   readonly data: T | null;

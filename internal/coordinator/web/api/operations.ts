@@ -26,6 +26,9 @@ export const paths = {
   job: (id: string) => `/jobs/${encodeURIComponent(id)}`,
   logStream: (id: string) => `${paths.job(id)}/logs/stream`,
   logText: (id: string) => `${paths.job(id)}/logs?format=text`,
+  logSearch: (id: string, text: string, to: number) =>
+    `${paths.job(id)}/logs/search?${new URLSearchParams({ q: text, to: String(to), limit: "10000" })}`,
+  logLines: (id: string, from: number, count: number) => `${paths.job(id)}/logs/lines?from=${from}&count=${count}`,
   events: "/events/stream",
   workspaces: "/workspaces",
 };

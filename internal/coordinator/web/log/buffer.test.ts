@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { visibleText } from "../../../protocol/log-text.ts";
 import type { LogLine } from "../../../protocol/operator.ts";
-import { createLogBuffer, visibleText } from "./buffer.ts";
-import { findRows } from "./find.ts";
+import { createLogBuffer, type LogBuffer } from "./buffer.ts";
+import { createSearch, splitAtHits } from "./find.ts";
 
 const line = (text: string, more: Partial<LogLine> = {}): LogLine => ({
   cursor: "1",
@@ -62,7 +63,7 @@ describe("rows of the log", () => {
   });
 
   test("the oldest rows go when the limit is passed, and are counted", () => {
-    const buffer = createLogBuffer(100);
+    const buffer = createLogBuffer({ limit: 100, block: 10 });
     buffer.append(line(Array.from({ length: 20_000 }, (_, i) => `line ${i}`).join("\n")));
     expect(buffer.rows.length).toBe(100);
     expect(buffer.rows.at(-1)?.text).toBe("line 19999");
@@ -77,11 +78,47 @@ describe("rows of the log", () => {
 });
 
 describe("find in the log", () => {
-  test("finds rows by what they show, whatever the colours and the case", () => {
+  const found = (buffer: LogBuffer, text: string) => {
+    const search = createSearch(buffer, text);
+    while (!search.advance(2));
+    return search.hits;
+  };
+
+  test("finds lines by what they show, whatever the colours and the case", () => {
     const buffer = createLogBuffer();
     buffer.append(line("one\n\x1b[31mEr\x1b[0mror: two\nthree"));
-    expect(findRows(buffer.rows, "error: TWO")).toEqual([2]);
-    expect(findRows(buffer.rows, "absent")).toEqual([]);
-    expect(findRows(buffer.rows, "")).toEqual([]);
+    expect(found(buffer, "error: TWO")).toEqual([2]);
+    expect(found(buffer, "absent")).toEqual([]);
+    expect(found(buffer, "")).toEqual([]);
+  });
+
+  test("goes on where it stopped as the log grows, and looks again at a line that was not finished", () => {
+    const buffer = createLogBuffer();
+    const search = createSearch(buffer, "end");
+    buffer.append(line("the end\nthe e", { partial: true }));
+    while (!search.advance(1));
+    expect(search.hits).toEqual([1]);
+    buffer.append(line("nd of it\nmore"));
+    while (!search.advance(1));
+    expect(search.hits).toEqual([1, 2]);
+    buffer.append(line("end"));
+    while (!search.advance(1));
+    expect(search.hits).toEqual([1, 2, 4]);
+  });
+
+  test("keeps its place when old rows are dropped", () => {
+    const buffer = createLogBuffer({ limit: 100, block: 0 });
+    const search = createSearch(buffer, "7 ");
+    for (let n = 1; n <= 300; n++) {
+      buffer.append(line(`row ${n} .`));
+      while (!search.advance(50));
+    }
+    expect(search.hits.length).toBe(30);
+    expect(search.hits.slice(-2)).toEqual([287, 297]);
+  });
+
+  test("every place in a line is marked", () => {
+    expect(splitAtHits("Error or ERROR", "error")).toEqual(["", "Error", " or ", "ERROR", ""]);
+    expect(splitAtHits("none", "error")).toEqual(["none"]);
   });
 });

@@ -1,109 +1,214 @@
 import type { JSX } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { count } from "../format.ts";
-import { LogRow } from "./row.tsx";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useTaste } from "../hooks.ts";
+import { useShortcuts } from "../shortcuts.ts";
+import { LinkBar } from "./link-bar.tsx";
+import { HeadingRow, LogRow } from "./row.tsx";
+import { foldKey, isSeen, rowOfLine, type SightWish } from "./sight.ts";
 import { LogTools } from "./tools.tsx";
 import { useFind } from "./use-find.ts";
+import { useLineLink } from "./use-line-link.ts";
 import type { LiveLog } from "./use-log.ts";
+import { usePart } from "./use-part.ts";
+import { LINE_HEIGHT, useViewport } from "./use-viewport.ts";
 
-/** Height of a row in CSS pixels; `log.css` has the same number. */
-const ROW_HEIGHT = 19;
-/** Rows rendered outside of what is seen, so that a fast scroll does not show white. */
-const OVERSCAN = 30;
+/** Which lines of the log are wanted; empty text: all. */
+export interface LogFilter {
+  readonly execution: string;
+  readonly step: string;
+}
 
 interface LogViewProps {
   readonly id: string;
   readonly log: LiveLog;
   /** Said when nothing was printed (yet). */
   readonly emptyText: string;
+  readonly filter: LogFilter;
+  readonly onFilter: (filter: LogFilter) => void;
 }
 
-/** The log, rendered only where it is seen: 20,000 lines cost as much as 60. */
-export function LogView({ id, log, emptyText }: LogViewProps): JSX.Element {
-  const box = useRef<HTMLDivElement>(null);
-  const lastTop = useRef(0);
-  const [view, setView] = useState({ top: 0, height: 600 });
-  const [following, setFollowing] = useState(true);
-  const [times, setTimes] = useState(false);
-  const { rows, dropped } = log.buffer;
-  const find = useFind(rows, log.version);
+const NO_FOLDS: ReadonlySet<string> = new Set();
 
-  const measure = () => {
-    const el = box.current;
-    if (el) setView({ top: el.scrollTop, height: el.clientHeight });
-  };
-  const toEnd = () => {
-    const el = box.current;
-    if (el) el.scrollTop = el.scrollHeight;
-    setFollowing(true);
-  };
-  const onScroll = () => {
-    const el = box.current;
-    if (!el) return;
-    const atEnd = el.scrollHeight - el.scrollTop - el.clientHeight < ROW_HEIGHT;
-    // Only moving up stops following: growth below, or rows dropped above, is not the person's wish.
-    if (atEnd) setFollowing(true);
-    else if (el.scrollTop < lastTop.current) setFollowing(false);
-    lastTop.current = el.scrollTop;
-    measure();
-  };
-  const show = (index: number) => {
-    const el = box.current;
-    if (!el) return;
-    setFollowing(false);
-    el.scrollTop = Math.max(0, index * ROW_HEIGHT - el.clientHeight / 2);
-  };
+/** The log, rendered only where it is seen: 100,000 lines cost as much as 60. */
+export function LogView({ id, log, emptyText, filter, onFilter }: LogViewProps): JSX.Element {
+  const part = usePart(id);
+  const buffer = part.buffer ?? log.buffer;
+  const [wrap, setWrap] = useTaste("log.wrap");
+  const [times, setTimes] = useTaste("log.times");
+  const [folded, setFolded] = useState(NO_FOLDS);
+  const { execution, step } = filter;
+  const wish = useMemo<SightWish>(() => ({ execution, step, folded }), [execution, step, folded]);
+  const [range, setRange] = useLineLink();
+  const digits = String(buffer.lines).length;
+  const view = useViewport({
+    buffer,
+    version: part.buffer === null ? log.version : -1,
+    wish,
+    wrap,
+    shape: `${times} ${digits}`,
+    startFollowing: range === null,
+  });
+  const find = useFind(id, log.buffer, log.version);
+  const findField = useRef<HTMLInputElement>(null);
+  const { sight, layout, first, last } = view;
 
-  useLayoutEffect(() => {
-    if (following && box.current) box.current.scrollTop = box.current.scrollHeight;
-    measure();
-  }, [following, log.version]);
-  useLayoutEffect(() => {
-    if (!box.current) return;
-    const observer = new ResizeObserver(measure);
-    observer.observe(box.current);
-    return () => observer.disconnect();
-  }, []);
+  /** Line that is to be shown as soon as it is there and in sight. */
+  const [wanted, setWanted] = useState(range?.from ?? 0);
+  const asked = useRef(0);
+  useEffect(() => setWanted(range?.from ?? 0), [range?.from]);
+  useEffect(() => {
+    if (wanted === 0) return;
+    const row = rowOfLine(buffer.rows, wanted);
+    if (row !== undefined) {
+      if (!isSeen(row, wish)) {
+        setFolded(NO_FOLDS);
+        onFilter({ execution: "", step: "" });
+        return;
+      }
+      view.showKey(row.key);
+      setWanted(0);
+    } else if (wanted >= log.buffer.firstLine && wanted <= log.buffer.lines && part.buffer !== null) part.leave();
+    else if (log.buffer.firstLine > wanted && asked.current !== wanted) {
+      asked.current = wanted;
+      void part.read(wanted);
+    }
+  }, [wanted, buffer, wish, log.version, layout]);
 
-  const first = Math.max(0, Math.floor(view.top / ROW_HEIGHT) - OVERSCAN);
-  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW_HEIGHT) + OVERSCAN);
+  const goTo = (line: number) => {
+    if (line === 0) return;
+    asked.current = 0;
+    view.follow(false);
+    setWanted(line);
+  };
+  const follow = (on: boolean) => {
+    part.leave();
+    view.follow(on);
+  };
+  const choose = (line: number, extend: boolean) => {
+    if (extend && range) setRange({ from: Math.min(range.from, line), to: Math.max(range.from, line) });
+    else setRange(range?.from === line && range.to === line ? null : { from: line, to: line });
+  };
+  const toggleFold = (key: string) => {
+    const next = new Set(folded);
+    if (!next.delete(key)) next.add(key);
+    setFolded(next);
+  };
+  const step1 = (by: 1 | -1) => goTo(find.step(by, view.topLine()));
+  useShortcuts("Log", [
+    { key: "/", does: "Find in the log", run: () => findField.current?.focus() },
+    { key: "n", does: "Next hit", run: () => step1(1) },
+    { key: "N", does: "Previous hit", run: () => step1(-1) },
+    { key: "f", does: "Follow the newest lines, or stay here", run: () => follow(!view.following) },
+    { key: "w", does: "Wrap long lines", run: () => setWrap(!wrap) },
+    { key: "t", does: "Show the time of each line", run: () => setTimes(!times) },
+    {
+      key: "l",
+      does: "Link to the current hit, or the first line shown",
+      run: () => choose(find.line || view.topLine(), false),
+    },
+    { key: "Escape", does: "Drop the linked lines and the search", run: () => (range ? setRange(null) : find.clear()) },
+  ]);
+
   return (
     <div class={log.state === "ended" ? "log-frame log-done" : "log-frame"}>
       <LogTools
         id={id}
         log={log}
-        following={following}
-        onFollow={(on) => (on ? toEnd() : setFollowing(false))}
+        following={view.following && part.buffer === null}
+        onFollow={follow}
         times={times}
         onTimes={setTimes}
+        wrap={wrap}
+        onWrap={setWrap}
         find={find}
-        onShow={show}
+        findField={findField}
+        onStep={step1}
+        filter={filter}
+        onFilter={onFilter}
       />
-      {dropped > 0 ? (
-        <p class="log-note">{count(dropped, "older line")} not shown here. The download has the whole log.</p>
+      {part.buffer === null ? null : (
+        <p class="log-note">
+          Lines {part.buffer.firstLine.toLocaleString("en")} to {part.buffer.lines.toLocaleString("en")} of{" "}
+          {log.buffer.lines.toLocaleString("en")}, read again.{" "}
+          <button type="button" class="button small" onClick={() => follow(true)}>
+            Back to the newest
+          </button>
+        </p>
+      )}
+      {part.buffer === null && log.buffer.dropped > 0 && first === 0 ? (
+        <p class="log-note">
+          The page keeps the newest lines.{" "}
+          <button type="button" class="button small" onClick={() => goTo(Math.max(1, log.buffer.firstLine - 1))}>
+            Show older lines
+          </button>
+        </p>
+      ) : null}
+      {log.state === "ended" && wanted > log.buffer.lines ? (
+        <p class="log-note" role="status">
+          There is no line {wanted.toLocaleString("en")}: the log ends with line {log.buffer.lines.toLocaleString("en")}
+          .
+        </p>
       ) : null}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable with the keyboard */}
-      <section class="log-box" ref={box} tabIndex={0} aria-label="Log" onScroll={onScroll}>
-        {rows.length === 0 ? (
-          <p class="log-empty">{emptyText}</p>
+      <section class="log-box" ref={view.box} tabIndex={0} aria-label="Log" onScroll={view.onScroll}>
+        <span class="log-ruler" aria-hidden="true">
+          {RULER}
+        </span>
+        {sight.count === 0 ? (
+          <p class="log-empty">
+            {buffer.rows.length === 0 ? emptyText : "Nothing of it was printed by what is chosen above."}
+          </p>
         ) : (
           <div
-            class="log-space"
-            style={{ height: `${rows.length * ROW_HEIGHT}px`, "--digits": String(String(log.buffer.lines).length) }}
+            class={view.columns === null ? "log-space" : "log-space log-wrapped"}
+            style={{
+              height: `${layout.height * LINE_HEIGHT}px`,
+              "--digits": String(digits),
+              "--columns": String(view.columns ?? 0),
+            }}
           >
-            <div class="log-window" style={{ transform: `translateY(${first * ROW_HEIGHT}px)` }}>
-              {rows.slice(first, last).map((row, index) => (
-                <LogRow key={row.key} row={row} times={times} hit={find.current === first + index} />
-              ))}
+            <div class="log-window" style={{ transform: `translateY(${layout.topOf(first) * LINE_HEIGHT}px)` }}>
+              {Array.from({ length: Math.max(0, last - first) }, (_, index) => {
+                const row = sight.rowAt(first + index);
+                if (row === undefined) return null;
+                if (row.number === 0) {
+                  const key = foldKey(row);
+                  const isFolded = folded.has(key);
+                  return (
+                    <HeadingRow
+                      key={row.key}
+                      row={row}
+                      times={times}
+                      folded={isFolded}
+                      onFold={() => toggleFold(key)}
+                    />
+                  );
+                }
+                const linked = range !== null && row.number >= range.from && row.number <= range.to;
+                return (
+                  <LogRow
+                    key={row.key}
+                    row={row}
+                    times={times}
+                    hit={find.line === row.number}
+                    needle={find.needle}
+                    linked={linked}
+                    onLink={choose}
+                  />
+                );
+              })}
             </div>
           </div>
         )}
       </section>
-      {following || rows.length === 0 ? null : (
-        <button type="button" class="button small log-end" onClick={toEnd}>
+      {range === null ? null : <LinkBar buffer={buffer} range={range} onClose={() => setRange(null)} />}
+      {(view.following && part.buffer === null) || sight.count === 0 ? null : (
+        <button type="button" class="button small log-end" onClick={() => follow(true)}>
           Jump to the end
         </button>
       )}
     </div>
   );
 }
+
+const RULER = "0".repeat(50);

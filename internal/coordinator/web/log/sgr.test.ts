@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { PLAIN, parseSgr, plainText } from "./sgr.ts";
+import { plainText } from "../../../protocol/log-text.ts";
+import { PLAIN, parseSgr } from "./sgr.ts";
 
 const E = "\x1b";
 const shown = (line: string) => parseSgr(line).spans.map((span) => [span.text, span.style] as const);

@@ -1,3 +1,5 @@
+import { CONTROL, ESCAPE } from "../../../protocol/log-text.ts";
+
 /**
  * Colours of a terminal as data: the page shows what a program printed without ever letting it drive the page. SGR
  * sequences become styles; every other escape sequence and control character is dropped.
@@ -30,13 +32,6 @@ export const PLAIN: Style = {
   strike: false,
 };
 
-// In order: CSI (its parameters and final letter are captured), OSC/DCS/SOS/PM/APC strings up to their terminator (or
-// to the end of the line), other escapes with their intermediates.
-const ESCAPE =
-  /(?:\x1b\[|\x9b)([0-?]*)[ -/]*([@-~]?)|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)?|\x1b[ -/]*[0-~]?/g;
-// What is left of C0 and C1 (tab stays), and the marks that reorder text to make it read as something else.
-const CONTROL = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
-
 /** Spans of one line that begins in style `start`, and the style the next line begins in. */
 export function parseSgr(line: string, start: Style = PLAIN): { readonly spans: readonly Span[]; readonly end: Style } {
   const spans: Span[] = [];
@@ -56,11 +51,6 @@ export function parseSgr(line: string, start: Style = PLAIN): { readonly spans: 
   }
   push(line.slice(from));
   return { spans, end: style };
-}
-
-/** The text of a line without any control sequence. */
-export function plainText(line: string): string {
-  return line.replace(ESCAPE, "").replace(CONTROL, "");
 }
 
 type Flag = "bold" | "dim" | "italic" | "underline" | "inverse" | "strike";

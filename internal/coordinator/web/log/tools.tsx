@@ -1,9 +1,10 @@
-import type { JSX } from "preact";
-import { useId, useState } from "preact/hooks";
+import type { JSX, RefObject } from "preact";
+import { useId } from "preact/hooks";
 import { paths } from "../api/operations.ts";
-import { useSession } from "../context.ts";
 import { count } from "../format.ts";
-import { HIT_LIMIT } from "./find.ts";
+import { DownloadButton } from "../parts/download.tsx";
+import type { Row } from "./buffer.ts";
+import type { LogFilter } from "./log-view.tsx";
 import type { Find } from "./use-find.ts";
 import type { LiveLog } from "./use-log.ts";
 
@@ -14,8 +15,13 @@ interface ToolsProps {
   readonly onFollow: (on: boolean) => void;
   readonly times: boolean;
   readonly onTimes: (on: boolean) => void;
+  readonly wrap: boolean;
+  readonly onWrap: (on: boolean) => void;
   readonly find: Find;
-  readonly onShow: (index: number) => void;
+  readonly findField: RefObject<HTMLInputElement | null>;
+  readonly onStep: (by: 1 | -1) => void;
+  readonly filter: LogFilter;
+  readonly onFilter: (filter: LogFilter) => void;
 }
 
 export function LogTools(props: ToolsProps): JSX.Element {
@@ -26,17 +32,16 @@ export function LogTools(props: ToolsProps): JSX.Element {
       <span class="log-state" role="status" aria-live="polite">
         {stateWords(log, following)}
       </span>
-      <FindField find={props.find} onShow={props.onShow} />
-      <label class="check">
-        <input type="checkbox" checked={props.times} onChange={(event) => props.onTimes(event.currentTarget.checked)} />
-        Times
-      </label>
+      <FindField find={props.find} field={props.findField} onStep={props.onStep} />
+      <Choices headings={log.buffer.headings} filter={props.filter} onFilter={props.onFilter} />
+      <Check label="Wrap" on={props.wrap} onChange={props.onWrap} />
+      <Check label="Times" on={props.times} onChange={props.onTimes} />
       {live ? (
         <button type="button" class="button small" aria-pressed={following} onClick={() => props.onFollow(!following)}>
           {following ? "Pause" : "Follow"}
         </button>
       ) : null}
-      <Download id={props.id} />
+      <DownloadButton path={paths.logText(props.id)} file={`${props.id}.log`} what="the log" />
     </div>
   );
 }
@@ -50,30 +55,52 @@ function stateWords(log: LiveLog, following: boolean): string {
   return following ? `${lines}, live` : `${lines}, paused`;
 }
 
-function FindField({ find, onShow }: { readonly find: Find; readonly onShow: (index: number) => void }): JSX.Element {
-  const field = useId();
-  const go = (by: 1 | -1) => {
-    const index = find.step(by);
-    if (index >= 0) onShow(index);
-  };
+interface CheckProps {
+  readonly label: string;
+  readonly on: boolean;
+  readonly onChange: (on: boolean) => void;
+}
+
+function Check({ label, on, onChange }: CheckProps): JSX.Element {
+  return (
+    <label class="check">
+      <input type="checkbox" checked={on} onChange={(event) => onChange(event.currentTarget.checked)} />
+      {label}
+    </label>
+  );
+}
+
+interface FindProps {
+  readonly find: Find;
+  readonly field: RefObject<HTMLInputElement | null>;
+  readonly onStep: (by: 1 | -1) => void;
+}
+
+function FindField({ find, field, onStep }: FindProps): JSX.Element {
+  const id = useId();
   return (
     <form
       class="log-find"
       onSubmit={(event) => {
         event.preventDefault();
-        go(1);
+        onStep(1);
       }}
       onKeyDown={(event) => {
+        if (event.key === "Escape") {
+          find.clear();
+          field.current?.blur();
+        }
         if (event.key !== "Enter" || !event.shiftKey) return;
         event.preventDefault();
-        go(-1);
+        onStep(-1);
       }}
     >
-      <label for={field} class="hidden">
+      <label for={id} class="hidden">
         Find in the log
       </label>
       <input
-        id={field}
+        id={id}
+        ref={field}
         type="search"
         placeholder="Find in the log"
         value={find.text}
@@ -82,35 +109,81 @@ function FindField({ find, onShow }: { readonly find: Find; readonly onShow: (in
       <span class="find-count" role="status" aria-live="polite">
         {find.text === "" ? "" : hitWords(find)}
       </span>
+      <button
+        type="button"
+        class="button small"
+        aria-label="Previous hit"
+        disabled={find.count === 0}
+        onClick={() => onStep(-1)}
+      >
+        ↑
+      </button>
+      <button type="submit" class="button small" aria-label="Next hit" disabled={find.count === 0}>
+        ↓
+      </button>
     </form>
   );
 }
 
 function hitWords(find: Find): string {
-  if (find.hits.length === 0) return "none";
-  const all = find.hits.length >= HIT_LIMIT ? `${HIT_LIMIT}+` : String(find.hits.length);
-  return find.at < 0 ? all : `${find.at + 1} of ${all}`;
+  if (find.count === 0) return find.searching ? "…" : "none";
+  const all = find.count.toLocaleString("en") + (find.searching ? "…" : "");
+  return find.at === 0 ? all : `${find.at.toLocaleString("en")} of ${all}`;
 }
 
-/** Fetched with the key in a header and handed over as a file: a plain link would need the key in its address. */
-function Download({ id }: { readonly id: string }): JSX.Element {
-  const { api, announce } = useSession();
-  const [busy, setBusy] = useState(false);
-  const save = async () => {
-    setBusy(true);
-    const answer = await api.text(paths.logText(id));
-    setBusy(false);
-    if (!answer.ok) return announce(`The log could not be fetched. ${answer.error.message}`);
-    const url = URL.createObjectURL(answer.value);
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `${id}.log`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  };
+interface ChoicesProps {
+  readonly headings: readonly Row[];
+  readonly filter: LogFilter;
+  readonly onFilter: (filter: LogFilter) => void;
+}
+
+/** Which execution and which step; shown once there is something to choose. */
+function Choices({ headings, filter, onFilter }: ChoicesProps): JSX.Element {
+  const executions = headings.filter((row) => row.kind === "heading").map((row) => row.execution);
+  const steps = headings.filter(
+    (row) => row.kind === "step" && (filter.execution === "" || row.execution === filter.execution),
+  );
+  const names = [...new Set(steps.map((row) => row.step))];
   return (
-    <button type="button" class="button small" disabled={busy} onClick={save}>
-      {busy ? "Fetching…" : "Download"}
-    </button>
+    <>
+      {executions.length > 1 || filter.execution !== "" ? (
+        <Choice
+          label="Execution"
+          value={filter.execution}
+          options={[
+            ["", "All executions"],
+            ...executions.map((one, index) => [one, `Execution ${index + 1}`] as const),
+          ]}
+          onChoose={(execution) => onFilter({ execution, step: "" })}
+        />
+      ) : null}
+      {names.length > 1 || filter.step !== "" ? (
+        <Choice
+          label="Step"
+          value={filter.step}
+          options={[["", "All steps"], ...names.map((one) => [one, one] as const)]}
+          onChoose={(step) => onFilter({ ...filter, step })}
+        />
+      ) : null}
+    </>
+  );
+}
+
+interface ChoiceProps {
+  readonly label: string;
+  readonly value: string;
+  readonly options: readonly (readonly [string, string])[];
+  readonly onChoose: (value: string) => void;
+}
+
+function Choice({ label, value, options, onChoose }: ChoiceProps): JSX.Element {
+  return (
+    <select class="choice" aria-label={label} value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
+      {options.map(([one, words]) => (
+        <option key={one} value={one}>
+          {words}
+        </option>
+      ))}
+    </select>
   );
 }

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
+import { plainText } from "../../../protocol/log-text.ts";
 import { count } from "../format.ts";
-import { plainText } from "../log/sgr.ts";
 
 /** A plan is laid out as a whole; beyond this many lines only on request. */
 const SHOWN = 2_000;

@@ -3,12 +3,12 @@ import { useState } from "preact/hooks";
 import { hasEnded } from "../../../protocol/enums.ts";
 import type { JobShow } from "../../../protocol/operator.ts";
 import { lists, paths } from "../api/operations.ts";
-import { useQuery } from "../hooks.ts";
-import { LogView } from "../log/log-view.tsx";
+import { useQuery, useStore } from "../hooks.ts";
+import { type LogFilter, LogView } from "../log/log-view.tsx";
 import { useLog } from "../log/use-log.ts";
 import { Loaded } from "../parts/states.tsx";
-import { Link, urls } from "../router.tsx";
-import { jobLook, reasonWords } from "../status.ts";
+import { Link, navigate, place, urls } from "../router.tsx";
+import { jobLook } from "../status.ts";
 import { useTitle } from "../title.ts";
 import { Diff } from "./diff.tsx";
 import { JobHead } from "./job-head.tsx";
@@ -88,10 +88,14 @@ function Tab({ name, selected, onSelect }: TabProps): JSX.Element {
   );
 }
 
-function JobLog({ job }: { readonly job: JobShow }): JSX.Element {
+/** The log with its choices in the address, so that a link shows the same lines to everybody. */
+export function JobLog({ job }: { readonly job: JobShow }): JSX.Element {
+  const { query } = useStore(place);
   const ended = hasEnded(job.status);
   const log = useLog(job.id, ended);
-  const waiting = job.reason === "" ? "It has not started yet." : reasonWords(job.reason);
+  const waiting = job.waiting_for === "" ? "It has not started yet." : job.waiting_for;
   const emptyText = ended ? "It printed nothing." : job.started_at === null ? waiting : "No output yet.";
-  return <LogView id={job.id} log={log} emptyText={emptyText} />;
+  const filter = { execution: query.get("execution") ?? "", step: query.get("step") ?? "" };
+  const choose = (next: LogFilter) => navigate(urls.jobLog(job.id, next) + location.hash, { replace: true });
+  return <LogView id={job.id} log={log} emptyText={emptyText} filter={filter} onFilter={choose} />;
 }

@@ -1,11 +1,12 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { LogLine } from "../../../../protocol/operator.ts";
+import { type LogLine, logSearch, numberedLine } from "../../../../protocol/operator.ts";
 import { holdOpen } from "../../runner-deps.ts";
 import type { OperatorDeps } from "../deps.ts";
 import { followLog } from "../log-follower.ts";
 import { exactText, LOG_START, type LogPlace, parseCursor, readLog, streamsOf } from "../log-reader.ts";
+import { linesOf, searchLog } from "../log-search.ts";
 import { explained, problem } from "../problem.ts";
-import { idParam, problemAnswer } from "../schemas.ts";
+import { answers, countParam, idParam, named, problemAnswer } from "../schemas.ts";
 import { sseResponse } from "../sse.ts";
 import { noSuch } from "./jobs.ts";
 
@@ -43,7 +44,39 @@ const live = createRoute({
   },
 });
 
-export const LOG_ROUTES = [read, live];
+const lineParam = z
+  .string()
+  .regex(/^[1-9]\d{0,9}$/, "the number of a line, from 1")
+  .transform(Number)
+  .optional()
+  .openapi({ type: "integer", description: "The number of a line, from 1" });
+const searchQuery = z.strictObject({
+  q: z.string().min(1).max(500).openapi({ description: "Plain text; upper and lower case alike, colours ignored" }),
+  to: lineParam,
+  limit: countParam(10_000, 1_000),
+});
+const linesQuery = z.strictObject({ from: lineParam, count: countParam(5_000, 1_000) });
+
+const search = createRoute({
+  method: "get",
+  path: "/jobs/{id}/logs/search",
+  tags,
+  summary: "Lines of the log that show a text",
+  description:
+    "Searches everything logged until now, or the lines up to `to`. All hits are counted, `limit` are given.",
+  request: { params: idParam, query: searchQuery },
+  responses: answers(named(logSearch, "LogSearch"), "The hits, oldest first"),
+});
+const lines = createRoute({
+  method: "get",
+  path: "/jobs/{id}/logs/lines",
+  tags,
+  summary: "A part of the log by line numbers",
+  request: { params: idParam, query: linesQuery },
+  responses: answers(z.array(named(numberedLine, "NumberedLine")), "The lines that are there"),
+});
+
+export const LOG_ROUTES = [read, live, search, lines];
 
 export function logRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
   app.openapi(
@@ -80,6 +113,29 @@ export function logRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
       return sseResponse(next, { signal: c.req.raw.signal, closed: follower.close });
     },
     explained({ query: streamQuery }),
+  );
+  app.openapi(
+    search,
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { q, to, limit } = c.req.valid("query");
+      if (streamsOf(deps.store, id) === null) throw noSuch(id);
+      holdOpen(c);
+      const { signal } = c.req.raw;
+      return c.json(await searchLog(deps, id, { text: q, to: to ?? null, limit, signal }), 200);
+    },
+    explained({ query: searchQuery }),
+  );
+  app.openapi(
+    lines,
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { from, count } = c.req.valid("query");
+      if (streamsOf(deps.store, id) === null) throw noSuch(id);
+      holdOpen(c);
+      return c.json(await linesOf(deps, id, { from: from ?? 1, count, signal: c.req.raw.signal }), 200);
+    },
+    explained({ query: linesQuery }),
   );
 }
 
