@@ -7,8 +7,8 @@ export interface Group {
   readonly procs: string;
   /** Processes that the kernel ended because the group was out of memory. */
   oomKills(): number;
-  /** Removes the group; one that still has processes stays. */
-  remove(): void;
+  /** Removes the group. false: it still has processes. */
+  remove(): boolean;
 }
 
 export type Controller = "cpu" | "memory";
@@ -85,7 +85,7 @@ function groupAt(folder: string, events: string): Group {
       const found = existsSync(file) ? /^oom_kill (\d+)$/m.exec(readFileSync(file, "utf8"))?.[1] : undefined;
       return Number(found ?? 0);
     },
-    remove: () => attempt(() => rmdirSync(folder)),
+    remove: () => attempt(() => rmdirSync(folder)) || !existsSync(folder),
   };
 }
 
@@ -113,10 +113,12 @@ const write = (folder: string, file: string, value: string | number) =>
   writeFileSync(join(folder, file), String(value));
 const words = (file: string) => readFileSync(file, "utf8").split(/\s+/);
 
-function attempt(work: () => void): void {
+/** What cannot be set or removed is no reason to fail the work. */
+function attempt(work: () => void): boolean {
   try {
     work();
+    return true;
   } catch {
-    // What cannot be set or removed is no reason to fail the work.
+    return false;
   }
 }

@@ -7,8 +7,8 @@ import { createLimiter, type Limiter, sizeText } from "./limits.ts";
 
 const folders: string[] = [];
 const limiters: Limiter[] = [];
-afterEach(() => {
-  for (const limiter of limiters.splice(0)) limiter.release();
+afterEach(async () => {
+  for (const limiter of limiters.splice(0)) await limiter.release();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 function folder(): string {
@@ -82,7 +82,7 @@ describe("limits of a job", () => {
   });
 
   test("that a tool cannot enter end it instead of letting it run without", () => {
-    const make = () => ({ procs: join(folder(), "gone/cgroup.procs"), oomKills: () => 0, remove: () => {} });
+    const make = () => ({ procs: join(folder(), "gone/cgroup.procs"), oomKills: () => 0, remove: () => true });
     expect(limited({ cpu: 1 }, { make }).run("echo ran")).toEqual({ code: 125, out: "" });
   });
 

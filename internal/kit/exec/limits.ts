@@ -15,14 +15,16 @@ export interface Limiter {
   wrap(argv: readonly [string, ...string[]], path: string | undefined, cwd: string): readonly [string, ...string[]];
   /** The kernel ended a process because the memory of the limit was used up. */
   outOfMemory(): boolean;
-  /** After the last process has ended. */
-  release(): void;
+  /** After the last process has ended: leaves nothing behind. */
+  release(): Promise<void>;
 }
 
 export interface LimiterDeps {
   readonly limits: Limits;
   /** Unique on this machine; the same after a restart of the runner. */
   readonly name: string;
+  /** The execution began before a restart: its tools are in their groups, and what holds was told. */
+  readonly resumed?: boolean;
   /** Told once what holds, and what does not. */
   readonly note: (text: string, level: "info" | "warn") => void;
   /** For tests of other machines. */
@@ -31,12 +33,15 @@ export interface LimiterDeps {
   readonly find?: (program: string) => string | null;
 }
 
+const REMOVE_TRIES = 10;
+const REMOVE_WAIT_MS = 50;
+
 /** Enters the groups whose files are named, then becomes the tool: its children belong to them from the start. */
 const ENTER = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 125; shift; n=$((n-1)); done; exec "$@"';
 
 /** A limiter for these limits; nothing is made before the first tool. */
 export function createLimiter(deps: LimiterDeps): Limiter {
-  let made: { readonly groups: readonly Group[]; readonly prefix: readonly string[] } | null = null;
+  let made = deps.resumed ? prepare({ ...deps, note: () => {} }) : null;
   const ready = () => {
     made ??= prepare(deps);
     return made;
@@ -50,8 +55,11 @@ export function createLimiter(deps: LimiterDeps): Limiter {
       return ["/bin/sh", "-c", ENTER, "sh", String(groups.length), ...groups.map(({ procs }) => procs), ...tool];
     },
     outOfMemory: () => (made?.groups ?? []).some((group) => group.oomKills() > 0),
-    release: () => {
-      for (const group of ready().groups) group.remove();
+    release: async () => {
+      for (const group of made?.groups ?? []) {
+        // A process that was killed just now may still be leaving.
+        for (let tries = 0; !group.remove() && tries < REMOVE_TRIES; tries++) await Bun.sleep(REMOVE_WAIT_MS);
+      }
     },
   };
 }

@@ -159,10 +159,8 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
         const reason = output.redactor.redactText(reasonOf(error));
         deps.log.error("a job could not be brought to its end", { execution: key.id, reason });
       })
-      .finally(() => {
-        limiter?.release();
-        record.settled();
-      }),
+      .finally(() => limiter?.release())
+      .finally(record.settled),
   };
 }
 

@@ -48,7 +48,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
       void deps.controlPlane.workStep(ref, step, id, processSignal);
     },
   });
-  const limiter = limiterOf(work, output.log);
+  const limiter = limiterOf(work, output.log, begin.nonce !== null);
   const tools = createToolRunner({
     key,
     folder,
@@ -84,12 +84,13 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
 }
 
 /** null: the job has no limits. */
-function limiterOf(work: Work, log: JobLog): Limiter | null {
+function limiterOf(work: Work, log: JobLog, resumed: boolean): Limiter | null {
   const { resources } = work.options;
   if (resources === undefined) return null;
   return createLimiter({
     limits: { cpu: resources.cpu, memoryBytes: resources.memory_bytes },
     name: `runner-${work.execution.id}.${work.execution.epoch}`,
+    resumed,
     note: (text, level) => log[level](text),
   });
 }
