@@ -1,3 +1,4 @@
+import { failpoint } from "../../kit/base/failpoint.ts";
 import { isTerminal } from "../../protocol/enums.ts";
 import { fail, ok, type Result } from "../../protocol/errors.ts";
 import type { JobRow } from "../store/statements.ts";
@@ -66,6 +67,7 @@ export function changeEngine(deps: {
           return illegal(stale);
         }
         startApply(store, change.value, planJob, plan.value, { state: "approved", by, why });
+        failpoint("coordinator.approve.before");
         return ok(undefined);
       }),
     reject: (id, by, why) =>

@@ -1,6 +1,7 @@
 import { mkdir, realpath, rm, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { type Run, runGroup } from "../exec/index.ts";
 import { checkRef, type ExtraProtocol, type GitAddress, gitAddress } from "./address.ts";
 import { type GitProcess, gitFor, stopped } from "./command.ts";
@@ -125,7 +126,9 @@ async function place(work: Work, order: Order): Promise<string> {
   };
   let { commit } = wanted;
   if ((await write(commit)).code !== 0) {
+    failpoint("git.fetch");
     commit = await mirror.obtain(wanted);
+    failpoint("git.checkout");
     if ((await write(commit)).code !== 0) {
       commit = await mirror.rebuild(wanted);
       const last = await write(commit);

@@ -3,6 +3,7 @@ import { access, mkdir, readdir, rename, rm, utimes, writeFile } from "node:fs/p
 import { dirname, join } from "node:path";
 import { RunnerError } from "../../protocol/errors.ts";
 import { systemClock } from "../base/clock.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { withFileLock } from "../tools/index.ts";
 import type { GitAddress } from "./address.ts";
 import type { Git } from "./command.ts";
@@ -65,6 +66,7 @@ export function openMirror(place: MirrorPlace, address: GitAddress, git: Git): M
       await create(fresh, address, git);
       const commit = await fetchInto(fresh, wanted, address, git);
       await rename(dir, old).catch(() => undefined); // there may be none
+      failpoint("git.swap");
       await rename(fresh, dir);
       return commit;
     } finally {

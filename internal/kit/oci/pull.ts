@@ -1,5 +1,6 @@
 import { RunnerError } from "../../protocol/errors.ts";
 import { RETRY } from "../../protocol/retry.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { digestOf, MANIFEST_TYPE, MAX_MANIFEST_BYTES, unpack } from "../workspace/index.ts";
 import { readAtMost, resumingBody } from "./fetch-retry.ts";
 import type { ArtifactSource } from "./reference.ts";
@@ -47,7 +48,10 @@ export async function pullArtifact(source: ArtifactSource, into: string, options
     ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
     ...(options.maxFiles === undefined ? {} : { maxFiles: options.maxFiles }),
   };
-  return { digest, ...(await unpack(bytes, getBlob, into, limits)) };
+  failpoint("oci.unpack");
+  const unpacked = await unpack(bytes, getBlob, into, limits);
+  failpoint("oci.unpacked");
+  return { digest, ...unpacked };
 }
 
 async function fetchManifest(

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../../kit/base/clock.ts";
+import { failpoint } from "../../../kit/base/failpoint.ts";
 import { withFileLock } from "../../../kit/tools/index.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
 import type { ScriptPlan } from "../../../protocol/plans-ours.ts";
@@ -47,6 +48,7 @@ export async function packageFolder(ctx: Context, program: string, env: Readonly
       const link = `${own}.link`;
       rmSync(link, { force: true });
       symlinkSync(own, link);
+      failpoint("script.packages");
       renameSync(link, shared);
       return own;
     });

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { failpoint } from "../../../../kit/base/failpoint.ts";
 import { jobDoc, jobShow, submission, submitted, workCounts } from "../../../../protocol/operator.ts";
 import { readChange } from "../../../changes/change-rows.ts";
 import { retryWork } from "../../../changes/retry.ts";
@@ -142,6 +143,7 @@ export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
     approve,
     (c) => {
       granted(changes.approve(c.req.valid("param").id, ADMIN, reasonFrom(c.req.valid("json"))));
+      failpoint("coordinator.approve.after");
       return c.json(DONE, 200);
     },
     reasonHook,
