@@ -88,34 +88,67 @@ const backend: readonly Line[] = [
   [`POST ${WORKSPACE}/lock`, recorded("LockTerraformWorkspace", "200: free")],
   [`POST ${WORKSPACE}/unlock`, recorded("UnlockTerraformWorkspace", "200: not locked")],
 ];
+const STATE_WRITTEN = "POST /v1/terraform-backend";
+const NEWEST = recorded("GetTerraformCurrentStateData", "200: newest revision, raw");
+const written = () => altered(NEWEST, [NEWEST.response.body ?? "", latest(STATE_WRITTEN)]);
+const latest = (route: string) =>
+  scene?.arrived.findLast((one) => `${one.method} ${one.path.split("?")[0]}` === route)?.body.toString() ?? "";
 const APP_CONFIG: Line = ["GET /v1/apps/*/config/*", recorded("GetRunnerAppConfig", "200")];
 
+/** A plan job; answers the saved plan as its result carries it. */
+async function planned(): Promise<Buffer> {
+  const lines = [
+    ["GET /v1/runners/*/settings", REAL_WORK],
+    ...deploy(PLAN_OFFER),
+    APP_CONFIG,
+    ...backend,
+    RESULT,
+  ] as const;
+  scene = await startScene([...lines, [`GET ${JOB}/plan`, REAL_PLAN]], withTerraform);
+  await scene.over(finished);
+  return Buffer.from(JSON.parse(bodyAt(`POST ${EXECUTION}/result`)).contents_compressed, "base64url");
+}
+
 test("the real terraform plans against the recorded backend, and the saved plan is the result", async () => {
+  const saved = await planned();
+  expect(saved.subarray(0, 2).toString()).toBe("PK");
+  const config = scene?.arrived.find((one) => one.path.startsWith("/v1/apps/"));
+  expect(config?.path).toBe("/v1/apps/appiaj6r456pa0ik8jxyc23qa3/config/appmedkk57p9i4och8u3stvm1d");
+  const lock = JSON.parse(bodyAt(`POST ${WORKSPACE}/lock`));
+  expect(Object.keys(lock)).toEqual(["ID", "Operation", "Info", "Who", "Version", "Created", "Path"]);
+  expect(JSON.parse(bodyAt(`POST ${WORKSPACE}/unlock`)).ID).toBe(lock.ID);
+  const packed = Buffer.from(JSON.parse(bodyAt(`POST ${EXECUTION}/result`)).contents_display_compressed, "base64url");
+  expect(JSON.parse(Buffer.from(Bun.gunzipSync(packed)).toString()).variables).toEqual({
+    cidr: { value: "10.0.0.0/16" },
+  });
+}, 30_000);
+
+test("the real terraform applies the saved plan: state under its lock, then its display form, then the outputs", async () => {
+  const saved = await planned();
+  await scene?.stop();
+  const contents = ['"apply_plan_contents":""', `"apply_plan_contents":"${saved.toString("base64")}"`] as const;
   scene = await startScene(
     [
       ["GET /v1/runners/*/settings", REAL_WORK],
-      ...deploy(PLAN_OFFER),
-      [`GET ${JOB}/plan`, REAL_PLAN],
+      ...deploy(OFFER),
+      [`GET ${JOB}/plan`, altered(REAL_PLAN, contents)],
       APP_CONFIG,
-      ...backend,
-      RESULT,
+      // What terraform wrote is what it reads.
+      ["GET /v1/terraform-backend", () => (bodyAt(STATE_WRITTEN) === "" ? STATE : written())],
+      ["POST /v1/terraform-backend", recorded("UpdateTerraformState", "200: with the held lock id")],
+      ...backend.slice(1),
+      [`POST ${WORKSPACE}/state-json`, recorded("UpdateTerraformStateJSON", "200: JSON string with base64")],
     ],
     withTerraform,
   );
   await scene.over(finished);
-  const config = scene.arrived.find((one) => one.path.startsWith("/v1/apps/"));
-  expect(config?.path).toBe("/v1/apps/appiaj6r456pa0ik8jxyc23qa3/config/appmedkk57p9i4och8u3stvm1d");
   const lock = JSON.parse(bodyAt(`POST ${WORKSPACE}/lock`));
-  expect(Object.keys(lock)).toEqual(["ID", "Operation", "Info", "Who", "Version", "Created", "Path"]);
-  const unlock = JSON.parse(bodyAt(`POST ${WORKSPACE}/unlock`));
-  expect(unlock.ID).toBe(lock.ID);
-  const result = JSON.parse(bodyAt(`POST ${EXECUTION}/result`));
-  const saved = Buffer.from(result.contents_compressed, "base64url");
-  expect(saved.subarray(0, 2).toString()).toBe("PK");
-  const display = JSON.parse(
-    Buffer.from(Bun.gunzipSync(Buffer.from(result.contents_display_compressed, "base64url"))).toString(),
-  );
-  expect(display.variables).toEqual({ cidr: { value: "10.0.0.0/16" } });
+  const write = scene.arrived.find((one) => one.method === "POST" && one.path.startsWith("/v1/terraform-backend"));
+  expect(new URL(write?.path ?? "", "http://x").searchParams.get("ID")).toBe(lock.ID);
+  const sent = scene.arrived.find((one) => one.path.includes("/state-json"));
+  const display = JSON.parse(Buffer.from(JSON.parse(sent?.body.toString() ?? ""), "base64").toString());
+  expect(display.values.outputs.cidr.value).toBe("10.0.0.0/16");
+  expect(JSON.parse(bodyAt(`POST ${EXECUTION}/outputs`))).toEqual({ outputs: { cidr: "10.0.0.0/16" } });
 }, 30_000);
 
 test("a lock that the real server has for somebody else fails the job, and is not freed", async () => {
