@@ -180,6 +180,8 @@ export interface StateBackend {
   terraformEnv(workspaceId: string): Record<string, string>;
   /** `terraform show -json` for display (state-json). */
   putStateJson(workspaceId: string, json: Uint8Array): Promise<void>;
+  /** Serial and lineage of the state as it is stored now; null: there is none. Throws what makes it unknown. */
+  head(workspaceId: string): Promise<{ readonly serial: number; readonly lineage: string } | null>;
   /** Push a state file that terraform could not save (`errored.tfstate`). false: refused or unreachable. */
   pushErrored(workspaceId: string, state: Uint8Array): Promise<boolean>;
   /** Free the lock with exactly this id if this execution holds it; null: whatever lock this execution holds. */

@@ -269,6 +269,10 @@ function stateOf(
       const answer = await post("state-json", workspace, json);
       if (!answer.ok) throw new RunnerError("unreachable", `state-json: ${answer.status}`);
     },
+    async head(workspace) {
+      const state = server?.states.get(workspace);
+      return state === undefined ? null : (JSON.parse(state) as { serial: number; lineage: string });
+    },
     pushErrored: async (workspace, state) => (await post("state", workspace, state)).ok,
     async unlockOwn(workspace) {
       unlocked.push(workspace);

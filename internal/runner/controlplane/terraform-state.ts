@@ -30,6 +30,8 @@ const lockedWorkspace = z.looseObject({
     .optional(),
 });
 
+const stateHead = z.looseObject({ serial: z.number().int(), lineage: z.string() });
+
 /** Rides out an outage of about two minutes; terraform's default gives up after six seconds. */
 const TERRAFORM_RETRIES = "8";
 
@@ -67,6 +69,13 @@ export function terraformState(access: StateAccess): StateBackend {
 
   return {
     unlockOwn,
+    async head(workspaceId) {
+      const query = { workspace_id: workspaceId, job_id: jobId };
+      const found = await api.call("GetTerraformCurrentStateData", { path: {}, query, headers });
+      if (!found.ok) throw found.error;
+      const text = found.value.value;
+      return text.trim() === "" ? null : stateHead.parse(JSON.parse(text));
+    },
     async lockHolder(workspaceId) {
       const lock = await lockOf(workspaceId);
       if (!lock) return null;

@@ -59,6 +59,7 @@ function tracedPlane(plane: ControlPlane, traces: JobTraces): ControlPlane {
         terraformEnv: state.terraformEnv,
         putStateJson: (...given) => traces.within(execution.id, () => state.putStateJson(...given)),
         pushErrored: (...given) => traces.within(execution.id, () => state.pushErrored(...given)),
+        head: (id) => traces.within(execution.id, () => state.head(id)),
         unlockOwn: (id) => traces.within(execution.id, () => state.unlockOwn(id)),
         lockHolder: (id) => traces.within(execution.id, () => state.lockHolder(id)),
       };

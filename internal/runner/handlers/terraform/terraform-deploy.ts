@@ -10,7 +10,7 @@ import { writeCliConfig } from "./cli-config.ts";
 import { checkedModule, emptySourceFolder, moduleFolder, planFile, prepareModule, varFiles } from "./module-folder.ts";
 import { pluginCache } from "./plugin-cache.ts";
 import { pretendTerraform } from "./pretend-terraform.ts";
-import { encodeContents } from "./saved-plan.ts";
+import { encodeContents, refuseStalePlan } from "./saved-plan.ts";
 import { outputsOfCommand, readState, type TerraformOutputs } from "./terraform-outputs.ts";
 import { lockMark, type TerraformRunner, terraformRunner } from "./terraform-run.ts";
 import { type TerraformSource, type TerraformWork, terraformWork } from "./terraform-work.ts";
@@ -42,6 +42,7 @@ const realWork: Handler<DeployPlan> = {
     const work = workOf(ctx);
     const { sensitiveVariables } = checkedModule(ctx.workspace, work);
     ctx.secrets.register(...secretVariableValues(work, sensitiveVariables));
+    await refuseStalePlan(ctx, work);
     await findProgram(ctx);
     warnAboutCredentials(ctx);
   },
