@@ -265,6 +265,7 @@ describe("one outcome whatever the server does", () => {
   const faults: [string, Fault][] = [
     ["500", serverError],
     ["an HTML page", htmlPage(502)],
+    ["an HTML page with a success status", htmlPage(200)],
     ["429 with Retry-After", busy(1)],
     ["a cut before it acts", { cut: "before" }],
     ["a cut after it acted", { cut: "after" }],
@@ -312,6 +313,45 @@ describe("one outcome whatever the server does", () => {
     server.always(`${RESERVE}/*/outputs`, serverError);
     await runThrough(plane, work, signal);
     expect(server.executions[0]?.status).toBe("failed");
+  });
+});
+
+describe("a terminal status", () => {
+  const READ = "GET /v1/runner-jobs/*/executions/*";
+  const nothing = async () => null;
+
+  test("that the server took and did not keep is written again", async () => {
+    const { server, plane, signal } = await setUp();
+    await plane.connect(announcement, signal);
+    server.addJob({ group: "deploy" });
+    const work = await firstOf(plane, signal);
+    // The first is `cleaning-up`.
+    server.script(EXECUTION, {}, { status: 200, body: '{"status":"finished"}' });
+    const ended = await plane.complete(work.execution, completion(work), nothing, signal);
+    expect(ended).toEqual({ ok: true, value: { recorded: true, reason: "" } });
+    expect(server.executions[0]?.statuses).toEqual(["cleaning-up", "finished"]);
+    expect(server.of(EXECUTION)).toHaveLength(3);
+  });
+
+  test("that somebody else has overwritten is told as not recorded, and left", async () => {
+    const { server, plane, signal } = await setUp();
+    await plane.connect(announcement, signal);
+    server.addJob({ group: "deploy" });
+    const work = await firstOf(plane, signal);
+    server.script(READ, { status: 200, body: '{"id":"x","status":"timed-out"}' });
+    const ended = await plane.complete(work.execution, completion(work), nothing, signal);
+    expect(ended).toEqual({ ok: true, value: { recorded: false, reason: "the control plane has it as timed-out" } });
+    expect(server.of(EXECUTION)).toHaveLength(2);
+  });
+
+  test("that cannot be read back is believed", async () => {
+    const { server, plane, signal } = await setUp();
+    await plane.connect(announcement, signal);
+    server.addJob({ group: "deploy" });
+    const work = await firstOf(plane, signal);
+    server.always(READ, serverError);
+    const ended = await plane.complete(work.execution, completion(work), nothing, signal);
+    expect(ended.ok && ended.value.recorded).toBe(true);
   });
 });
 
@@ -379,6 +419,48 @@ describe("signs of life", () => {
     expect(bodies[0]).toMatchObject({ process: "install", version: "1.2.3" });
     expect(bodies[0].alive_time).toBeGreaterThanOrEqual(60_000_000_000);
     expect(bodies[1].alive_time).toBeGreaterThan(bodies[0].alive_time);
+  });
+
+  test("a process is named as the Go runner names it, and has no name when it works every group", async () => {
+    for (const [mode, process] of [
+      ["all", undefined],
+      ["org", "build"],
+      ["mng", "mng"],
+    ] as const) {
+      const { server, plane, signal } = await setUp();
+      await plane.connect({ ...announcement, mode }, signal);
+      await until(() => server.of("POST /v1/runners/*/heart-beats").length >= 1);
+      const [beat] = server.of("POST /v1/runners/*/heart-beats");
+      expect(JSON.parse(beat?.body.toString() ?? "").process).toBe(process);
+    }
+  });
+
+  test("the beat follows the server's settings without a restart, and stays within what the server waits for", async () => {
+    const clock = quickClock(20);
+    const { server, plane, signal } = await setUp({ clock });
+    const sleeps = (ms: number) => clock.slept.filter((one) => one > ms - 500 && one <= ms).length;
+    await plane.connect(announcement, signal);
+    await until(() => sleeps(5_000) >= 1);
+    server.settings.heart_beat_timeout = 2_000_000_000;
+    await plane.settings?.(signal);
+    await until(() => sleeps(2_000) >= 2);
+    server.settings.heart_beat_timeout = 60_000_000_000;
+    await plane.settings?.(signal);
+    await until(() => sleeps(7_000) >= 1);
+    delete server.settings.heart_beat_timeout;
+    await plane.settings?.(signal);
+    const before = sleeps(5_000);
+    await until(() => sleeps(5_000) > before);
+  });
+
+  test("a list that is null is an empty one", async () => {
+    const { server, plane, signal } = await setUp();
+    await plane.connect(announcement, signal);
+    server.always("GET /v1/runners/*/jobs", { status: 200, body: "null" });
+    expect(await claimed(plane, signal)).toEqual([]);
+    server.always("GET /v1/runners/*/jobs", null);
+    server.addJob({ group: "deploy" });
+    expect(await claimed(plane, signal)).toHaveLength(1);
   });
 
   test("a lost or refused heart-beat is followed by the next", async () => {

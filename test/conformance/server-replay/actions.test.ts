@@ -123,3 +123,26 @@ test("a cancel that the server shows stops the script, and the server is told so
     "GET /execution",
   ]);
 });
+
+test("work that outlasts its timeout is reported as timed-out before the server gives it up", async () => {
+  const word = recorded("UpdateRunnerJobExecution", "200: unknown value");
+  const offer = altered(OFFER, ['"execution_timeout":360000000000', '"execution_timeout":20000000000']);
+  scene = await startScene([
+    ["GET /v1/runners/*/settings", REAL_WORK],
+    ["GET /v1/runners/*/jobs?status=in-progress", NOTHING],
+    ["GET /v1/runners/*/jobs?group=actions", offer, NOTHING],
+    ["GET /v1/runners/*/jobs?group=any", offer, NOTHING],
+    ["PUT /v1/installs/*/action-workflow-runs/*/steps/*", recorded("UpdateInstallActionWorkflowRunStep", "200")],
+    [`PATCH ${EXECUTION}`, word],
+    [`GET ${EXECUTION}`, READ_BACK],
+    [`POST ${EXECUTION}/result`, recorded("CreateRunnerJobExecutionResult", "201: error result without contents (")],
+    ...life.filter(([route]) => /POST .*executions$/.test(route)),
+    ...DOCUMENTS,
+    [`GET ${JOB}/plan`, altered(INLINE_PLAN, ["echo inline", "sleep 300; echo inline"])],
+  ]);
+  await scene.over(({ method, body }) => method === "PATCH" && body.toString().includes("timed-out"));
+  const at = (what: string) => scene?.arrived.findIndex((one) => `${one.method} ${one.path}`.includes(what)) ?? -1;
+  const ended = scene.arrived.findIndex(({ method, body }) => method === "PATCH" && body.includes("timed-out"));
+  expect(at("/result")).toBeGreaterThan(-1);
+  expect(ended).toBeGreaterThan(at("/result"));
+});
