@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hasEnded, OUTCOME_STATUSES } from "../../../internal/protocol/enums.ts";
 import type { JobShow, RunnerDoc, WorkspaceDoc } from "../../../internal/protocol/operator.ts";
-import { type Bed, freePort, type Proc, toolsBelow, until } from "./processes.ts";
+import { type Bed, freePort, type Proc, strangersBelow, toolsBelow, until } from "./processes.ts";
 
 /** A coordinator as an operator sees it: its process, and its record over HTTP. */
 export interface Control {
@@ -12,7 +12,7 @@ export interface Control {
   restart(env?: Record<string, string>): Promise<void>;
   admin(): Record<string, string>;
   createRunner(name: string): Promise<{ id: string; token: string }>;
-  submit(file: string, runner?: string): Promise<string>;
+  submit(file: string, runner?: string, env?: Record<string, string>): Promise<string>;
   show(job: string): Promise<JobShow>;
   /** Until the job or change has ended and its cleanup is told. */
   ended(job: string, limitMs?: number): Promise<JobShow>;
@@ -77,10 +77,10 @@ export async function startControl(
       if (code !== 0) throw new Error(`runners create: ${code} ${stderr}`);
       return JSON.parse(stdout) as { id: string; token: string };
     },
-    async submit(file, runner) {
+    async submit(file, runner, env = {}) {
       const { code, stdout, stderr } = await bed.run(
         ["job", "submit", "-f", file, "--json", ...(runner ? ["--runner", runner] : [])],
-        control.admin(),
+        { ...control.admin(), ...env },
       );
       if (code !== 0) throw new Error(`job submit: ${code} ${stderr}`);
       return (JSON.parse(stdout) as { job: string }).job;
@@ -192,4 +192,49 @@ export async function leftOver(bed: Bed, control: Control, runner: RunnerHandle)
     ...(existsSync(folder) ? readdirSync(folder) : []),
     ...locks.map((one) => `lock of ${one.id}`),
   ];
+}
+
+/**
+ * What must be true when a job has ended, however it ended: nothing of it runs, no folder, lock or half-fetched piece
+ * is left, and `secrets` stand nowhere below the bed but in the coordinator's own database. Waits for what is just ending.
+ */
+export async function cleanAfter(
+  bed: Bed,
+  control: Control,
+  runner: RunnerHandle,
+  secrets: readonly string[] = [],
+): Promise<void> {
+  const left = async () => [
+    ...(await leftOver(bed, control, runner)),
+    ...strangersBelow(bed.root, bed.pids()),
+    ...halfFetched(bed.path(".cache")),
+  ];
+  let last: string[] = [];
+  await until(
+    "nothing is left",
+    async () => {
+      last = await left();
+      return last.length === 0;
+    },
+    10_000,
+  ).catch(() => undefined);
+  const shown = secrets.flatMap((secret) => filesWith(bed.root, secret));
+  if (last.length + shown.length > 0) throw new Error(`left behind: ${[...last, ...shown].join(", ")}`);
+}
+
+/** Names in the cache of tools that say of themselves that they are not whole. */
+function halfFetched(cache: string): string[] {
+  if (!existsSync(cache)) return [];
+  return readdirSync(cache, { recursive: true, encoding: "utf8" }).filter(
+    (name) =>
+      /\.(lock|new|old|tmp|part|partial|link)$|incoming-/.test(name) && !/\/objects\/|_cacache|node_modules/.test(name),
+  );
+}
+
+function filesWith(root: string, secret: string): string[] {
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/^coordinator\.db/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => existsSync(path) && readFileSync(path).includes(secret))
+    .map((path) => `a secret in ${path}`);
 }

@@ -27,7 +27,7 @@ export function action(
     bed.path(`${name}.yaml`),
     `type: actions-workflow\nname: ${name}\n${options.timeout ? `timeout: ${options.timeout}\n` : ""}${options.grace ? `cancel_grace: ${options.grace}\n` : ""}${options.attempts ? `retry: { attempts: ${options.attempts} }\n` : ""}spec:\n  steps:\n    - name: first\n      run: |\n${indent(body)}\n    - name: second\n      run: |\n        echo second >> "${trace}"\n        echo "line two"\n`,
   );
-  return sample(bed.path(`${name}.yaml`), trace, gate);
+  return sampleOf(bed.path(`${name}.yaml`), trace, gate);
 }
 
 /** A module whose resource waits for the gate while terraform holds the lock, then leaves its trace. */
@@ -48,10 +48,11 @@ export function terraform(
     bed.path(`${name}.yaml`),
     `type: terraform-deploy\noperation: ${options.operation ?? "apply"}\nname: ${name}\n${options.timeout ? `timeout: ${options.timeout}\n` : ""}spec:\n  source: { path: ./${name} }\n  version: 1.11.4\n  workspace: ${name}\n  vars: { cidr: 10.0.0.0/16 }\n`,
   );
-  return sample(bed.path(`${name}.yaml`), trace, gate);
+  return sampleOf(bed.path(`${name}.yaml`), trace, gate);
 }
 
-function sample(file: string, trace: string, gate: string): Sample {
+/** A job file with its trace and its gate. */
+export function sampleOf(file: string, trace: string, gate: string): Sample {
   return {
     file,
     traces: () => (existsSync(trace) ? readFileSync(trace, "utf8").split("\n").filter(Boolean) : []),

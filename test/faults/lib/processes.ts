@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -27,6 +27,8 @@ export interface Bed {
   spawn(args: readonly string[], env?: Record<string, string>): Proc;
   /** Run to the end; stdout and exit code. */
   run(args: readonly string[], env?: Record<string, string>): Promise<{ code: number; stdout: string; stderr: string }>;
+  /** Of the processes above that live. */
+  pids(): number[];
   end(): Promise<void>;
 }
 
@@ -92,6 +94,7 @@ export function makeBed(): Bed {
       const code = await proc.exited;
       return { code, stdout: proc.stdout(), stderr: proc.stderr() };
     },
+    pids: () => procs.filter((proc) => proc.alive()).map((proc) => proc.pid),
     end: async () => {
       await Promise.all(procs.map((proc) => proc.kill9()));
       for (const pid of toolsBelow(root)) {
@@ -116,6 +119,25 @@ export function toolsBelow(root: string): number[] {
         return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`RUNNER_CODE=${root}`);
       } catch {
         return false;
+      }
+    });
+}
+
+/**
+ * Everything that lives and was started below `root`, its environment or its folder says so, but for `known` (the
+ * processes that the test itself started).
+ */
+export function strangersBelow(root: string, known: readonly number[]): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && !known.includes(Number(name)))
+    .flatMap((pid) => {
+      try {
+        const below = `${readlinkSync(`/proc/${pid}/cwd`)}/`.startsWith(`${root}/`);
+        if (!below && !readFileSync(`/proc/${pid}/environ`, "utf8").includes(root)) return [];
+        if (!isAlive(Number(pid))) return [];
+        return [`${pid} ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim()}`];
+      } catch {
+        return [];
       }
     });
 }
