@@ -50,6 +50,8 @@ export interface Query<T> {
   /** The last good answer; stays when a later read fails. */
   readonly data: T | null;
   readonly error: RunnerError | null;
+  /** `data` is the answer to the path that is asked for now, not to one before it. */
+  readonly fresh: boolean;
   reload(): void;
 }
 
@@ -58,9 +60,23 @@ export interface QueryOptions {
   readonly refreshOn: (event: EventDoc) => boolean;
   /** Read again at least this often while the page is visible: not every change is an event. */
   readonly everyMs: number;
+  /** Events that come within so many milliseconds are answered by one read. */
+  readonly burstMs?: number;
+  /** Shows the answer to the path before until the one to this path is there: a list that is narrowed does not blink. */
+  readonly keep?: boolean;
 }
 
-/** Events come in bursts: one read answers all of them. */
+/** A value once it has stood still for so long; its first one at once. */
+export function useLater<T>(value: T, ms: number): T {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), ms);
+    return () => clearTimeout(timer);
+  }, [value, ms]);
+  return settled;
+}
+
+/** Events come in bursts: one read answers all of them. Milliseconds. */
 const BURST_MS = 120;
 
 /** Reads `path` and keeps the answer fresh. The old answer goes away only when the path changes. */
@@ -72,12 +88,13 @@ export function useQuery<T>(path: string, schema: z.ZodType<T>, options: QueryOp
 
   useEffect(() => {
     const ending = new AbortController();
-    const reader = createReader(async () => {
+    const burstMs = latest.current.options.burstMs ?? BURST_MS;
+    const reader = createReader(burstMs, async () => {
       const answer = await api.get(path, schema, ending.signal);
       if (ending.signal.aborted) return;
       live.connection.report(path, !answer.ok && answer.error.kind === "unreachable");
       setState((was) => {
-        const data = was.path === path ? was.data : null;
+        const data = was.path === path || latest.current.options.keep ? was.data : null;
         return answer.ok ? { path, data: answer.value, error: null } : { path, data, error: answer.error };
       });
     });
@@ -100,8 +117,9 @@ export function useQuery<T>(path: string, schema: z.ZodType<T>, options: QueryOp
     };
   }, [api, live, path, schema]);
 
-  const current = state.path === path ? state : empty<T>(path);
-  return { data: current.data, error: current.error, reload: () => latest.current.reload() };
+  const fresh = state.path === path;
+  const current = fresh ? state : { data: options.keep ? state.data : null, error: null };
+  return { data: current.data, error: current.error, fresh, reload: () => latest.current.reload() };
 }
 
 function empty<T>(path: string): { path: string; data: T | null; error: RunnerError | null } {
@@ -109,7 +127,7 @@ function empty<T>(path: string): { path: string; data: T | null; error: RunnerEr
 }
 
 /** Runs `read` at most once at a time and once per burst; a wish during a read is answered by one more read. */
-function createReader(read: () => Promise<void>): { now(): void; soon(): void; stop(): void } {
+function createReader(burstMs: number, read: () => Promise<void>): { now(): void; soon(): void; stop(): void } {
   let timer: ReturnType<typeof setTimeout> | null = null;
   let reading = false;
   let again = false;
@@ -125,7 +143,7 @@ function createReader(read: () => Promise<void>): { now(): void; soon(): void; s
   };
   const soon = () => {
     if (reading) again = true;
-    else timer ??= setTimeout(now, BURST_MS);
+    else timer ??= setTimeout(now, burstMs);
   };
   return {
     now,

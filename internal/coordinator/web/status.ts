@@ -71,20 +71,27 @@ const OPERATION: Readonly<Record<string, string>> = {
 };
 export const operationWords = (operation: string): string => OPERATION[operation] ?? operation;
 
-/** Filters of the job list, in the URL as `?status=`; each stands for the statuses that the list is asked for. */
-export const FILTERS = [
+/** A filter of the job list, in the URL as `?status=`; it stands for the statuses that the list is asked for. */
+interface StatusFilter {
+  readonly id: string;
+  readonly label: string;
+  readonly statuses: readonly (JobStatus | ChangeStatus)[];
+  /** Offered only when an address asks for it. */
+  readonly hidden?: boolean;
+}
+
+export const FILTERS: readonly StatusFilter[] = [
   { id: "", label: "All", statuses: [] },
   {
     id: "active",
     label: "Active",
     statuses: ["queued", "available", "in-progress", "planning", "approval-awaiting", "applying", "unknown"],
+    hidden: true,
   },
+  { id: "waiting", label: "Waiting", statuses: ["queued", "available", "unknown"] },
+  { id: "running", label: "Running", statuses: ["in-progress", "planning", "applying"] },
   { id: "approval", label: "Needs approval", statuses: ["approval-awaiting"] },
   { id: "finished", label: "Finished", statuses: ["finished"] },
   { id: "failed", label: "Failed", statuses: ["failed", "timed-out", "approval-denied", "approval-expired"] },
   { id: "cancelled", label: "Cancelled", statuses: ["cancelled", "not-attempted"] },
-] as const satisfies readonly {
-  readonly id: string;
-  readonly label: string;
-  readonly statuses: readonly (JobStatus | ChangeStatus)[];
-}[];
+];

@@ -6,23 +6,17 @@ import {
   runnerCreated,
   runnerDoc,
   submitted,
+  workCounts,
   workspaceDoc,
 } from "../../../protocol/operator.ts";
 import type { ApiClient } from "./client.ts";
 
-/** Jobs read at once. */
+/** Jobs on one page of the list. */
 export const JOBS_PAGE = 100;
 
 /** Every path of the operator API that the page uses, in one place. */
 export const paths = {
   runners: "/runners",
-  /** Newest first; `statuses` empty: all; `before`: only what is older than this job. */
-  jobs: (statuses: readonly string[] = [], before: string | null = null) => {
-    const query = new URLSearchParams({ limit: String(JOBS_PAGE) });
-    if (statuses.length > 0) query.set("status", statuses.join(","));
-    if (before !== null) query.set("before", before);
-    return `/jobs?${query}`;
-  },
   job: (id: string) => `/jobs/${encodeURIComponent(id)}`,
   logStream: (id: string) => `${paths.job(id)}/logs/stream`,
   logText: (id: string) => `${paths.job(id)}/logs?format=text`,
@@ -36,6 +30,7 @@ export const paths = {
 export const lists = {
   runners: z.array(runnerDoc),
   jobs: z.array(jobDoc),
+  counts: workCounts,
   job: jobShow,
   workspaces: z.array(workspaceDoc),
 };

@@ -1,81 +1,136 @@
 import type { JSX } from "preact";
-import { useId, useState } from "preact/hooks";
-import { hasEnded } from "../../../protocol/enums.ts";
-import type { EventDoc, JobDoc } from "../../../protocol/operator.ts";
+import { useEffect } from "preact/hooks";
+import type { EventDoc } from "../../../protocol/operator.ts";
 import { JOBS_PAGE, lists, paths } from "../api/operations.ts";
-import { useSession } from "../context.ts";
-import { useQuery, useStore } from "../hooks.ts";
-import { Badge } from "../parts/badge.tsx";
+import { count } from "../format.ts";
+import { useLater, useQuery, useStore } from "../hooks.ts";
 import { Command, Empty, Loaded } from "../parts/states.tsx";
-import { Ago, Elapsed } from "../parts/time.tsx";
 import { Link, navigate, place, urls } from "../router.tsx";
-import { FILTERS, jobLook, operationWords, reasonWords } from "../status.ts";
+import { useShortcuts } from "../shortcuts.ts";
 import { useTitle } from "../title.ts";
+import { countOf, Narrowing, SEARCH_FIELD, SearchField, StatusChips } from "./job-filters.tsx";
+import {
+  countsPath,
+  cutPage,
+  isFirstPage,
+  isNarrowed,
+  type JobQuery,
+  jobsPath,
+  jobsUrl,
+  readJobQuery,
+} from "./job-query.ts";
+import { JobTable } from "./job-table.tsx";
 
+const aboutJobs = (event: EventDoc) => event.job_id !== null || event.change_id !== null;
+const aboutRunners = (event: EventDoc) => event.runner_id !== null && event.job_id === null;
+/** While a person types, the list is asked for once they pause. */
+const TYPING_MS = 150;
+
+/** The queue and what was in it: filtered, sorted and paged by the coordinator, live, a page at a time in the browser. */
 export function JobsView(): JSX.Element {
   useTitle("Jobs");
   const { query: search } = useStore(place);
-  const status = search.get("status") ?? "";
-  const text = search.get("q") ?? "";
-  // A status that is no filter of ours is asked for as it is, so that links can be made by hand.
-  const statuses = FILTERS.find((one) => one.id === status)?.statuses ?? [status];
+  const query = readJobQuery(search);
+  const asked = { ...query, q: useLater(query.q, TYPING_MS) };
+  const counts = useQuery(countsPath(asked), lists.counts, {
+    refreshOn: aboutJobs,
+    everyMs: 15_000,
+    burstMs: 1_000,
+    keep: true,
+  });
+  const runners = useQuery(paths.runners, lists.runners, { refreshOn: aboutRunners, everyMs: 30_000, burstMs: 1_000 });
+  const names = new Map((runners.data ?? []).map(({ id, name }) => [id, name]));
+  useRowKeys(query);
   return (
     <section aria-labelledby="title">
       <div class="view-head">
         <h1 id="title">Jobs</h1>
-        <SearchField text={text} status={status} />
+        <SearchField query={query} />
       </div>
-      <Filters status={status} text={text} />
-      <JobList key={status} statuses={statuses} text={text} />
+      <div class="filter-line">
+        <StatusChips query={query} counts={counts.data} />
+        <Narrowing query={query} runners={runners.data ?? []} />
+      </div>
+      <JobList
+        query={asked}
+        total={counts.data === null ? null : countOf(counts.data, query.status)}
+        runnerName={(id) => names.get(id) ?? "deleted runner"}
+      />
     </section>
   );
 }
 
-const aboutJobs = (event: EventDoc) => event.job_id !== null || event.change_id !== null;
-
 interface ListProps {
-  readonly statuses: readonly string[];
-  readonly text: string;
+  readonly query: JobQuery;
+  /** All there are with these filters; null while that is not known. */
+  readonly total: number | null;
+  readonly runnerName: (id: string) => string;
 }
 
-function JobList({ statuses, text }: ListProps): JSX.Element {
-  const query = useQuery(paths.jobs(statuses), lists.jobs, { refreshOn: aboutJobs, everyMs: 15_000 });
-  const { api, announce } = useSession();
-  const [older, setOlder] = useState<readonly JobDoc[]>([]);
-  const [more, setMore] = useState(true);
-  const readOlder = async (last: JobDoc) => {
-    const answer = await api.get(paths.jobs(statuses, last.id), lists.jobs);
-    if (!answer.ok) return announce(answer.error.message);
-    setMore(answer.value.length === JOBS_PAGE);
-    setOlder([...older, ...answer.value]);
-  };
+function JobList({ query, total, runnerName }: ListProps): JSX.Element {
+  const answer = useQuery(jobsPath(query), lists.jobs, { refreshOn: aboutJobs, everyMs: 15_000, keep: true });
+  const top = answer.fresh && answer.data !== null && query.back !== "" && answer.data.length <= JOBS_PAGE;
+  useEffect(() => {
+    // The page before the second one is the first: it goes on growing at its top.
+    if (top) navigate(jobsUrl(query, {}), { replace: true });
+  }, [top]);
   return (
-    <Loaded query={query} what="jobs">
-      {(newest) => {
-        const all = merge(newest, older);
-        const last = all.at(-1);
-        if (last === undefined) return statuses.length === 0 ? <NoJobs /> : <NoMatch />;
-        const shown = all.filter((job) => haystack(job).includes(text.trim().toLowerCase()));
+    <Loaded query={answer} what="jobs">
+      {(read) => {
+        const { rows, newer, older } = cutPage(read, query);
+        if (rows.length === 0) return isNarrowed(query) || !isFirstPage(query) ? <NoMatch query={query} /> : <NoJobs />;
         return (
-          <>
-            {shown.length === 0 ? <NoMatch /> : <JobTable jobs={shown} />}
-            {newest.length === JOBS_PAGE && more ? (
-              <button type="button" class="button more" onClick={() => readOlder(last)}>
-                Show older jobs
-              </button>
+          <div class={answer.fresh ? "page" : "page stale"} aria-busy={!answer.fresh}>
+            <JobTable jobs={rows} query={query} runnerName={runnerName} />
+            {newer || older ? (
+              <nav class="pages" aria-label="Pages">
+                {newer ? (
+                  <Link class="button" to={jobsUrl(query, { back: rows[0]?.id ?? "" })}>
+                    ← Previous
+                  </Link>
+                ) : null}
+                {older ? (
+                  <Link class="button" to={jobsUrl(query, { before: rows.at(-1)?.id ?? "" })}>
+                    Next →
+                  </Link>
+                ) : null}
+                {isFirstPage(query) ? null : <Link to={jobsUrl(query, {})}>First page</Link>}
+                <span class="quiet">
+                  {rows.length} of {total === null ? "…" : count(total, "job")}
+                </span>
+              </nav>
             ) : null}
-          </>
+          </div>
         );
       }}
     </Loaded>
   );
 }
 
-/** Pages were read at different times: what is in both is shown once, as it was read last. */
-function merge(newest: readonly JobDoc[], older: readonly JobDoc[]): readonly JobDoc[] {
-  if (older.length === 0) return newest;
-  const known = new Set(newest.map((job) => job.id));
-  return [...newest, ...older.filter((job) => !known.has(job.id))];
+/** Rows are chosen by the focus: what has it is opened by Enter, announced by screen readers and seen by all. */
+function useRowKeys(query: JobQuery): void {
+  const move = (by: 1 | -1) => {
+    const rows = [...document.querySelectorAll<HTMLElement>(".jobs a.name")];
+    const at = rows.findIndex((row) => row.matches(":focus"));
+    const next = rows[at < 0 ? (by === 1 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by))];
+    next?.focus();
+    next?.closest("tr")?.scrollIntoView({ block: "nearest" });
+  };
+  useShortcuts("Jobs", [
+    { key: "j", does: "Next job", run: () => move(1) },
+    { key: "k", does: "Previous job", run: () => move(-1) },
+    { key: "Enter", does: "Open the job", run: openFocused },
+    { key: "/", does: "Search", run: () => document.getElementById(SEARCH_FIELD)?.focus() },
+    {
+      key: "Escape",
+      does: "Show all jobs again",
+      run: () => isNarrowed(query) && navigate(urls.jobs()),
+    },
+  ]);
+}
+
+function openFocused(): void {
+  if (document.activeElement instanceof HTMLElement) document.activeElement.click();
 }
 
 const FIRST_JOB = `# job.yaml
@@ -91,115 +146,28 @@ function NoJobs(): JSX.Element {
     <Empty title="No job yet">
       <p>Describe the work in a job file:</p>
       <Command>{FIRST_JOB}</Command>
-      <p>and submit it:</p>
-      <Command>runner job submit -f job.yaml --wait</Command>
-    </Empty>
-  );
-}
-
-function target(status: string, text: string): string {
-  const query = new URLSearchParams();
-  if (status !== "") query.set("status", status);
-  if (text !== "") query.set("q", text);
-  const tail = query.toString();
-  return urls.jobs() + (tail === "" ? "" : `?${tail}`);
-}
-
-function SearchField({ text, status }: { readonly text: string; readonly status: string }): JSX.Element {
-  const field = useId();
-  return (
-    <div class="search">
-      <label for={field} class="hidden">
-        Search by name, type or id
-      </label>
-      <input
-        id={field}
-        type="search"
-        placeholder="Name, type or id"
-        value={text}
-        onInput={(event) => navigate(target(status, event.currentTarget.value), { replace: true })}
-      />
-    </div>
-  );
-}
-
-function Filters({ status, text }: { readonly status: string; readonly text: string }): JSX.Element {
-  return (
-    <nav class="chips" aria-label="Filter by status">
-      {FILTERS.map((one) => (
-        <Link key={one.id} to={target(one.id, text)} current={one.id === status}>
-          {one.label}
-        </Link>
-      ))}
-    </nav>
-  );
-}
-
-function NoMatch(): JSX.Element {
-  return (
-    <Empty title="No job matches">
+      <p>and submit it from a terminal, with the address of this page and your operator key:</p>
+      <Command>{`export RUNNER_COORDINATOR_URL=${location.origin} RUNNER_ADMIN_KEY=…
+runner job submit -f job.yaml --wait`}</Command>
       <p>
-        <Link to={urls.jobs()}>Show all jobs</Link>
+        It runs as soon as a runner is online: the <Link to={urls.runners}>runners</Link> say how to start one.
       </p>
     </Empty>
   );
 }
 
-function haystack(job: JobDoc): string {
-  return `${job.name} ${job.type} ${job.id} ${job.operation} ${job.workspace ?? ""}`.toLowerCase();
-}
-
-function JobTable({ jobs }: { readonly jobs: readonly JobDoc[] }): JSX.Element {
+function NoMatch({ query }: { readonly query: JobQuery }): JSX.Element {
   return (
-    <table class="list jobs">
-      <thead>
-        <tr>
-          <th scope="col">Status</th>
-          <th scope="col">Name</th>
-          <th scope="col">Type</th>
-          <th scope="col" class="right">
-            Created
-          </th>
-          <th scope="col" class="right">
-            Duration
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {jobs.map((job) => (
-          <JobRow key={job.id} job={job} />
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function JobRow({ job }: { readonly job: JobDoc }): JSX.Element {
-  return (
-    <tr>
-      <td class="c-status">
-        <Badge {...jobLook(job.status)} />
-      </td>
-      <td class="c-name">
-        <Link to={urls.job(job.id)} class="name">
-          {job.name || job.id}
-        </Link>
-        {job.reason === "" ? (
-          <div class="sub mono">{job.id}</div>
-        ) : (
-          <div class={hasEnded(job.status) ? "sub reason" : "sub reason waiting"}>{reasonWords(job.reason)}</div>
+    <Empty title="No job matches">
+      <p>
+        {query.status === "" && isFirstPage(query) ? null : (
+          <>
+            <Link to={jobsUrl(query, { status: "" })}>Any status</Link>
+            {" · "}
+          </>
         )}
-      </td>
-      <td class="c-type">
-        {job.type}
-        <div class="sub">{job.kind === "change" ? "change" : operationWords(job.operation)}</div>
-      </td>
-      <td class="c-age right" data-label="Created">
-        <Ago at={job.created_at} />
-      </td>
-      <td class="c-took right" data-label="Took">
-        <Elapsed from={job.started_at} to={job.finished_at} />
-      </td>
-    </tr>
+        <Link to={urls.jobs()}>Show all jobs</Link>
+      </p>
+    </Empty>
   );
 }
