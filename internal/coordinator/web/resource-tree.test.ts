@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { stateJson } from "./api/state-json.ts";
-import { attributesOf, MASK, masked, resourceTree } from "./resource-tree.ts";
+import { attributesOf, MASK, masked, resourceTree, secretsOf } from "./resource-tree.ts";
 
 const resource = (address: string, more: object = {}) => ({ address, values: {}, ...more });
 const state = stateJson.parse({
@@ -51,6 +51,33 @@ describe("the resources of a state", () => {
       MASK,
       MASK,
     ]);
+  });
+
+  test("show a sensitive value nowhere, not even where terraform did not mark it", () => {
+    const copied = stateJson.parse({
+      values: {
+        outputs: { key: { sensitive: true, value: { pem: "from-an-output" } }, plain: { value: "plain" } },
+        root_module: {
+          resources: [
+            {
+              address: "terraform_data.a",
+              values: { id: "1", input: ["s3cret", "x"], output: ["s3cret", "x"], url: "https://u:s3cret@h", n: 1 },
+              sensitive_values: { input: true },
+            },
+          ],
+        },
+      },
+    });
+    const secrets = secretsOf(copied);
+    expect(secrets).toEqual(["s3cret", "from-an-output"]);
+    const [resource] = resourceTree(copied)[0]?.resources ?? [];
+    expect(Object.fromEntries(attributesOf(resource ?? { address: "" }, secrets).shown)).toEqual({
+      id: "1",
+      input: MASK,
+      output: [MASK, "x"],
+      url: MASK,
+      n: 1,
+    });
   });
 
   test("leave out attributes that are empty, and say how many", () => {

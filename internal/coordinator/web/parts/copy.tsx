@@ -26,8 +26,9 @@ export function CopyButton({ text, what, label = "Copy" }: CopyProps): JSX.Eleme
     timer.current = setTimeout(() => setDone(false), 2_000);
   };
   return (
-    <button type="button" class="button small" aria-label={`Copy the ${what}`} onClick={copy}>
+    <button type="button" class="button small" onClick={copy}>
       {done ? "Copied" : label}
+      <span class="hidden"> the {what}</span>
     </button>
   );
 }

@@ -1,13 +1,14 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { useSession } from "../context.ts";
+import { saveBlob } from "../download.ts";
 
 interface DownloadProps {
   /** Path of the operator API. */
   readonly path: string;
   /** Name of the file it becomes. */
   readonly file: string;
-  /** What is fetched, for screen readers and messages: "state 3". */
+  /** What is fetched, for messages and behind the label for screen readers: "serial 3". */
   readonly what: string;
   readonly label?: string;
 }
@@ -21,16 +22,12 @@ export function DownloadButton({ path, file, what, label = "Download" }: Downloa
     const answer = await api.text(path);
     setBusy(false);
     if (!answer.ok) return announce(`Could not fetch ${what}. ${answer.error.message}`);
-    const url = URL.createObjectURL(answer.value);
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = file;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    saveBlob(answer.value, file);
   };
   return (
-    <button type="button" class="button small" disabled={busy} aria-label={`Download ${what}`} onClick={save}>
+    <button type="button" class="button small" disabled={busy} onClick={save}>
       {busy ? "Fetching…" : label}
+      <span class="hidden"> {what}</span>
     </button>
   );
 }

@@ -1,14 +1,16 @@
 import type { JSX } from "preact";
-import { Empty } from "../parts/states.tsx";
 import { Link, urls } from "../router.tsx";
+import { useTitle } from "../title.ts";
 
 export function NotFound(): JSX.Element {
+  useTitle("Not found");
   return (
-    <Empty title="There is nothing at this address">
+    <div class="empty">
+      <h1>There is nothing at this address</h1>
       <p>
         Go to the <Link to={urls.jobs()}>jobs</Link>, the <Link to={urls.runners}>runners</Link>, the{" "}
         <Link to={urls.workspaces}>workspaces</Link> or the <Link to={urls.events()}>events</Link>.
       </p>
-    </Empty>
+    </div>
   );
 }

@@ -1,11 +1,11 @@
 import type { JSX } from "preact";
-import { useId } from "preact/hooks";
+import { useId, useMemo } from "preact/hooks";
 import { estate } from "../api/estate.ts";
 import { type StateJson, type StateResource, stateJson } from "../api/state-json.ts";
 import { count } from "../format.ts";
 import { useQuery } from "../hooks.ts";
 import { Loaded } from "../parts/states.tsx";
-import { attributesOf, MASK, resourceTree, valueWords } from "../resource-tree.ts";
+import { attributesOf, MASK, resourceTree, secretsOf, valueWords, withoutSecrets } from "../resource-tree.ts";
 
 interface ResourcesProps {
   readonly workspace: string;
@@ -53,6 +53,7 @@ interface TreeProps extends Pick<ResourcesProps, "text" | "onText"> {
 function Tree({ state, text, onText }: TreeProps): JSX.Element {
   const field = useId();
   const modules = resourceTree(state, text);
+  const secrets = useMemo(() => secretsOf(state), [state]);
   const total = modules.reduce((sum, module) => sum + module.resources.length, 0);
   return (
     <>
@@ -76,16 +77,16 @@ function Tree({ state, text, onText }: TreeProps): JSX.Element {
       </div>
       {modules.map(({ address, resources }) => (
         <section key={address} class="module" aria-label={address === "" ? "Root module" : address}>
-          {address === "" ? null : <h3 class="mono">{address}</h3>}
+          {address === "" ? null : <h2 class="mono">{address}</h2>}
           {resources.map((resource) => (
-            <Resource key={resource.address} resource={resource} module={address} />
+            <Resource key={resource.address} resource={resource} module={address} secrets={secrets} />
           ))}
         </section>
       ))}
       {total === 0 ? (
         <p class="empty">{text === "" ? "The state is empty." : "No resource has this address."}</p>
       ) : null}
-      {text === "" ? <StateOutputs state={state} /> : null}
+      {text === "" ? <StateOutputs state={state} secrets={secrets} /> : null}
     </>
   );
 }
@@ -93,10 +94,11 @@ function Tree({ state, text, onText }: TreeProps): JSX.Element {
 interface ResourceProps {
   readonly resource: StateResource;
   readonly module: string;
+  readonly secrets: readonly string[];
 }
 
-function Resource({ resource, module }: ResourceProps): JSX.Element {
-  const { shown, empty } = attributesOf(resource);
+function Resource({ resource, module, secrets }: ResourceProps): JSX.Element {
+  const { shown, empty } = attributesOf(resource, secrets);
   const address = module === "" ? resource.address : resource.address.replace(`${module}.`, "");
   return (
     <details class="resource">
@@ -132,18 +134,23 @@ export function StateValue({ value }: { readonly value: unknown }): JSX.Element 
   return <pre>{valueWords(value)}</pre>;
 }
 
-function StateOutputs({ state }: { readonly state: StateJson }): JSX.Element | null {
+interface OutputsProps {
+  readonly state: StateJson;
+  readonly secrets: readonly string[];
+}
+
+function StateOutputs({ state, secrets }: OutputsProps): JSX.Element | null {
   const outputs = Object.entries(state.values?.outputs ?? {});
   if (outputs.length === 0) return null;
   return (
     <section class="module" aria-label="Outputs">
-      <h3>Outputs</h3>
+      <h2>Outputs</h2>
       <dl class="attributes">
         {outputs.map(([name, { sensitive, value }]) => (
           <div key={name}>
             <dt class="mono">{name}</dt>
             <dd>
-              <StateValue value={sensitive ? MASK : value} />
+              <StateValue value={sensitive ? MASK : withoutSecrets(value, secrets)} />
             </dd>
           </div>
         ))}

@@ -5,6 +5,7 @@ import { createClient } from "../api/client.ts";
 import { lists, paths } from "../api/operations.ts";
 import { Brand } from "../parts/brand.tsx";
 import { Problem } from "../parts/states.tsx";
+import { useTitle } from "../title.ts";
 
 interface SignInProps {
   /** Why the person is here again, e.g. a key that was rotated; null the first time. */
@@ -18,6 +19,7 @@ export function SignIn({ notice, onKey }: SignInProps): JSX.Element {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<RunnerError | null>(null);
   const field = useId();
+  useTitle("Sign in");
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
@@ -56,7 +58,7 @@ export function SignIn({ notice, onKey }: SignInProps): JSX.Element {
         </button>
         <div id={`${field}-help`} class="help">
           <p>
-            The coordinator made the key at its first start: <code>admin.key</code> in its data folder ( with{" "}
+            The coordinator made the key at its first start: <code>admin.key</code> in its data folder (with{" "}
             <code>runner up</code>: <code>.runner/coordinator/</code>).
           </p>
           <p>It stays in this tab only and is forgotten when the tab is closed.</p>

@@ -29,7 +29,7 @@ export function StateDiff({ workspace, from, to }: StateDiffProps): JSX.Element 
               <h2 id="difference">
                 From serial {diff.from.serial} to serial {diff.to.serial}
               </h2>
-              <CopyButton text={diff.text} what="difference as text" label="Copy as text" />
+              <CopyButton text={diff.text} what="difference" label="Copy" />
             </div>
             <DiffSummary diff={diff} />
             <Resources diff={diff} />

@@ -39,7 +39,10 @@ export function AskUnlock({ workspace, onClose, onDone }: AskProps): JSX.Element
       title={`Unlock ${workspace.name}?`}
       action={alive ? "Unlock by force" : "Unlock"}
       tone="danger"
-      mustType={{ label: `Type ${workspace.name} or the id of the lock`, words: [workspace.name, lock.ID] }}
+      mustType={{
+        label: `To go on, type the name “${workspace.name}” or the id of the lock`,
+        words: [workspace.name, lock.ID],
+      }}
       onConfirm={unlock}
       onClose={onClose}
     >

@@ -99,12 +99,7 @@ function Head({ workspace }: { readonly workspace: WorkspaceDoc }): JSX.Element 
           </span>
         </div>
         {serial === null ? null : (
-          <DownloadButton
-            path={estate.state(name, serial)}
-            file={`${name}.tfstate`}
-            what="current state"
-            label="Download the state"
-          />
+          <DownloadButton path={estate.state(name, serial)} file={`${name}.tfstate`} what="the current state" />
         )}
       </div>
       <dl class="fact-line">

@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import axe from "axe-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { addRunner } from "../faults/lib/control.ts";
+import { until } from "../faults/lib/processes.ts";
+import { actionFile, changeFile, type PageBed, skipWithoutBrowser, startPageBed } from "../lib/browser.ts";
+
+const LIMIT = 180_000;
+const needsTerraform = Bun.which("terraform") === null && process.env.CI !== "true";
+
+const WIDE = { width: 1360, height: 860 };
+const PHONE = { width: 360, height: 740 };
+const LOOKS: readonly (readonly [string, BrowserContextOptions])[] = [
+  ["light and wide", { colorScheme: "light", viewport: WIDE }],
+  ["dark and wide", { colorScheme: "dark", viewport: WIDE }],
+  ["light at phone width", { colorScheme: "light", viewport: PHONE }],
+  ["dark at phone width", { colorScheme: "dark", viewport: PHONE }],
+];
+
+/** What axe finds of WCAG 2.2 A and AA and its best practices, as lines that say where. */
+async function barriers(page: Page): Promise<string[]> {
+  const found = await page.evaluate(async (source) => {
+    // By the protocol of the browser, so that the policy of the page stands as it is.
+    if (!("axe" in window)) new Function(source)();
+    const tool: typeof axe = Reflect.get(window, "axe");
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+    return (await tool.run(document, { runOnly: { type: "tag", values: tags } })).violations;
+  }, axe.source);
+  return found.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.html.slice(0, 160)}`));
+}
+
+describe.skipIf(skipWithoutBrowser || needsTerraform)("no barriers on the page (needs chromium, terraform)", () => {
+  let beds: PageBed;
+  const ids = { online: "", never: "", gone: "", done: "", running: "", waiting: "", change: "" };
+  let gate: string;
+  beforeAll(async () => {
+    beds = await startPageBed();
+    gate = beds.bed.path("axe.gate");
+    const held = `while [ ! -e '${gate}' ]; do sleep 0.2; done`;
+    const { bed, control } = beds;
+    const online = await addRunner(bed, control, { name: "eu-1" });
+    const gone = await addRunner(bed, control, { name: "us-1" });
+    const script = `printf '\\033[31mred\\033[0m \\033[2mdim\\033[0m\\n'; echo "answer=42" >> "$RUNNER_OUTPUT"; exit 3`;
+    const done = await control.submit(actionFile(beds, "done", script), online.id);
+    const first = await control.submit(changeFile(beds, "network", "true", "auto"), online.id);
+    for (const job of [done, first]) await control.ended(job);
+    await Bun.write(
+      bed.path("network", "more.tf"),
+      `resource "terraform_data" "more" {\n  input = { env = "prod" }\n}\n`,
+    );
+    await control.ended(await control.submit(bed.path("network.yaml"), online.id));
+    const change = await control.submit(changeFile(beds, "ask", "true", "required"), online.id);
+    await until("the plan waits", async () => (await control.show(change)).status === "approval-awaiting");
+    await control.submit(changeFile(beds, "held", held, "auto"), online.id);
+    await until("the lock is held", async () => (await control.workspaces()).some((one) => one.lock !== null));
+    const running = await control.submit(actionFile(beds, "running", held), online.id);
+    const waiting = await control.submit(actionFile(beds, "waiting", "exit 0", "requires: { gpus: 4 }\n"), online.id);
+    const { id: never } = await control.createRunner("eu-2");
+    await gone.proc.kill9();
+    Object.assign(ids, { online: online.id, never, gone: gone.id, done, running, waiting, change });
+  }, LIMIT);
+  afterAll(async () => {
+    if (gate) writeFileSync(gate, "");
+    await beds?.end();
+  });
+
+  const button = (page: Page, name: string) => page.locator("main").getByRole("button", { name, exact: true }).first();
+
+  for (const [look, options] of LOOKS) {
+    test(
+      `every view and every dialog is free of barriers, ${look}`,
+      async () => {
+        const found: string[] = [];
+        const check = async (page: Page, where: string) => {
+          for (const line of await barriers(page)) found.push(`${where}: ${line}`);
+        };
+        const outside = await beds.window(options);
+        await outside.goto(`${beds.control.url}/ui/jobs`);
+        await outside.getByLabel("Operator key").waitFor();
+        await check(outside, "sign-in");
+
+        const page = await beds.signedIn("/ui/jobs", options);
+        const open = async (path: string) => {
+          await page.goto(beds.control.url + path);
+          await page.locator("main :is(h1, h2)").first().waitFor();
+          await page.getByText(/^Loading/).waitFor({ state: "detached" });
+        };
+        const views = [
+          "/ui/jobs",
+          "/ui/jobs?status=cancelled",
+          `/ui/jobs/${ids.done}`,
+          `/ui/jobs/${ids.running}`,
+          `/ui/jobs/${ids.waiting}`,
+          `/ui/jobs/${ids.change}`,
+          "/ui/runners",
+          `/ui/runners/${ids.online}`,
+          `/ui/runners/${ids.gone}`,
+          `/ui/runners/${ids.never}`,
+          "/ui/runners/nobody",
+          "/ui/workspaces",
+          "/ui/workspaces?q=nothing",
+          "/ui/workspaces/network",
+          "/ui/workspaces/network?show=versions&from=1&to=2",
+          "/ui/workspaces/held",
+          "/ui/events",
+          "/ui/events?what=parked",
+          "/ui/nothing",
+        ];
+        for (const path of views) {
+          await open(path);
+          await page.locator("details").evaluateAll((all) => {
+            for (const one of all) one.setAttribute("open", "");
+          });
+          await check(page, path);
+        }
+
+        const dialogs: readonly (readonly [string, string])[] = [
+          ["/ui/runners", "Create runner"],
+          [`/ui/runners/${ids.online}`, "Drain"],
+          [`/ui/runners/${ids.online}`, "New token"],
+          [`/ui/runners/${ids.online}`, "Delete"],
+          ["/ui/workspaces/held", "Unlock"],
+          ["/ui/workspaces/network", "Check for drift"],
+          ["/ui/workspaces/network?show=versions", "Restore serial 1"],
+          [`/ui/jobs/${ids.running}`, "Cancel"],
+          [`/ui/jobs/${ids.done}`, "Retry"],
+          [`/ui/jobs/${ids.change}`, "Approve"],
+          [`/ui/jobs/${ids.change}`, "Reject"],
+        ];
+        for (const [path, name] of dialogs) {
+          await open(path);
+          await button(page, name).click();
+          await page.getByRole("dialog").waitFor();
+          await check(page, `${path}: ${name}`);
+        }
+        await open("/ui/runners");
+        await page.keyboard.press("?");
+        await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+        await check(page, "help");
+        await page.keyboard.press("Escape");
+        await button(page, "Create runner").click();
+        await page.getByLabel("Name", { exact: true }).fill(`axe-${LOOKS.findIndex(([one]) => one === look)}`);
+        await page.getByRole("dialog").getByRole("button", { name: "Create", exact: true }).click();
+        await page.getByTestId("runner-token").waitFor();
+        await check(page, "token");
+        expect(found).toEqual([]);
+      },
+      LIMIT,
+    );
+  }
+});
