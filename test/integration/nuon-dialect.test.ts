@@ -377,6 +377,15 @@ describe("a running job", () => {
     });
   }
 
+  test("a running job is looked at no more often than once a second", async () => {
+    const { server, plane, signal } = await setUp({ clock: quickClock(1) });
+    await plane.connect(announcement, signal);
+    server.addJob({ group: "deploy" });
+    const work = await firstOf(plane, signal);
+    for (let n = 0; n < 5; n++) await plane.renew(progress(work), signal);
+    expect(server.of("GET /v1/runner-jobs/*")).toHaveLength(1);
+  });
+
   test("goes on while the server does not answer", async () => {
     const { server, plane, signal } = await setUp();
     await plane.connect(announcement, signal);
@@ -483,6 +492,44 @@ describe("signs of life", () => {
       .map((one) => one.query.get("group"));
     expect(asked.length).toBeGreaterThan(1);
     expect(new Set(asked)).toEqual(new Set(["any"]));
+  });
+});
+
+describe("metrics on a Nuon control plane", () => {
+  const METRICS = "POST /v1/runners/*/metrics";
+
+  test("go out while the settings ask for them, one resource with one point each", async () => {
+    const { server, plane, signal } = await setUp({ clock: quickClock(600) });
+    await plane.connect(announcement, signal);
+    server.addJob({ group: "deploy" });
+    await runThrough(plane, await firstOf(plane, signal), signal);
+    await Bun.sleep(250);
+    expect(server.of(METRICS)).toEqual([]);
+    server.settings.enable_metrics = true;
+    await plane.settings?.(signal);
+    await until(() => server.of(METRICS).length >= 1);
+    const sent = JSON.parse(server.of(METRICS)[0]?.body.toString() ?? "");
+    expect(sent.resourceMetrics).toHaveLength(1);
+    const { metrics } = sent.resourceMetrics[0].scopeMetrics[0];
+    const points = (one: { gauge?: { dataPoints: unknown[] }; sum?: { dataPoints: unknown[] } }) =>
+      (one.gauge ?? one.sum)?.dataPoints.length;
+    expect(metrics.map(points)).toEqual([1, 1, 1]);
+    expect(metrics.map((one: { name: string }) => one.name)).toEqual([
+      "runner.alive_time",
+      "runner.jobs.running",
+      "runner.jobs.finished",
+    ]);
+    expect(metrics[2].sum.dataPoints[0].asInt).toBe("1");
+  });
+
+  test("that the server refuses are not sent again, and that is said once", async () => {
+    const { server, plane, signal, lines } = await setUp({ clock: quickClock(600) });
+    server.settings.enable_metrics = true;
+    server.always(METRICS, { status: 404, body: "404 page not found", type: "text/plain" });
+    await plane.connect(announcement, signal);
+    await until(() => lines.some((line) => line.includes("refuses the runner's metrics")));
+    await Bun.sleep(250);
+    expect(server.of(METRICS)).toHaveLength(1);
   });
 });
 

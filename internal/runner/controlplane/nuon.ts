@@ -1,5 +1,6 @@
 import { systemClock } from "../../kit/base/clock.ts";
 import { silentLog } from "../../kit/base/system-log.ts";
+import type { OutcomeStatus } from "../../protocol/enums.ts";
 import { ok, type Result } from "../../protocol/errors.ts";
 import type { RunnerSettings } from "../../protocol/nuon/settings.ts";
 import { RETRY } from "../../protocol/retry.ts";
@@ -13,6 +14,7 @@ import { createClaims } from "./nuon/claims.ts";
 import { createNuonClient } from "./nuon/client.ts";
 import { factsOf, workOf } from "./nuon/facts.ts";
 import { finish } from "./nuon/finish.ts";
+import { reportMetrics } from "./nuon/metrics.ts";
 import { createMonitor, type Watched } from "./nuon/monitor.ts";
 import { createOutbox, type Outbox } from "./nuon/outbox.ts";
 import { loadPlan } from "./nuon/plan.ts";
@@ -45,6 +47,7 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
   const watched = new Map<string, Watched>();
   const outboxes = new Map<string, Outbox>();
   const monitor = createMonitor(api, readJob, clock);
+  const ended = new Map<OutcomeStatus, number>();
   let settings: RunnerSettings | null = null;
   let lastSign = clock.monotonic();
 
@@ -84,6 +87,9 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
     lastSign = clock.monotonic();
     const period = () => settings?.heart_beat_timeout;
     void beat({ api, runnerId, clock, log, mode, version: announcement.version, period, aliveSince, wanted });
+    const enabled = () => settings?.enable_metrics === true;
+    const figures = () => ({ running: watched.size, ended, since: aliveSince });
+    void reportMetrics({ api, runnerId, version: announcement.version, clock, log, wanted: enabled, figures }, signal);
     const held = await Promise.all(
       announcement.held.map(async (one) => {
         const { verdict, watched: seen } = await monitor.verdict(one, signal);
@@ -137,13 +143,14 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
     async complete(execution, completion, cleanup, signal) {
       const box = outboxOf(execution);
       await box.close((key) => key === STATUS, signal);
-      const ended = await finish({ api, clock, log }, execution, completion, cleanup, signal);
-      if (ended.ok) {
+      const done = await finish({ api, clock, log }, execution, completion, cleanup, signal);
+      if (done.ok) {
+        ended.set(completion.status, (ended.get(completion.status) ?? 0) + 1);
         outboxes.delete(execution.id);
         watched.delete(execution.id);
         monitor.forget(execution.jobId);
       }
-      return ended;
+      return done;
     },
 
     plan: (execution, signal) => loadPlan(http, execution.jobId, signal, runnerId),

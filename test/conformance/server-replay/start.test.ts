@@ -66,3 +66,12 @@ test("a heart-beat that the real server refuses is said once and goes on", async
   await scene.over(() => beats().length >= 3);
   expect(scene.said.filter((line) => line.includes("refuses heart-beats"))).toHaveLength(1);
 });
+
+test("a runner whose settings ask for metrics sends them in the form the real server takes", async () => {
+  scene = await startScene([
+    ["GET /v1/runners/*/settings", recorded("GetRunnerSettings", "200: org runner")],
+    ["POST /v1/runners/*/metrics", recorded("RunnerOtelWriteMetrics", "201: gauge")],
+  ]);
+  await scene.over(({ path }) => path.endsWith("/metrics"));
+  expect(scene.said.join("\n")).not.toContain("metrics");
+}, 15_000);
