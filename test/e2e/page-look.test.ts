@@ -8,12 +8,13 @@ const PHONE = { viewport: { width: 360, height: 740 } };
 describe.skipIf(skipWithoutBrowser)("how the page looks and is worked (needs chromium)", () => {
   let beds: PageBed;
   let job: string;
+  let runner: string;
   beforeAll(async () => {
     beds = await startPageBed();
     job = await beds.control.submit(
       actionFile(beds, "a-job-with-a-rather-long-name-that-has-no-place-to-break", "exit 0"),
     );
-    await beds.control.createRunner("a-runner-with-a-rather-long-name-that-has-no-place-to-break");
+    ({ id: runner } = await beds.control.createRunner("a-runner-with-a-rather-long-name-that-has-no-place-to-break"));
   }, LIMIT);
   afterAll(async () => {
     await beds?.end();
@@ -25,10 +26,18 @@ describe.skipIf(skipWithoutBrowser)("how the page looks and is worked (needs chr
     "no view scrolls sideways on a phone of 360 pixels",
     async () => {
       const page = await beds.signedIn("/ui/jobs", PHONE);
-      for (const path of ["/ui/jobs", `/ui/jobs/${job}`, "/ui/runners", "/ui/workspaces", "/ui/nothing"]) {
+      for (const path of [
+        "/ui/jobs",
+        `/ui/jobs/${job}`,
+        "/ui/runners",
+        `/ui/runners/${runner}`,
+        "/ui/workspaces",
+        "/ui/events",
+        "/ui/nothing",
+      ]) {
         await page.goto(beds.control.url + path);
         await page.locator("main :is(h1, h2)").first().waitFor();
-        await page.locator("main :is(table, .empty, .log-box)").first().waitFor();
+        await page.locator("main :is(table, .empty, .log-box, .ways)").first().waitFor();
         expect([path, await page.evaluate(() => document.documentElement.scrollWidth)]).toEqual([path, 360]);
       }
     },
@@ -58,7 +67,7 @@ describe.skipIf(skipWithoutBrowser)("how the page looks and is worked (needs chr
     "a job that waits says for what, and an empty view says what to run",
     async () => {
       const page = await beds.signedIn();
-      await page.getByText("No runner is online").waitFor();
+      await page.getByText("is online. Start one with").waitFor();
       await page.getByRole("link", { name: "Workspaces" }).click();
       await page.getByText("runner job submit -f job.yaml").waitFor();
       await page.goto(`${beds.control.url}/ui/jobs/jobthatdoesnotexist`);
@@ -108,31 +117,107 @@ describe.skipIf(skipWithoutBrowser)("how the page looks and is worked (needs chr
   );
 
   test(
-    "jobs beyond the first hundred are shown on request",
+    "a key that was taken away leads to the sign-in, says why, and a current one leads back to the same place",
     async () => {
-      const spec = { steps: [{ name: "work", run: "exit 0" }] };
-      for (let i = 0; i < 105; i++) {
-        const answer = await beds.control.post("/jobs", { job: { type: "actions-workflow", name: `many-${i}`, spec } });
-        expect(answer.status).toBe(200);
-      }
-      const page = await beds.signedIn();
-      await page.getByRole("link", { name: "many-104", exact: true }).waitFor();
-      expect(await page.locator("tbody tr").count()).toBe(100);
-      await page.getByRole("button", { name: "Show older jobs" }).click();
-      await page.getByRole("link", { name: "many-0", exact: true }).waitFor();
-      expect(await page.locator("tbody tr").count()).toBe(106);
+      const page = await beds.signedIn("/ui/runners?contact=never&q=rather");
+      await page.evaluate(() => sessionStorage.setItem("runner.key", "a-key-that-is-not-known-any-more"));
+      await page.reload();
+      await page.getByText("no longer accepts the key").waitFor();
+      expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+      await page.getByLabel("Operator key").fill(beds.key);
+      await page.keyboard.press("Enter");
+      await page.getByRole("link", { name: "a-runner-with-a-rather-long-name" }).waitFor();
+      expect(page.url()).toEndWith("/ui/runners?contact=never&q=rather");
+      expect(await page.getByLabel("Search runners").inputValue()).toBe("rather");
     },
     LIMIT,
   );
 
   test(
-    "a key that was taken away leads back to the sign-in and says why",
+    "g and a letter goes to each view, ? lists the keys, and keys that are typed into a field are text",
     async () => {
-      const page = await beds.signedIn();
-      await page.evaluate(() => sessionStorage.setItem("runner.key", "a-key-that-is-not-known-any-more"));
-      await page.reload();
-      await page.getByText("no longer accepts the key").waitFor();
-      expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+      const page = await beds.signedIn("/ui/jobs");
+      for (const [key, title] of [
+        ["r", "Runners"],
+        ["w", "Workspaces"],
+        ["e", "Events"],
+        ["j", "Jobs"],
+      ] as const) {
+        await page.keyboard.press("g");
+        await page.keyboard.press(key);
+        await page.getByRole("heading", { name: title, level: 1 }).waitFor();
+        expect(await page.evaluate(() => document.activeElement?.id)).toBe("main");
+      }
+      await page.keyboard.press("g");
+      await page.keyboard.press("r");
+      await page.getByRole("link", { name: "a-runner-with" }).waitFor();
+      await page.keyboard.press("?");
+      const help = page.getByRole("dialog", { name: "Keyboard" });
+      await help.getByText("Create a runner").waitFor();
+      await help.getByText("Go to the workspaces").waitFor();
+      await page.keyboard.press("g");
+      await page.keyboard.press("j");
+      await page.keyboard.press("Escape");
+      await help.waitFor({ state: "detached" });
+      expect(page.url()).toEndWith("/ui/runners");
+
+      await page.keyboard.press("/");
+      await page.keyboard.type("gj?");
+      expect(await page.getByLabel("Search runners").inputValue()).toBe("gj?");
+      expect(page.url()).toEndWith("/ui/runners?q=gj%3F");
+      await page.getByText("No runner fits").waitFor();
+    },
+    LIMIT,
+  );
+
+  test(
+    "the first Tab offers a way past the header, and it is taken with Enter",
+    async () => {
+      const page = await beds.signedIn("/ui/events");
+      await page.getByRole("heading", { name: "Events" }).waitFor();
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Skip to the content");
+      await page.keyboard.press("Enter");
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate(() => document.activeElement?.closest("main") !== null)).toBe(true);
+    },
+    LIMIT,
+  );
+
+  test(
+    "nothing moves for a person who asked for less motion",
+    async () => {
+      const moving = async (reducedMotion: "reduce" | "no-preference") => {
+        const page = await beds.signedIn("/ui/events", { reducedMotion });
+        await page.getByRole("table").waitFor();
+        return page.evaluate(() => {
+          const probe = document.createElementNS("http://www.w3.org/2000/svg", "path");
+          probe.setAttribute("class", "spin");
+          document.querySelector("svg")?.append(probe);
+          const all = [...document.querySelectorAll("*")].map((one) => getComputedStyle(one));
+          return all.some((style) => style.animationName !== "none" || !/^0s(, 0s)*$/.test(style.transitionDuration));
+        });
+      };
+      expect([await moving("no-preference"), await moving("reduce")]).toEqual([true, false]);
+    },
+    LIMIT,
+  );
+
+  test(
+    "a lost coordinator is said, what was known stays, and after a retry the page is current again",
+    async () => {
+      const page = await beds.signedIn("/ui/runners");
+      await page.getByRole("link", { name: "a-runner-with" }).waitFor();
+      await page.context().setOffline(true);
+      await beds.control.createRunner("made-meanwhile");
+      await page.getByText("Connection lost").waitFor();
+      expect(await page.getByRole("link", { name: "a-runner-with" }).isVisible()).toBe(true);
+      // The browser's own "online" would try again by itself: it is kept from the page.
+      await page.evaluate(() => window.addEventListener("online", (event) => event.stopImmediatePropagation(), true));
+      await page.context().setOffline(false);
+      await page.getByRole("button", { name: "Retry now" }).click();
+      await page.getByText("Connection lost").waitFor({ state: "detached" });
+      await page.getByRole("link", { name: "made-meanwhile" }).waitFor();
     },
     LIMIT,
   );

@@ -219,29 +219,6 @@ describe.skipIf(skipWithoutBrowser)("the page, every action it offers (needs chr
       },
       LIMIT,
     );
-
-    test(
-      "a held lock is shown with its holder and freed only by force while that is alive",
-      async () => {
-        const gate = beds.bed.path("lock.gate");
-        const wait = `while [ ! -e '${gate}' ]; do sleep 0.05; done`;
-        const change = await beds.control.submit(changeFile(beds, "held", wait, "auto"));
-        const page = await beds.signedIn("/ui/workspaces");
-        const row = page.getByRole("row").filter({ hasText: "held" });
-        await row.getByText("apply by").waitFor();
-        await page.getByRole("button", { name: "Unlock held" }).click();
-        await confirm(page, "Unlock");
-        await page.getByRole("dialog").getByRole("alert").waitFor();
-        const locked = async () => (await beds.control.workspaces()).find((one) => one.name === "held")?.lock ?? null;
-        expect(await locked()).not.toBe(null);
-        await confirm(page, "Unlock by force");
-        await row.getByText("free").waitFor();
-        expect(await locked()).toBe(null);
-        writeFileSync(gate, "");
-        await beds.control.ended(change);
-      },
-      LIMIT,
-    );
   });
 
   test("the page asked nobody but the coordinator, put the key into no address and broke no rule of its policy", () => {
