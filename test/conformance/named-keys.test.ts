@@ -16,9 +16,15 @@ const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
 /** Keys that only we send; a Nuon server ignores them, and ours tolerates their absence (DESIGN sections 3 and 5). */
 const OURS = [
   "plantypes.TerraformDeployPlan.tool",
+  "plantypes.TerraformDeployPlan.stack",
+  "plantypes.TerraformDeployPlan.destroy",
   "plantypes.DeployPlan.src_path",
   "plantypes.DeployPlan.src_git",
   "plantypes.ActionWorkflowRunStepPlan.source",
+  "terraform.LockInfo.runner_id",
+  "terraform.LockInfo.job_id",
+  "terraform.LockInfo.execution_id",
+  "terraform.LockInfo.locked_at",
 ];
 /** Keys of newer servers (nuon-handlers.md 15). */
 const NEWER = [
@@ -61,7 +67,7 @@ describe("the document of the runner API", () => {
       operationId,
       method,
       path,
-      query: parameters.filter((one) => one.in === "query").map((one) => one.name),
+      query: parameters.filter((one) => one.in === "query").map((one) => one.name ?? ""),
       success: Object.keys(responses).includes("201") ? 201 : 200,
     }));
     const ours = OPERATION_NAMES.map((name) => {

@@ -20,6 +20,34 @@ export async function goRunnerExchanges(): Promise<Exchange[]> {
   return scenarios.flatMap(({ name, exchanges }) => exchanges.flatMap((one) => exchangeOf(name, one)));
 }
 
+/** One line of a scenario as it stands in the file: an exchange, or something that happened outside HTTP. */
+export interface ScenarioLine {
+  readonly event?: string;
+  readonly repeated?: number;
+  readonly request?: {
+    readonly method: string;
+    readonly path: string;
+    readonly query?: Readonly<Record<string, string>>;
+    readonly headers?: Readonly<Record<string, string>> | string;
+    readonly body?: unknown;
+    readonly body_text?: string;
+    readonly body_base64?: string;
+    readonly body_note?: string;
+    readonly decoded?: { readonly records?: readonly { readonly severity_text: string; readonly body: unknown }[] };
+  };
+  readonly response?: { readonly status?: number; readonly body?: unknown };
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly exchanges: readonly ScenarioLine[];
+}
+
+/** The scenarios of the real Go runner, in order, with everything that was recorded of them. */
+export async function goRunnerScenarios(): Promise<Scenario[]> {
+  return (await load("nuon-examples.json.gz")) as Scenario[];
+}
+
 /** What the real control plane answered. Bodies are text there. */
 export async function serverExchanges(): Promise<Exchange[]> {
   const entries = (await load("nuon-server-examples.json.gz")) as (Raw & { note: string })[];

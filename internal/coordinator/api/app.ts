@@ -44,7 +44,7 @@ export function createApp(parts: AppParts): App {
     const known = troubleOf(error, log);
     return c.json({ error: known.message, description: known.message }, known.status, known.headers);
   });
-  app.notFound((c) => c.text("404 page not found", 404));
+  app.notFound((c) => c.body("404 page not found", 404, { "content-type": "text/plain" }));
   app.get("/livez", (c) => c.json({ status: "ok" }));
   app.get("/readyz", (c) => {
     const reason = parts.notReady();

@@ -76,6 +76,10 @@ export const sandboxMode = foldedObject({
 export const terraformDeployBlock = foldedObject({
   /** Ours: `tofu`; absent: terraform. The version stands in the app config for both. */
   tool: str,
+  /** Ours: stack of a source with a `cdktf.json`; absent: the only one. */
+  stack: str,
+  /** Ours: the plan is one of a teardown, so that hooks of that name run around its apply. */
+  destroy: bool,
   vars: anyObject.nullish(),
   env_vars: stringMap,
   /** File contents, JSON or tfvars text; they override `vars`. */

@@ -12,6 +12,11 @@ export const lockDocument = foldedObject({
   /** RFC 3339 with nanoseconds. */
   Created: str,
   Path: str,
+  /** Ours, in the answer to a lock that is held: who has it since when. */
+  runner_id: str,
+  job_id: str,
+  execution_id: str,
+  locked_at: str,
 });
 export type LockDocument = z.infer<typeof lockDocument>;
 
