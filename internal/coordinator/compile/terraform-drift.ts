@@ -35,7 +35,7 @@ export function driftOf(plan: TerraformPlan, planned: string | null): Drift {
   if (outside === 0 && planned === null) return { drifted: false, summary: "no drift" };
   const found =
     outside === 0 ? "nothing was changed outside of terraform" : `${resources(outside)} changed outside of terraform`;
-  return { drifted: true, summary: `${found}; ${planned ?? "an apply would change nothing"}` };
+  return { drifted: true, summary: `${found}; ${planned?.replace(/\.$/, "") ?? "an apply would change nothing"}` };
 }
 
 const resources = (n: number) => (n === 1 ? "1 resource was" : `${n} resources were`);

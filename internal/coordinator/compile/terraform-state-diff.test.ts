@@ -135,6 +135,30 @@ Outputs:
     ]);
   });
 
+  test("unwrap values without a fixed type, and hide what is marked inside them", () => {
+    const of = (n: number) => {
+      const wrapped = {
+        value: { login: `login-${n}`, port: n },
+        type: ["object", { login: "string", port: "number" }],
+      };
+      const lookalike = { value: `hidden-${n}`, type: "string" };
+      const marks = {
+        sensitive_attributes: [
+          [step("input"), step("login")],
+          [step("pair"), step("value")],
+        ],
+      };
+      return read({ resources: [resource("dyn", [instance({ input: wrapped, pair: lookalike }, marks)])] });
+    };
+    const compared = compareStates(of(1), of(2));
+    expect(compared.resources[0]?.attributes).toEqual([
+      { path: "input.login", action: "changed", before: "[redacted]", after: "[redacted]", sensitive: true },
+      { path: "input.port", action: "changed", before: 1, after: 2, sensitive: false },
+      { path: "pair", action: "changed", before: "[redacted]", after: "[redacted]", sensitive: true },
+    ]);
+    expect(JSON.stringify(compared)).not.toMatch(/login-|hidden-/);
+  });
+
   test("that are the same have no difference", () => {
     expect(compareStates(AFTER, AFTER)).toMatchObject({ resources: [], outputs: [], lines: [] });
   });

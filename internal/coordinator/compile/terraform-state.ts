@@ -49,9 +49,9 @@ export function readStateFile(body: Uint8Array, shown: ShownMarks): Result<ReadS
   for (const one of parsed.resources ?? []) {
     for (const found of one.instances ?? []) {
       const address = addressOf(one, found);
-      const value = found.attributes ?? {};
-      const marks = join(join(marksOf(found.sensitive_attributes ?? []), shown.get(address)), namedLikeSecrets(value));
-      resources.set(address, { value, marks });
+      const marks = join(marksOf(found.sensitive_attributes ?? []), shown.get(address));
+      const plain = unwrapped({ value: found.attributes ?? {}, marks });
+      resources.set(address, { ...plain, marks: join(plain.marks, namedLikeSecrets(plain.value)) });
     }
   }
   const outputs = Object.entries(parsed.outputs ?? {}).map(([name, { value, sensitive }]) => {
@@ -96,6 +96,35 @@ function namedLikeSecrets(value: unknown): unknown {
   });
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
+
+const WORDS: readonly unknown[] = ["string", "number", "bool", "dynamic"];
+const SHAPES: readonly unknown[] = ["object", "tuple", "map", "list", "set"];
+
+/**
+ * An attribute without a fixed type is stored as `{value, type}`, while marks are those of the value itself. What only
+ * looks like that loses no mark: those of its own `value` then cover all of it.
+ */
+function unwrapped({ value, marks }: Marked): Marked {
+  if (!isMap(value)) return { value, marks };
+  if (isDynamic(value)) return unwrapped({ value: value.value, marks: join(marks, memberMark(marks, "value")) });
+  const parts = Object.entries(value).map(([key, member]) => {
+    return [key, unwrapped({ value: member, marks: memberMark(marks, key) })] as const;
+  });
+  const values = parts.map(([key, part]) => [key, part.value] as const);
+  return {
+    value: Array.isArray(value) ? values.map(([, member]) => member) : Object.fromEntries(values),
+    marks: marks === true ? true : Object.fromEntries(parts.map(([key, part]) => [key, part.marks])),
+  };
+}
+
+function isDynamic(value: Record<string, unknown>): boolean {
+  if (Object.keys(value).sort().join() !== "type,value") return false;
+  const { type } = value;
+  return WORDS.includes(type) || (Array.isArray(type) && SHAPES.includes(type[0]));
+}
+
+const memberMark = (marks: unknown, key: string): unknown =>
+  marks === true ? true : isMap(marks) && Object.hasOwn(marks, key) ? marks[key] : undefined;
 
 /** `secret_name = null` and `password_length = 16` keep nothing. */
 const isText = (value: unknown) => value !== null && typeof value !== "number" && typeof value !== "boolean";
