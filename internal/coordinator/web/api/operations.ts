@@ -18,6 +18,7 @@ export const JOBS_PAGE = 100;
 export const paths = {
   runners: "/runners",
   job: (id: string) => `/jobs/${encodeURIComponent(id)}`,
+  plan: (id: string) => `${paths.job(id)}/plan`,
   logStream: (id: string) => `${paths.job(id)}/logs/stream`,
   logText: (id: string) => `${paths.job(id)}/logs?format=text`,
   logSearch: (id: string, text: string, to: number) =>

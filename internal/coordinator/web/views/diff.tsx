@@ -3,13 +3,17 @@ import { useMemo, useState } from "preact/hooks";
 import { plainText } from "../../../protocol/log-text.ts";
 import { count } from "../format.ts";
 
-/** A plan is laid out as a whole; beyond this many lines only on request. */
+/** A diff is laid out as a whole; beyond this many lines only on request. */
 const SHOWN = 2_000;
 
-/** The readable plan: what is added, changed and removed, by sign and colour. */
+/** A readable diff: what is added, changed and removed, by sign and colour. */
 export function Diff({ text }: { readonly text: string }): JSX.Element {
-  const [all, setAll] = useState(false);
   const lines = useMemo(() => text.split("\n").map(plainText), [text]);
+  return <DiffLines lines={lines} />;
+}
+
+export function DiffLines({ lines }: { readonly lines: readonly string[] }): JSX.Element {
+  const [all, setAll] = useState(false);
   const hidden = all ? 0 : Math.max(0, lines.length - SHOWN);
   return (
     <div class="diff-frame">

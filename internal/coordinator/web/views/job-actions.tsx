@@ -4,6 +4,7 @@ import type { JobShow } from "../../../protocol/operator.ts";
 import { useSession } from "../context.ts";
 import { Confirm } from "../parts/confirm.tsx";
 import { navigate, urls } from "../router.tsx";
+import { lossWords } from "./plan-text.ts";
 
 export type Action = "cancel" | "retry" | "approve" | "reject";
 
@@ -61,6 +62,7 @@ const QUESTIONS: Record<Action, Question> = {
 export function AskJob({ action, job, onClose, onDone }: AskProps): JSX.Element {
   const { operations, announce } = useSession();
   const question = QUESTIONS[action];
+  const loss = action === "approve" ? lossWords(job.diff) : null;
   const finish = (answer: Result<unknown>) => {
     if (answer.ok) {
       announce(question.done);
@@ -89,6 +91,7 @@ export function AskJob({ action, job, onClose, onDone }: AskProps): JSX.Element 
         <strong>{job.name || job.id}</strong>
       </p>
       <p>{question.text}</p>
+      {loss === null ? null : <p class="notice warn">{loss}</p>}
     </Confirm>
   );
 }

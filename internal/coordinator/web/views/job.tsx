@@ -8,11 +8,13 @@ import { type LogFilter, LogView } from "../log/log-view.tsx";
 import { useLog } from "../log/use-log.ts";
 import { Loaded } from "../parts/states.tsx";
 import { Link, navigate, place, urls } from "../router.tsx";
+import { useShortcuts } from "../shortcuts.ts";
 import { jobLook } from "../status.ts";
 import { useTitle } from "../title.ts";
-import { Diff } from "./diff.tsx";
+import { ChangeHead } from "./change.tsx";
 import { JobHead } from "./job-head.tsx";
 import { Outputs } from "./outputs.tsx";
+import { Plan } from "./plan.tsx";
 import { Attempts, Steps } from "./steps.tsx";
 import { Timeline } from "./timeline.tsx";
 
@@ -37,7 +39,11 @@ export function JobPage({ id }: { readonly id: string }): JSX.Element {
       <Loaded query={query} what="job">
         {(job) => (
           <>
-            <JobHead job={job} onChanged={query.reload} />
+            {job.kind === "change" ? (
+              <ChangeHead job={job} onChanged={query.reload} />
+            ) : (
+              <JobHead job={job} onChanged={query.reload} />
+            )}
             <JobBody job={job} />
           </>
         )}
@@ -47,9 +53,15 @@ export function JobPage({ id }: { readonly id: string }): JSX.Element {
 }
 
 function JobBody({ job }: { readonly job: JobShow }): JSX.Element {
-  // A plan that waits for a decision is what the person came to read.
+  // A plan that nothing was done about is what the person came to read; once it is applied, the log is.
   const [chosen, setChosen] = useState<"log" | "diff" | null>(null);
-  const shown = job.diff === null ? "log" : (chosen ?? (job.status === "approval-awaiting" ? "diff" : "log"));
+  const decides = job.kind === "change" && job.jobs.every((one) => one.operation !== "apply-plan");
+  const shown = job.diff === null ? "log" : (chosen ?? (decides ? "diff" : "log"));
+  useShortcuts("Job", [
+    ...(job.diff === null
+      ? []
+      : [{ key: "p", does: "Plan or log", run: () => setChosen(shown === "log" ? "diff" : "log") }]),
+  ]);
   return (
     <div class="job-grid">
       <div class="job-main">
@@ -59,7 +71,7 @@ function JobBody({ job }: { readonly job: JobShow }): JSX.Element {
             <Tab name="Plan" selected={shown === "diff"} onSelect={() => setChosen("diff")} />
           </div>
         )}
-        {shown === "diff" && job.diff !== null ? <Diff text={job.diff} /> : null}
+        {shown === "diff" && job.diff !== null ? <Plan id={job.id} text={job.diff} /> : null}
         <div hidden={shown !== "log"}>
           <JobLog job={job} />
         </div>

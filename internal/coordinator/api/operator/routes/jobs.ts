@@ -8,6 +8,7 @@ import { cancelJob } from "../../../store/transitions/cancel.ts";
 import { ADMIN, type OperatorDeps } from "../deps.ts";
 import { countWork, listWork, SORTS } from "../job-list.ts";
 import { showWork } from "../job-views.ts";
+import { planDocument } from "../plan-document.ts";
 import { explained, granted, notFound, unwrap } from "../problem.ts";
 import { answers, countParam, DONE, done, idParam, jsonBody, named, reasonBody, reasonFrom } from "../schemas.ts";
 import { submitOnce } from "../submit-once.ts";
@@ -75,6 +76,17 @@ const show = createRoute({
   responses: answers(named(jobShow, "JobShow"), "The job or change"),
 });
 
+const plan = createRoute({
+  method: "get",
+  path: "/jobs/{id}/plan",
+  tags,
+  summary: "The plan of a change or plan job in machine form",
+  description:
+    "What `terraform show -json` says about changes. Sensitive values are `[redacted]`; configuration, variables and whole states are left out.",
+  request: { params: idParam },
+  responses: answers(z.looseObject({}), "The plan"),
+});
+
 const verb = <N extends string, S extends z.ZodType>(name: N, summary: string, schema: S, description: string) =>
   createRoute({
     method: "post",
@@ -90,7 +102,7 @@ const retry = verb("retry", "Try again", submitted, "The id to follow: the same 
 const approve = verb("approve", "Approve a change that waits", done, "Its apply job is queued");
 const reject = verb("reject", "Reject a change that waits", done, "The change has ended");
 
-export const JOB_ROUTES = [submit, list, counts, show, cancel, retry, approve, reject];
+export const JOB_ROUTES = [submit, list, counts, show, plan, cancel, retry, approve, reject];
 
 export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
   const { store, changes } = deps;
@@ -117,6 +129,8 @@ export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
     if (found === null) throw noSuch(id);
     return c.json(found, 200);
   });
+
+  app.openapi(plan, (c) => c.json(planDocument(store, c.req.valid("param").id), 200));
 
   app.openapi(
     cancel,
