@@ -344,15 +344,21 @@ describe("a terminal status", () => {
     expect(server.of(EXECUTION)).toHaveLength(2);
   });
 
-  test("that cannot be read back is believed", async () => {
-    const { server, plane, signal } = await setUp();
-    await plane.connect(announcement, signal);
-    server.addJob({ group: "deploy" });
-    const work = await firstOf(plane, signal);
-    server.always(READ, serverError);
-    const ended = await plane.complete(work.execution, completion(work), nothing, signal);
-    expect(ended.ok && ended.value.recorded).toBe(true);
-  });
+  const silent: [string, Fault][] = [
+    ["a server that fails", serverError],
+    ["a server without such a route", { status: 404, body: "404 page not found", type: "text/plain" }],
+  ];
+  for (const [who, fault] of silent) {
+    test(`that ${who} cannot show is believed`, async () => {
+      const { server, plane, signal } = await setUp();
+      await plane.connect(announcement, signal);
+      server.addJob({ group: "deploy" });
+      const work = await firstOf(plane, signal);
+      server.always(READ, fault);
+      const ended = await plane.complete(work.execution, completion(work), nothing, signal);
+      expect(ended.ok && ended.value.recorded).toBe(true);
+    });
+  }
 });
 
 describe("a running job", () => {
@@ -628,6 +634,29 @@ describe("logs on a Nuon control plane", () => {
     await plane.settings?.(signal);
     await plane.logs(execution, batch, signal);
     expect(server.of("POST /v1/log-streams/*/logs")).toHaveLength(1);
+  });
+});
+
+describe("an address with a path", () => {
+  test("is kept for logs and terraform, and dropped for the API, which lies at the host's root", async () => {
+    const server = await startNuonServer();
+    open.push(() => server.stop());
+    const { runnerId, token } = server;
+    const url = `${server.url}/nuon/`;
+    const plane = createNuonControlPlane({ url, runnerId, token, version: "1", clock: quickClock(20) });
+    const stop = new AbortController();
+    open.push(() => stop.abort());
+    const { signal } = stop;
+    const session = await plane.connect(announcement, signal);
+    expect(session.ok).toBe(true);
+    server.addJob({ group: "deploy" });
+    const { execution } = await firstOf(plane, signal);
+    const env = plane.state(execution).terraformEnv("tfw1");
+    expect(env.TF_HTTP_ADDRESS).toStartWith(`${server.url}/nuon/v1/terraform-backend?`);
+    const record = { time: 1n, severity: "info", text: "x", source: "tool", partial: false, attributes: {} } as const;
+    await plane.logs(execution, { from: 0, to: 1, records: [record] }, signal);
+    const log = server.seen.find((one) => one.path.includes("log-streams"));
+    expect(log?.path).toBe(`/nuon/v1/log-streams/${execution.logStreamId}/logs`);
   });
 });
 

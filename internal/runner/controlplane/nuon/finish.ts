@@ -8,7 +8,7 @@ import type { Completion } from "../../../protocol/native.ts";
 import type { ExecutionResultRequest, executionOutputsRequest } from "../../../protocol/nuon/jobs.ts";
 import { RETRY } from "../../../protocol/retry.ts";
 import type { ExecutionRef } from "../control-plane.ts";
-import type { NuonClient } from "./client.ts";
+import { isNoRoute, type NuonClient } from "./client.ts";
 import { factsOf } from "./facts.ts";
 
 /** Cleanup is bounded: the server still waits for the terminal status. */
@@ -17,6 +17,8 @@ const CLEANUP_LIMIT_MS = 120_000;
 const TRIES_ON_500 = 8;
 /** A terminal status that the server took and did not keep is written again so often, in all. */
 const TERMINAL_ROUNDS = 3;
+/** The job's slot is not free before: a server that took the status and hangs must not hold it long. */
+const READ_BACK = { tries: 3, base_ms: 250, cap_ms: 1_000, timeout_ms: 5_000 };
 const RUNNING: ReadonlySet<string> = new Set(["pending", "initializing", "in-progress", "cleaning-up"]);
 
 interface Means {
@@ -101,8 +103,11 @@ async function writeTerminal(
   for (let round = 1; ; round++) {
     const written = await write();
     if (!written.ok) return written.error.status === 404 ? unknown : written;
-    const own = await api.call("GetRunnerJobExecution", { path, rule: RETRY.status, signal });
-    if (!own.ok) return own.error.status === 404 ? unknown : ok({ recorded: true, reason: "" });
+    const own = await api.call("GetRunnerJobExecution", { path, rule: READ_BACK, signal });
+    if (!own.ok) {
+      const believed = own.error.status !== 404 || isNoRoute(own.error);
+      return believed ? ok({ recorded: true, reason: "" }) : unknown;
+    }
     const { status: found } = own.value.value;
     if (found === status) return ok({ recorded: true, reason: "" });
     if (round < TERMINAL_ROUNDS && RUNNING.has(found ?? "")) continue;
