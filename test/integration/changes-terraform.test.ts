@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { planBase } from "../../internal/kit/terraform/plan-base.ts";
+import { reasonOf } from "../../internal/protocol/errors.ts";
+import { terraformDeploy } from "../../internal/runner/handlers/terraform/terraform-deploy.ts";
 import { addRunner, type Control, startControl, write } from "../faults/lib/control.ts";
 import { type Bed, makeBed } from "../faults/lib/processes.ts";
 import { bed, change, contentsOf, disposeTerraformJobs, job, MODULE, WORKSPACE } from "../lib/terraform-jobs.ts";
@@ -22,6 +24,21 @@ describe.skipIf(noTerraform)("an apply job of real terraform", () => {
     );
     expect(refused.remedy).toContain("submit the job file again");
     expect(late.runs).toEqual([]);
+    expect(at.server.locks.size).toBe(0);
+    expect(at.server.states.get(WORKSPACE)).toContain("somebody else");
+  }, 60_000);
+
+  test("tells a plan that became stale after it was checked as one, and leaves no lock", async () => {
+    const at = bed({ "main.tf": MODULE });
+    const planned = await job(at).run();
+    const late = job(at, { operation: "apply-plan", contents: contentsOf(planned) });
+    const ctx = late.context();
+    await terraformDeploy.fetch?.(ctx);
+    await terraformDeploy.validate?.(ctx);
+    await terraformDeploy.initialize?.(ctx);
+    await change(at, { block: { vars: { name: "somebody else" } } });
+    const error: unknown = await terraformDeploy.execute(ctx).catch((thrown: unknown) => thrown);
+    expect(reasonOf(error)).toBe("stale_plan: terraform refused the plan, the state changed since it was made");
     expect(at.server.locks.size).toBe(0);
     expect(at.server.states.get(WORKSPACE)).toContain("somebody else");
   }, 60_000);

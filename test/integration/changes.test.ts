@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { JobShow } from "../../internal/protocol/operator.ts";
-import { type ChangeBed, startChangeBed } from "../lib/change-bed.ts";
+import { type ChangeBed, CREATES, startChangeBed } from "../lib/change-bed.ts";
 
 let bed: ChangeBed;
 beforeAll(async () => {
@@ -26,7 +26,7 @@ describe("a plan that no longer fits the state", () => {
     expect(refused.status).toBe(409);
     expect(refused.body.error).toBe(
       "stale_plan: the plan was made on serial 1 of the state, which is at serial 2 now; " +
-        "nothing was executed; submit the job file again for a plan that fits",
+        "nothing was executed; make a new plan: submit the job file again, or retry the change",
     );
     const shown = await bed.operator.show(id);
     expect(shown).toMatchObject({ status: "failed", reason: refused.body.error, approval: null });
@@ -64,7 +64,7 @@ describe("a plan that no longer fits the state", () => {
       status: "failed",
       reason:
         "stale_plan: the plan was made on another state (lineage of-another, here it is one); " +
-        "nothing was executed; submit the job file again for a plan that fits",
+        "nothing was executed; make a new plan: submit the job file again, or retry the change",
     });
     expect(await bed.jobsOf(id)).toHaveLength(1);
   });
@@ -83,6 +83,22 @@ describe("a plan that no longer fits the state", () => {
     expect((await approve(id, "first")).status).toBe(200);
     await bed.peer.finish((await bed.jobsOf(id))[1] ?? "", {});
     expect((await bed.operator.show(id)).status).toBe("finished");
+  });
+});
+
+describe("a change whose job file asks for several attempts", () => {
+  test("plans again after a failure, and never applies twice by itself", async () => {
+    const id = await bed.submit("attempts", { retry: { attempts: 3 } });
+    const planJob = (await bed.jobsOf(id))[0] ?? "";
+    const claimed = await bed.peer.finish(planJob, { status: "failed", reason: "registry away" });
+    expect(await bed.operator.show(id)).toMatchObject({ status: "planning" });
+    const again = await bed.peer.claimAgain(planJob);
+    expect(again.execution_id).not.toBe(claimed.execution_id);
+    await bed.peer.finish(planJob, bed.planResult(CREATES, null));
+    await bed.peer.finish((await bed.jobsOf(id))[1] ?? "", { status: "failed", reason: "half done" });
+    const shown = await bed.operator.show(id);
+    expect(shown).toMatchObject({ status: "failed", reason: "half done" });
+    expect(shown.executions.map(({ status }) => status)).toEqual(["failed", "finished", "failed"]);
   });
 });
 

@@ -19,6 +19,8 @@ export interface RunnerPeer {
   readonly token: string;
   /** Waits until this job is offered, and takes it. */
   claim(jobId: string): Promise<Claim>;
+  /** The same for the next attempt of a job. */
+  claimAgain(jobId: string): Promise<Claim>;
   /** Claims the job when that is still to do, completes it, and reports its cleanup. */
   finish(jobId: string, ending: Ending): Promise<Claim>;
   /** Appends log records to the stream of a claimed job. */
@@ -63,6 +65,10 @@ export async function createRunnerPeer(url: string, operator: Operator): Promise
     id,
     token,
     claim,
+    claimAgain: (jobId) => {
+      claimed.delete(jobId);
+      return claim(jobId);
+    },
     finish: async (jobId, ending) => {
       const mine = await claim(jobId);
       const ref = { execution_id: mine.execution_id, epoch: mine.lease.epoch };

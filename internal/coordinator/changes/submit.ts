@@ -35,6 +35,7 @@ export function submitWork(deps: SubmitDeps, submission: Submission, by: string)
         workspaceId: (name: string) => ensureWorkspace(store, name).id,
         exactWorkspace: (id: string) => exactWorkspace(store, id).id,
         https: deps.https,
+        hasFile: deps.sources.hasFile,
       };
       const compiled = compileSubmission(parsed.value, submission, context);
       // Thrown, so that a workspace made for a refused job goes with it.

@@ -78,6 +78,6 @@ export function staleReason(base: PlanBase | null, now: StateNow): string | null
 /** First word of the reason. */
 const WORD = "stale_plan";
 /** What a person does about it. */
-export const STALE_REMEDY = "nothing was executed; submit the job file again for a plan that fits";
+export const STALE_REMEDY = "nothing was executed; make a new plan: submit the job file again, or retry the change";
 
 const isNone = ({ serial, lineage }: PlanBase) => serial === 0 && lineage === "";

@@ -1,4 +1,6 @@
 import { rmSync, writeFileSync } from "node:fs";
+import { STALE_REMEDY } from "../../../kit/terraform/plan-base.ts";
+import { RunnerError } from "../../../protocol/errors.ts";
 import { type JobContext, ToolError } from "../../handler.ts";
 import { cliConfigEnv } from "./cli-config.ts";
 import { isLockConflict, lockConflict } from "./lock-holder.ts";
@@ -55,10 +57,16 @@ export function terraformRunner(ctx: JobContext<unknown>, work: TerraformWork, p
       if (!(error instanceof ToolError)) throw error;
       if (locks && endedByItself(error)) rmSync(lockMark(ctx.workspace), { force: true });
       if (isLockConflict(error)) throw await lockConflict(ctx, work, error);
+      if (saysStale(error)) throw new RunnerError("conflict", outgrown(work), { remedy: STALE_REMEDY, cause: error });
       throw new ToolError(key, error.end, failureReason(`${work.tool} ${key}`, error));
     }
   };
 }
+
+/** The state moved after `validate` had compared it. */
+const saysStale = ({ end }: ToolError): boolean => /Error: Saved plan (is stale|does not match)/.test(end.tail);
+const outgrown = ({ tool }: TerraformWork) =>
+  `stale_plan: ${tool} refused the plan, the state changed since it was made`;
 
 /** Not killed, and it did not say that it could not unlock. */
 const endedByItself = ({ end }: ToolError): boolean =>
