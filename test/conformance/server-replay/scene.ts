@@ -1,15 +1,5 @@
 import { expect } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createSystemLog } from "../../../internal/kit/base/system-log.ts";
-import { MODE_GROUPS } from "../../../internal/protocol/enums.ts";
-import { RunnerError } from "../../../internal/protocol/errors.ts";
-import { createNuonControlPlane } from "../../../internal/runner/controlplane/nuon.ts";
-import type { ToolFinder } from "../../../internal/runner/handler.ts";
-import { registry } from "../../../internal/runner/handlers/registry.ts";
-import { startRunner } from "../../../internal/runner/start.ts";
-import { quickClock } from "../../lib/quick-clock.ts";
+import { type NuonRunnerOptions, startNuonRunner } from "./nuon-runner.ts";
 import { type Recorded, recorded, TOKEN } from "./recorded.ts";
 import { type Arrived, type Replay, startReplay } from "./replay.ts";
 import { faultsOf } from "./well-formed.ts";
@@ -46,13 +36,6 @@ export function altered(one: Recorded, ...replacements: readonly (readonly [from
 /** Real work instead of the sandbox mode that the server was recorded in. */
 export const REAL_WORK = altered(SETTINGS, ['"sandbox_mode":true,', ""]);
 
-interface Tools {
-  readonly find: ToolFinder["find"];
-  readonly source: (into: string) => Promise<void>;
-}
-
-const unused = () => Promise.reject(new RunnerError("defect", "not used in this scene"));
-
 /** The recording that says the status that was sent. */
 export const byStatus =
   (answers: Readonly<Record<string, Recorded>>) =>
@@ -75,7 +58,10 @@ export interface Scene extends Replay {
 }
 
 /** The real runner in front of a server that plays these lines. */
-export async function startScene(lines: readonly Line[], tools: Partial<Tools> = {}): Promise<Scene> {
+export async function startScene(
+  lines: readonly Line[],
+  tools: Pick<NuonRunnerOptions, "find" | "source"> = {},
+): Promise<Scene> {
   const queues = [...lines, ...ALWAYS].map(([route, ...answers]) => ({ route, answers, played: 0 }));
   const server = await startReplay((request) => {
     const line = queues.find((one) => matches(one.route, request));
@@ -84,57 +70,11 @@ export async function startScene(lines: readonly Line[], tools: Partial<Tools> =
     line.played += 1;
     return typeof answer === "function" ? answer(request) : answer;
   });
-  const stateDir = mkdtempSync(join(tmpdir(), "server-replay-"));
-  const said: string[] = [];
-  const clock = quickClock(20);
-  const log = createSystemLog({ format: "text", level: "info", write: (line) => said.push(line) });
-  const version = "0.1.0";
-  const groups = MODE_GROUPS.install;
-  const fetchSource = async (_: unknown, into: string) => {
-    if (tools.source === undefined) return unused();
-    await tools.source(into);
-    return "recorded";
-  };
-  const runner = startRunner(
-    {
-      mode: "install",
-      version,
-      runnerId: RUNNER_ID,
-      stateDir,
-      slots: Object.fromEntries(groups.map((group) => [group, 1])),
-      labels: {},
-      drainTimeoutMs: null,
-      minFreeBytes: 0,
-      logCapBytes: 1 << 20,
-      logIntervalMs: 50,
-    },
-    {
-      controlPlane: createNuonControlPlane({
-        url: server.url,
-        runnerId: RUNNER_ID,
-        token: TOKEN,
-        version,
-        clock,
-        random: () => 0.5,
-        log,
-      }),
-      handlers: registry,
-      tools: {
-        find: tools.find ?? unused,
-        cacheDir: stateDir,
-        providerMirror: null,
-        env: (extra) => ({ PATH: process.env.PATH ?? "", ...extra }),
-      },
-      sources: () => ({ git: fetchSource, oci: async (_, into) => void (await fetchSource(_, into)) }),
-      log,
-      clock,
-    },
-  );
+  const one = startNuonRunner({ url: server.url, runnerId: RUNNER_ID, token: TOKEN, factor: 20, ...tools });
+  const { runner, said } = one;
   const stop = async () => {
-    runner.cancel("the scene is over");
-    await runner.ended;
+    await one.stop();
     await server.stop();
-    rmSync(stateDir, { recursive: true, force: true });
   };
   return {
     ...server,
