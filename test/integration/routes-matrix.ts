@@ -5,7 +5,7 @@ import type { Role } from "../lib/route-roles.ts";
  * A new route needs a row here: choose the narrowest rule that fits.
  */
 type Entry = "in" | "unknown";
-type Rule = "public" | "admin" | "its runner" | "state of its workspace" | "sources of its job";
+type Rule = "public" | "admin" | "any runner" | "its runner" | "state of its workspace" | "sources of its job";
 
 export const PASSES: Readonly<Record<Rule, Partial<Record<Role, Entry>>>> = {
   public: {
@@ -23,6 +23,7 @@ export const PASSES: Readonly<Record<Rule, Partial<Record<Role, Entry>>>> = {
     "admin key by ?token=": "in",
   },
   admin: { admin: "in" },
+  "any runner": { owner: "in", "owner by ?token=": "in", "other runner": "in" },
   "its runner": { owner: "in", "owner by ?token=": "in", "other runner": "unknown" },
   "state of its workspace": {
     owner: "in",
@@ -59,6 +60,7 @@ export const TARGETS: Readonly<Record<string, string>> = {
 const RUNNER = "its runner";
 const STATE = "state of its workspace";
 const JOB = "/v1/runner-jobs/:job_id";
+const RELEASES = "/v1/helm-releases/:helm_chart_id/releases/:namespace";
 const WORKSPACE = { workspace_id: ":workspace_id" };
 
 export const MATRIX: readonly Row[] = [
@@ -125,6 +127,20 @@ export const MATRIX: readonly Row[] = [
     rule: RUNNER,
   },
   { route: "GET /v1/terraform-workspaces/:workspace_id", rule: RUNNER },
+  { route: "PATCH /v1/runners/:runner_id", rule: RUNNER },
+  { route: "GET /v1/runners/:runner_id/jobs/:job_id", rule: RUNNER },
+  { route: "GET /v1/runners/:runner_id/jobs/:job_id/plan", rule: RUNNER },
+  { route: `GET ${JOB}/composite-plan`, rule: RUNNER },
+  { route: "POST /v1/runners/:runner_id/health-checks", rule: RUNNER },
+  { route: "POST /v1/runners/:runner_id/metrics", rule: RUNNER },
+  { route: "POST /v1/runners/:runner_id/traces", rule: RUNNER },
+  { route: "GET /v1/action-workflows/:workflow_id/latest-config", rule: RUNNER, absent: true },
+  { route: "GET /v1/installs/:install_id/:component_id/last-active-plan", rule: RUNNER, absent: true },
+  { route: "DELETE /v1/terraform-workspaces/:workspace_id", rule: RUNNER },
+  { route: "DELETE /v1/terraform-workspaces/:workspace_id/states", rule: RUNNER },
+  { route: "GET /v1/terraform-workspaces", rule: "any runner" },
+  { route: "POST /v1/terraform-workspaces", rule: "any runner" },
+  { route: "POST /v1/general/metrics", rule: "any runner", body: [] },
 
   { route: "GET /v1/terraform-backend", rule: STATE, query: WORKSPACE },
   { route: "POST /v1/terraform-backend", rule: STATE, query: WORKSPACE },
@@ -132,6 +148,13 @@ export const MATRIX: readonly Row[] = [
   { route: "POST /v1/terraform-workspaces/:workspace_id/lock", rule: STATE },
   { route: "POST /v1/terraform-workspaces/:workspace_id/state-json", rule: STATE },
   { route: "POST /v1/terraform-workspaces/:workspace_id/unlock", rule: STATE },
+
+  { route: `GET ${RELEASES}`, rule: STATE, absent: true },
+  { route: `GET ${RELEASES}/query`, rule: STATE, absent: true },
+  { route: `GET ${RELEASES}/:key`, rule: STATE, absent: true },
+  { route: `POST ${RELEASES}/:key`, rule: STATE, absent: true },
+  { route: `PUT ${RELEASES}/:key`, rule: STATE, absent: true },
+  { route: `DELETE ${RELEASES}/:key`, rule: STATE, absent: true },
 
   { route: "ALL /v2/*", rule: "sources of its job", absent: true },
   { route: "GET /v2/sources/:repository/blobs/:digest", rule: "sources of its job" },
