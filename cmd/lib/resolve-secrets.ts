@@ -13,7 +13,7 @@ export interface Resolved {
 /** The maps of a job file whose entries may be `{ env: NAME }` or `{ file: PATH }`. */
 const PLACES = ["env", "vars", "credentials"];
 /** Where such a map may lie deeper. */
-const ON_THE_WAY = ["source", "git", "oci"];
+const ON_THE_WAY = ["source", "git", "oci", "hooks"];
 
 /** Replaces secret references with their values, on this machine. Throws RunnerError usage that names the reference. */
 export function resolveSecrets(

@@ -131,6 +131,17 @@ export const terraformSpec = z.strictObject({
     .describe("tfvars files, relative to the job file; contents travel in the plan and override vars"),
   env: z.record(z.string(), textOrSecret).optional().describe("variables of terraform's process"),
   sensitive: z.array(z.string()).optional().describe("names in vars whose values are secret"),
+  stack: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "letters, digits, dot, dash and underscore")
+    .optional()
+    .describe("stack of a source with a cdktf.json; not needed when there is one only"),
+  hooks: z
+    .strictObject({
+      env: z.record(z.string(), textOrSecret).optional().describe("variables of the hooks, on top of env"),
+    })
+    .optional()
+    .describe("run pre-apply.sh, post-apply.sh, error-apply.sh of the module (…-destroy.sh) around the apply"),
   verify: z.boolean().optional().describe("after an apply plan again; changes fail the job. Default: false"),
 });
 export type TerraformSpec = z.infer<typeof terraformSpec>;

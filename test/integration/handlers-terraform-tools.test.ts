@@ -124,8 +124,11 @@ describe("the program's own configuration", () => {
   });
 
   test("with a mirror that is not there fails the job before anything runs", async () => {
-    const run = job(bed({ "main.tf": MODULE }), { tools: { terraform: "/bin/false" }, providerMirror: "/nonexistent" });
-    expect((await run.run()).reason).toBe("the provider mirror /nonexistent is not a folder");
+    const run = job(bed({ "main.tf": MODULE }), {
+      tools: { terraform: "/bin/false" },
+      providerMirror: "/nonexistent/mirror",
+    });
+    expect((await run.run()).reason).toBe("the provider mirror /nonexistent/mirror is not a folder");
     expect(run.runs).toEqual([]);
   });
 });

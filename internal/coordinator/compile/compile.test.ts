@@ -194,6 +194,25 @@ describe("a terraform job", () => {
   });
 });
 
+describe("a terraform job with a stack or hooks", () => {
+  const blockOf = (spec: object, operation = "apply") => {
+    const { job } = compile({ job: { ...TERRAFORM, operation, spec: { ...TERRAFORM.spec, ...spec } }, ...WITH });
+    return { block: deployPlan.parse(JSON.parse(job.plan ?? "")).terraform, native: job.native };
+  };
+
+  test("says so in its plan, and is for our runners only", () => {
+    expect(blockOf({ stack: "net" })).toMatchObject({ block: { stack: "net", hooks: null }, native: true });
+    const { block, native } = blockOf({ hooks: { env: { TOKEN: "x" } } });
+    expect([block?.hooks, block?.destroy, native]).toEqual([
+      { Enabled: true, EnvVars: { TOKEN: "x" }, RunAuth: null },
+      undefined,
+      true,
+    ]);
+    expect(blockOf({ hooks: {} }, "destroy").block?.destroy).toBe(true);
+    expect(blockOf({}, "destroy").block?.destroy).toBeUndefined();
+  });
+});
+
 describe("a terraform job by tofu", () => {
   test("says so in its plan, with the exact version beside it, and is for our runners only", () => {
     const spec = { ...TERRAFORM.spec, tool: "tofu", version: "1.10.6" };

@@ -7,7 +7,7 @@ import { deployPlan, terraformDeployBlock } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { compileAction } from "./action.ts";
 import { type CompiledJob, type CompiledSubmission, NO_DOCUMENTS } from "./compiled.ts";
-import { lacksDocuments, leavesVersionOpen, quotesCommand } from "./only-ours.ts";
+import { lacksDocuments, leavesVersionOpen, needsSynthesis, quotesCommand } from "./only-ours.ts";
 import { compileScript } from "./script.ts";
 import { usage } from "./sources.ts";
 import { compileTerraform } from "./terraform.ts";
@@ -22,6 +22,8 @@ export interface CompileContext {
   readonly exactWorkspace: (id: string) => string;
   /** This coordinator serves HTTPS: a Go runner pulls sources over nothing else. */
   readonly https: boolean;
+  /** Whether an uploaded source has a file of this path. Left out: nobody can tell. */
+  readonly hasFile?: (digest: string, path: string) => boolean;
 }
 
 /** Longest execution that is taken: a day more than anything sensible, far below what nanoseconds in a double hold. */
@@ -90,6 +92,7 @@ export function compileSubmission(
         native:
           base.native ||
           deploy.value.native ||
+          deploy.value.sources.some((digest) => needsSynthesis(digest, context.hasFile)) ||
           (!context.https && deploy.value.sources.length > 0) ||
           leavesVersionOpen(spec),
         sources: deploy.value.sources,

@@ -11,6 +11,10 @@ export const quotesCommand = (spec: ActionSpec): boolean =>
 /** It downloads the exact version it is told, and knows no other way to a terraform. */
 export const leavesVersionOpen = (spec: TerraformSpec): boolean => spec.version === undefined;
 
+/** It applies what the top of a source has, and knows no `cdktf.json`. */
+export const needsSynthesis = (digest: string, hasFile?: (digest: string, path: string) => boolean): boolean =>
+  hasFile?.(digest, "cdktf.json") ?? false;
+
 /** Types for which a Go runner reads documents besides the plan; a bare plan of a job file has none. */
 const WITH_DOCUMENTS: readonly JobType[] = [
   "actions-workflow",

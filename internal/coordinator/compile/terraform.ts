@@ -39,6 +39,8 @@ export function compileTerraform(
   const source = found.value;
   const env = plainEnv(spec.env, "spec.env");
   if (!env.ok) return env;
+  const hookEnv = plainEnv(spec.hooks?.env, "spec.hooks.env");
+  if (!hookEnv.ok) return hookEnv;
   const files = submission.vars_files ?? [];
   const named = spec.vars_files?.length ?? 0;
   if (files.length !== named) {
@@ -75,13 +77,15 @@ export function compileTerraform(
       helm: null,
       terraform: {
         ...(spec.tool === "tofu" ? { tool: spec.tool } : {}),
+        ...(spec.stack === undefined ? {} : { stack: spec.stack }),
+        ...(spec.hooks !== undefined && context.operation === "destroy" ? { destroy: true } : {}),
         vars: spec.vars ?? {},
         env_vars: env.value,
         vars_files: files,
         terraform_backend: { WorkspaceID: context.workspaceId },
         azure_auth: null,
         aws_auth: null,
-        hooks: null,
+        hooks: spec.hooks === undefined ? null : { Enabled: true, EnvVars: hookEnv.value, RunAuth: null },
         cluster_info: null,
         policies: null,
         state: null,
@@ -101,11 +105,14 @@ export function compileTerraform(
         { component_id: ids.component, terraform_module: { version: spec.version ?? ANY_VERSION } },
       ],
     },
-    // What a Go runner knows: terraform, and one artifact whose top is the module.
-    native: spec.tool === "tofu" || source.kind === "git" || source.artifact.path !== undefined,
+    // What a Go runner knows: terraform itself, and one artifact whose top is the module.
+    native: knowsMore(spec) || source.kind === "git" || source.artifact.path !== undefined,
     sources: source.kind === "oci" && source.digest !== null ? [source.digest] : [],
   });
 }
+
+/** A Go runner has no tofu, synthesises nothing and runs no hooks of a deploy. */
+const knowsMore = (spec: TerraformSpec) => spec.tool === "tofu" || spec.stack !== undefined || spec.hooks !== undefined;
 
 function planSource(source: WireSource): Partial<DeployPlan> {
   if (source.kind === "git") return { src_git: source.git };

@@ -11,6 +11,7 @@ const BLOB_LIMIT = 512 * 1024 * 1024;
 const SOURCE_LIMIT = 1024 * 1024 * 1024;
 export const MANIFEST_LIMIT = 8 * 1024 * 1024;
 
+const TITLE = "org.opencontainers.image.title";
 export const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 
 const descriptor = z.looseObject({
@@ -40,6 +41,8 @@ export interface SourceStore {
   /** `missing` lists blobs to upload first; then nothing was stored. */
   putManifest(digest: string, bytes: Uint8Array): Promise<Result<{ readonly missing: readonly string[] }>>;
   manifest(digest: string): StoredManifest | null;
+  /** Whether the packed folder has a file of this path. false: there is no such source. */
+  hasFile(digest: string, path: string): boolean;
   /** Whether `blob` belongs to the manifest. */
   names(manifest: StoredManifest, blob: string): boolean;
   /** Marks as used now; a later clean-up goes by it. Inside a transaction. */
@@ -86,6 +89,11 @@ export function createSourceStore(deps: {
     manifest: (digest) => {
       const row = read.get(digest);
       return row === null ? null : { digest, text: row.manifest, mediaType: row.media_type };
+    },
+    hasFile: (digest, path) => {
+      const row = read.get(digest);
+      const layers = row === null ? [] : manifest.parse(JSON.parse(row.manifest)).layers;
+      return layers.some(({ annotations }) => annotations?.[TITLE] === path);
     },
     names: (stored, blob) => {
       const known = named.get(stored.digest) ?? digestsOf(manifest.parse(JSON.parse(stored.text)));

@@ -132,6 +132,25 @@ describe.skipIf((puller === null || oras === null) && !inCi)("a packed folder (n
     expect(await push.exited).not.toBe(0);
   }, 30_000);
 
+  test("is never offered to a Go runner when it has to be synthesised first", async () => {
+    const module = bed.path("cdktf");
+    mkdirSync(module);
+    writeFileSync(join(module, "main.tf"), "");
+    writeFileSync(join(module, "cdktf.json"), '{"app":"bun main.ts"}');
+    const { id, token } = await bed.createRunner("cdktf");
+    const offered = async () => {
+      const jobs = await bed.sdk({ id, token }).jobs(id, "deploy");
+      return jobs.map((one) => one.id);
+    };
+    const submit = (workspace: string, path: string) => {
+      const spec = { source: { path }, workspace, version: "1.11.4" };
+      return bed.submit({ type: "terraform-deploy", operation: "plan", name: workspace, spec }, id);
+    };
+    await submit("synthesised", "./cdktf");
+    const plain = await submit("written", "./module");
+    expect(await offered()).toEqual([plain]);
+  }, 30_000);
+
   test("is restored by our own client with modes, links, empty files and empty folders", async () => {
     const { registry, tag } = await taken("ours");
     const into = bed.path("ours");

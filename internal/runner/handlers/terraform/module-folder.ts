@@ -3,13 +3,18 @@ import { join } from "node:path";
 import { RunnerError } from "../../../protocol/errors.ts";
 import type { JobContext } from "../../handler.ts";
 import { type ModuleFacts, moduleFacts } from "./module-facts.ts";
+import { synthesisedFolder } from "./synth.ts";
 import type { TerraformWork } from "./terraform-work.ts";
 import { isJsonObject } from "./variables.ts";
 
 type Workspace = JobContext<unknown>["workspace"];
 
-/** Working folder of terraform: the module's folder inside its unpacked source. */
-export const moduleFolder = (workspace: Workspace, work: TerraformWork) => workspace.path("module", work.path);
+/** Folder that the job names inside its unpacked source. */
+export const sourceFolder = (workspace: Workspace, work: TerraformWork) => workspace.path("module", work.path);
+
+/** Working folder of terraform: the same, or that of the stack that was synthesised from it. */
+export const moduleFolder = (workspace: Workspace, work: TerraformWork) =>
+  workspace.path("module", work.path, synthesisedFolder(workspace) ?? ".");
 
 /** An empty folder for the source; what an interrupted fetch left there is removed. */
 export function emptySourceFolder(workspace: Workspace): string {

@@ -7,10 +7,12 @@ import { type Handler, type JobContext, KeepWorkspaceError, StopError, TERRAFORM
 import { withSandboxMode } from "../sandbox-mode.ts";
 import { leafTexts } from "../secret-values.ts";
 import { writeCliConfig } from "./cli-config.ts";
+import { runErrorHook, runHook } from "./hooks.ts";
 import { checkedModule, emptySourceFolder, moduleFolder, planFile, prepareModule, varFiles } from "./module-folder.ts";
 import { pluginCache } from "./plugin-cache.ts";
 import { pretendTerraform } from "./pretend-terraform.ts";
 import { encodeContents, refuseStalePlan } from "./saved-plan.ts";
+import { synthesise } from "./synth.ts";
 import { outputsOfCommand, readState, type TerraformOutputs } from "./terraform-outputs.ts";
 import { lockMark, type TerraformRunner, terraformRunner } from "./terraform-run.ts";
 import { type TerraformSource, type TerraformWork, terraformWork } from "./terraform-work.ts";
@@ -40,6 +42,7 @@ const realWork: Handler<DeployPlan> = {
 
   async validate(ctx) {
     const work = workOf(ctx);
+    await synthesise(ctx, work);
     const { sensitiveVariables } = checkedModule(ctx.workspace, work);
     ctx.secrets.register(...secretVariableValues(work, sensitiveVariables));
     await refuseStalePlan(ctx, work);
@@ -176,14 +179,19 @@ function planFlags(ctx: Context, work: TerraformWork): string[] {
 
 async function applyPlan(ctx: Context, work: TerraformWork, terraform: TerraformRunner): Promise<void> {
   const args = ["apply", "-no-color", "-input=false", planFile(ctx.workspace)] as const;
+  await runHook(ctx, work, "pre");
   try {
     await ctx.step({ name: "apply" }, () => terraform({ key: "apply", args: [...args], locks: true }));
   } catch (error) {
     // What a failed apply did make is shown too; when the job is being stopped nothing more is started.
-    if (!(error instanceof StopError)) await publishState(ctx, work, terraform);
+    if (!(error instanceof StopError)) {
+      await publishState(ctx, work, terraform);
+      await runErrorHook(ctx, work);
+    }
     throw error;
   }
   const { empty } = await publishState(ctx, work, terraform);
+  await runHook(ctx, work, "post");
   if (!ctx.options.verify) return;
   if (empty) ctx.log.info("verify: nothing is left to compare with");
   else await ctx.step({ name: "verify" }, () => verify(ctx, work, terraform));

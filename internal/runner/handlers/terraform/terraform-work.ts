@@ -15,6 +15,10 @@ export interface TerraformWork {
   /** File contents, JSON or tfvars; later ones override earlier ones and `vars`. Empty ones are left out. */
   readonly varsFiles: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Stack of a source with a `cdktf.json`; null: the only one. */
+  readonly stack: string | null;
+  /** null: scripts of the module are not run around the apply. */
+  readonly hooks: { readonly env: Readonly<Record<string, string>>; readonly destroy: boolean } | null;
   /** Only for apply. */
   readonly savedPlan: Uint8Array | null;
 }
@@ -57,6 +61,8 @@ export function terraformWork(plan: DeployPlan, operation: string): TerraformWor
     vars: block.vars ?? {},
     varsFiles: (block.vars_files ?? []).filter((text) => text.trim() !== ""),
     env: checkedEnv(block.env_vars ?? {}),
+    stack: block.stack || null,
+    hooks: hooksOf(block),
     savedPlan: kind === "apply" ? decodeContents(plan.apply_plan_contents ?? "") : null,
   };
 }
@@ -65,6 +71,23 @@ function toolOf(tool: string | null | undefined): TerraformWork["tool"] {
   if (tool === "tofu") return tool;
   if (!tool || tool === "terraform") return "terraform";
   throw invalid(`the tool ${JSON.stringify(tool)} is none of terraform, tofu`, "job");
+}
+
+/** A Nuon server sends the block with every deploy and does not mean it: only `Enabled` counts. */
+function hooksOf({ hooks, destroy }: NonNullable<DeployPlan["terraform"]>): TerraformWork["hooks"] {
+  if (!hooks?.Enabled) return null;
+  const keys = hooks.RunAuth?.static;
+  const aws = {
+    AWS_ACCESS_KEY_ID: keys?.access_key_id,
+    AWS_SECRET_ACCESS_KEY: keys?.secret_access_key,
+    AWS_SESSION_TOKEN: keys?.session_token,
+    AWS_REGION: hooks.RunAuth?.region,
+  };
+  const given = Object.entries(aws).flatMap(([name, value]) => (value ? [[name, value] as const] : []));
+  return {
+    env: { ...checkedEnv(hooks.EnvVars ?? {}), ...Object.fromEntries(given) },
+    destroy: destroy ?? false,
+  };
 }
 
 function sourceOf({ src_git: git, src_registry: registry, src_tag: tag }: DeployPlan): TerraformSource {
