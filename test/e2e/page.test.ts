@@ -176,7 +176,7 @@ describe.skipIf(skipWithoutBrowser)("the page, every action it offers (needs chr
       expect(await page.getByRole("link", { name: "succeeds" }).count()).toBe(0);
       await page.reload();
       await page.getByRole("link", { name: "breaks" }).waitFor();
-      await page.getByRole("link", { name: "All", exact: true }).click();
+      await page.getByRole("link", { name: /^All/ }).click();
       await page.getByLabel("Search by name, type or id").fill("SUCCEEDS");
       await until("only the job with this name is shown", async () => (await page.locator("tbody tr").count()) === 1);
       expect(page.url()).toEndWith("/ui/jobs?q=SUCCEEDS");
@@ -190,7 +190,7 @@ describe.skipIf(skipWithoutBrowser)("the page, every action it offers (needs chr
       async () => {
         const change = await beds.control.submit(changeFile(beds, "net-yes", "true", "required"));
         const page = await beds.signedIn(`/ui/jobs/${change}`);
-        await page.locator(".diff-add", { hasText: "terraform_data" }).first().waitFor();
+        await page.getByRole("button", { name: /terraform_data\.net will be created/ }).waitFor();
         await page.getByRole("button", { name: "Approve" }).click();
         await page.getByLabel("Note").fill("looked at it");
         await confirm(page, "Approve and apply");

@@ -125,7 +125,8 @@ const DECIDED = {
 function DecisionStage({ job }: { readonly job: JobShow }): JSX.Element {
   const { approval } = job;
   if (approval === null) {
-    const words = hasEnded(job.status) ? "not needed" : "follows the plan";
+    const ended = job.status === "finished" ? "not needed" : "no plan to decide on";
+    const words = hasEnded(job.status) ? ended : "follows the plan";
     return (
       <Stage tone="idle" name="Decision">
         {words}
