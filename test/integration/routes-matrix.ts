@@ -81,6 +81,8 @@ export const MATRIX: readonly Row[] = [
   { route: "GET /api/v1/jobs/:id/logs/stream", rule: "admin", absent: true, stream: true },
   { route: "GET /api/v1/runners", rule: "admin" },
   { route: "GET /api/v1/runners/:id", rule: "admin", absent: true },
+  { route: "GET /api/v1/runners/:id/reported", rule: "admin", absent: true },
+  { route: "GET /api/v1/jobs/:id/spans", rule: "admin", absent: true },
   { route: "GET /api/v1/sources/:digest", rule: "admin", absent: true },
   { route: "GET /api/v1/workspaces", rule: "admin" },
   { route: "GET /api/v1/workspaces/:name", rule: "admin" },

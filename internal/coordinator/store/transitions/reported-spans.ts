@@ -1,4 +1,5 @@
 import type { Span } from "../../../protocol/otlp-json.ts";
+import { type SpanDoc, spanDoc } from "../../../protocol/reported.ts";
 import type { Store } from "../store.ts";
 
 /** Spans kept per runner, newest first to stay. */
@@ -30,11 +31,11 @@ export function saveSpans(
 }
 
 /** Spans of a job in the order they came. */
-export function spansOfJob(store: Store, jobId: string): Span[] {
+export function spansOfJob(store: Store, jobId: string): SpanDoc[] {
   return store.db
     .prepare<{ json: string }, [string]>("SELECT json FROM runner_spans WHERE job_id = ? ORDER BY seq")
     .all(jobId)
-    .map((row) => JSON.parse(row.json) as Span);
+    .map((row) => spanDoc.parse(JSON.parse(row.json)));
 }
 
 function textOf(span: Span): string {
