@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { EXIT } from "../internal/protocol/errors.ts";
 import { type RunnerDoc, runnerCreated, runnerDoc } from "../internal/protocol/operator.ts";
+import { isVersion } from "../internal/protocol/runner-wishes.ts";
 import { type Command, type Context, operand } from "./lib/context.ts";
 import { operatorFrom } from "./lib/operator-client.ts";
 import { facts, table } from "./lib/table.ts";
 
 const pathOf = (context: Context) => `/runners/${encodeURIComponent(operand(context))}`;
+const versionOf = ({ session, expected_version: wanted }: RunnerDoc) =>
+  session && !isVersion(wanted, session.version) ? `${session.version} (wanted: ${wanted})` : (session?.version ?? "");
 const state = (runner: RunnerDoc) => `${runner.contact}${runner.draining ? ", draining" : ""}`;
 
 export const runnersList: Command = async (context) => {
@@ -15,7 +18,7 @@ export const runnersList: Command = async (context) => {
     one.name,
     state(one),
     one.session?.mode ?? "",
-    one.session?.version ?? "",
+    versionOf(one),
     String(one.session?.busy ?? 0),
     one.last_contact_at ?? "",
   ]);
@@ -38,7 +41,7 @@ export const runnersShow: Command = async (context) => {
         .join(", "),
       dialect: session?.dialect ?? null,
       mode: session?.mode ?? null,
-      version: session?.version ?? null,
+      version: versionOf(runner),
       instance: session?.instance_id ?? null,
       host: session?.inventory
         ? `${session.inventory.hostname}, ${session.inventory.os}/${session.inventory.arch}`

@@ -25,6 +25,8 @@ export interface OperatorClient {
   send(method: "POST" | "DELETE", path: string, json?: unknown): Promise<void>;
   /** A call that makes something: sent again only when `key` lets the coordinator tell a repeat. */
   make<T>(path: string, schema: z.ZodType<T>, json: unknown, key?: string): Promise<T>;
+  /** A PATCH, which may be sent again: it sets values. */
+  change<T>(path: string, schema: z.ZodType<T>, json: unknown): Promise<T>;
   put(path: string, data: Uint8Array, type: string): Promise<void>;
   /** A PUT that may be answered 409 with this body. null: done. */
   putUnless<T>(path: string, data: Uint8Array, type: string, conflict: z.ZodType<T>): Promise<T | null>;
@@ -62,6 +64,8 @@ export function createOperatorClient(access: Access): OperatorClient {
       const request = { method: "POST", path, json, headers, rule: key === undefined ? ONCE : rule } as const;
       return must(await http.request({ ...request, decode: schema }));
     },
+    change: async (path, schema, json) =>
+      must(await http.request({ method: "PATCH", path, json, rule, decode: schema })),
     put: async (path, data, type) => {
       must(await upload(path, data, type));
     },

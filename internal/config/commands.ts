@@ -137,6 +137,42 @@ export const COMMANDS = {
     count: ONE,
     examples: ['runner runners drain run… --reason "maintenance"'],
   },
+  "runners settings": {
+    summary: "settings of one runner, or of all; --set changes them without a restart",
+    operands: "[RUNNER]",
+    count: [0, 1],
+    details:
+      "Settings of one runner go before those of all. Keys: logging_level, enable_logging, enable_metrics, enable_sentry, sandbox_mode, heart_beat_timeout_ms, container_image_url, container_image_tag, groups (with + between), metadata (key:value, with + between), otel_collector_config, platform, aws_instance_type, aws_max_instance_lifetime.",
+    examples: [
+      "runner runners settings",
+      'runner runners settings run… --set logging_level=WARN,enable_metrics=false --reason "too chatty"',
+      "runner runners settings run… --unset logging_level",
+    ],
+  },
+  "audit show": {
+    summary: "the runner's own audit trail: what it was made to do",
+    operands: "[FILE]",
+    count: [0, 1],
+    details:
+      "Without FILE it reads the trail in the state directory (--state-dir, --mode), the files put aside first. --json prints the lines as they are.",
+    examples: ["runner audit show", "runner audit show --state-dir /var/lib/runner/all --json"],
+  },
+  "audit verify": {
+    summary: "check that no line of an audit trail was changed, added, moved or taken out",
+    operands: "[FILE]",
+    count: [0, 1],
+    details:
+      "Every line holds the hash of the line before it. Exit code 1 names the file and the line where the chain breaks. Lines cut off at the end leave a chain that is whole: keep the last hash it prints somewhere else, and give it with --expect.",
+    examples: ["runner audit verify", "runner audit verify /backup/audit.jsonl --expect 9f2c…"],
+  },
+  "audit list": {
+    summary: "the coordinator's audit trail: every changing call of an operator",
+    operands: "",
+    count: NONE,
+    details:
+      "Checks the chain of what it reads; exit code 1 when it is broken. --expect names a hash that must be in it.",
+    examples: ["runner audit list", "runner audit list --json --expect 9f2c…"],
+  },
   "workspaces list": {
     summary: "Terraform workspaces with their serial and lock",
     operands: "",
@@ -248,4 +284,4 @@ export const MODE_ALIASES = {
 } as const;
 
 /** Commands of later versions: answered plainly, never listed. */
-export const LATER_COMMANDS = ["serve", "mcp", "service", "policy", "machines", "classes", "keys", "audit"] as const;
+export const LATER_COMMANDS = ["serve", "mcp", "service", "policy", "machines", "classes", "keys"] as const;

@@ -48,7 +48,7 @@ export const RUNNER_SETTINGS = {
     type: "enum",
     values: RUNNER_MODES,
     default: "all",
-    commands: ["run", "doctor"],
+    commands: ["run", "doctor", "audit show", "audit verify"],
     description:
       "Job groups to work: all (but management), install (all but build and management), org (sync, build, operations), mng (management).",
   },
@@ -65,7 +65,7 @@ export const RUNNER_SETTINGS = {
     flag: "state-dir",
     env: "RUNNER_STATE_DIR",
     type: "path",
-    commands: ["run", "up", "doctor"],
+    commands: ["run", "up", "doctor", "audit show", "audit verify"],
     description: "Journal, instance id and the folders of running jobs; one runner per folder.",
     otherwise: "run: /var/lib/runner/<mode> as root, else $XDG_STATE_HOME/runner/<mode>; up: ./.runner",
   },

@@ -8,6 +8,8 @@ import { RUNNER_SETTINGS } from "./settings-runner.ts";
 
 const PRINTING = [
   ...OPERATOR,
+  "audit show",
+  "audit verify",
   "run-local",
   "doctor",
   "config",

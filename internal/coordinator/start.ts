@@ -96,7 +96,15 @@ function assemble(
   const jumped = createJumpWatch(clock);
   const app = createApp({
     runner: { store, logs, log, version: options.version, publicUrl: options.publicUrl, renderPlan, ...spans },
-    operator: operatorRoutes({ store, sources, changes, logs, adminKey, https: servesHttps(options), log }),
+    operator: operatorRoutes({
+      store,
+      sources,
+      changes,
+      logs,
+      adminKey,
+      https: servesHttps(options),
+      log,
+    }),
     sources: sourceRoutes({ sources, reach: (username, password) => sourcesReached(store, username, password) }),
     metrics: { registry: metrics.registry, adminKey },
     notReady: () => databaseTrouble(store),

@@ -34,6 +34,8 @@ export const runnerDoc = z.strictObject({
   contact: z.enum(["online", "suspect", "offline", "never"]),
   last_contact_at: z.string().nullable(),
   draining: z.boolean(),
+  /** The version that the settings ask for; null: none in particular. */
+  expected_version: z.string().nullable(),
   session: z
     .strictObject({
       instance_id: z.string(),
@@ -48,6 +50,14 @@ export const runnerDoc = z.strictObject({
     .nullable(),
 });
 export type RunnerDoc = z.infer<typeof runnerDoc>;
+
+/** One line of the coordinator's audit trail. */
+export const auditDoc = z.strictObject({
+  seq: z.number().int(),
+  /** Exactly as it is chained: check it by this text. */
+  line: z.string(),
+});
+export type AuditDoc = z.infer<typeof auditDoc>;
 
 export const submission = z.strictObject({
   /** The job file after the submitter resolved secrets; validated again here. */

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { auditFile, verifyAudit } from "../kit/audit/trail-file.ts";
 import { silentLog } from "../kit/base/system-log.ts";
 import { ok, RunnerError } from "../protocol/errors.ts";
 import type { RunnerSettings } from "../protocol/nuon/settings.ts";
@@ -7,8 +8,6 @@ import { DEFAULT_TIMES } from "../protocol/times.ts";
 import type { Granted, Wish } from "./controlplane/control-plane.ts";
 import type { Handler } from "./handler.ts";
 import { registry } from "./handlers/registry.ts";
-import { auditFile } from "./loop/audit.ts";
-import { verifyAudit } from "./loop/audit-chain.ts";
 import { removeFolders, scriptedPlane, tempFolder, turns, workOf } from "./loop/test-bed.ts";
 import { startRunner } from "./start.ts";
 

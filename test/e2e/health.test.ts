@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:net";
-import { verifyAudit } from "../../internal/runner/loop/audit-chain.ts";
+import { verifyAudit } from "../../internal/kit/audit/trail-file.ts";
 import { addRunner, type Control, startControl } from "../faults/lib/control.ts";
 import { action } from "../faults/lib/jobs.ts";
 import { type Bed, freePort, makeBed, until } from "../faults/lib/processes.ts";

@@ -104,6 +104,17 @@ export function settingsDocument(runner: KnownRunner, publicUrl: string): Runner
     aws_max_instance_lifetime: 604_800,
     aws_cloudformation_stack_type: "",
     platform: "",
+    ...settingsWished(runner),
+  };
+}
+
+/** What an operator has set, on the wire of the runner API. */
+function settingsWished({ row, wishes }: KnownRunner): Partial<RunnerSettings> {
+  const { heart_beat_timeout_ms: beat, metadata, ...same } = wishes;
+  return {
+    ...same,
+    ...(beat === undefined ? {} : { heart_beat_timeout: msToNs(beat) }),
+    metadata: { ...metadata, "runner.name": row.name, "runner.type": "install" },
   };
 }
 

@@ -2,8 +2,10 @@ import { z } from "zod";
 import type { Clock } from "../../kit/base/clock.ts";
 import type { JobGroup } from "../../protocol/enums.ts";
 import { type Inventory, inventory as inventorySchema, type Slots, sessionRequest } from "../../protocol/native.ts";
+import type { RunnerWishes } from "../../protocol/runner-wishes.ts";
 import type { Times } from "../../protocol/times.ts";
 import type { Db } from "./db.ts";
+import { wishReader } from "./runner-wishes.ts";
 import type { RunnersTable, SessionsTable } from "./schema.ts";
 
 export type RunnerRow = RunnersTable;
@@ -14,6 +16,8 @@ export type Contact = "online" | "suspect" | "offline" | "never";
 export interface KnownRunner {
   readonly row: RunnerRow;
   readonly labels: Readonly<Record<string, string>>;
+  /** What an operator has set, for it or for all runners. */
+  readonly wishes: RunnerWishes;
   readonly session: {
     readonly row: SessionRow;
     readonly inventory: Inventory | null;
@@ -34,7 +38,7 @@ export interface RunnerRegistry {
   contact(runner: KnownRunner): Contact;
   /** The wall clock was set: signs of life move with it, but for those in `right`, which came since. */
   shift(ms: number, right: { readonly from: number; readonly to: number }): void;
-  /** After any write to runners or sessions. */
+  /** After any write to runners, sessions or settings. */
   changed(): void;
   /** Writes the signs of life; called by the ticker and at stop. */
   flush(): void;
@@ -58,10 +62,12 @@ export function createRunnerRegistry(db: Db, clock: Clock, times: Times): Runner
     "UPDATE sessions SET last_contact_at = ? WHERE runner_id = ? AND last_contact_at < ?",
   );
 
+  const readWishes = wishReader(db);
   const load = () => {
     if (cache) return cache;
     const sessions = new Map(sessionRows.all().map((row) => [row.runner_id, row]));
-    const all = runnerRows.all().map((row) => known(row, sessions.get(row.id)));
+    const wishes = readWishes();
+    const all = runnerRows.all().map((row) => known(row, sessions.get(row.id), wishes.effective(row.id)));
     cache = {
       all,
       byId: new Map(all.map((runner) => [runner.row.id, runner])),
@@ -113,10 +119,11 @@ export function createRunnerRegistry(db: Db, clock: Clock, times: Times): Runner
   };
 }
 
-function known(row: RunnerRow, session: SessionRow | undefined): KnownRunner {
+function known(row: RunnerRow, session: SessionRow | undefined, wishes: RunnerWishes): KnownRunner {
   return {
     row,
     labels: labelsSchema.parse(JSON.parse(row.labels)),
+    wishes,
     session: session
       ? {
           row: session,

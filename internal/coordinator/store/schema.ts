@@ -22,6 +22,7 @@ export interface Schema {
   locks: LocksTable;
   log_streams: LogStreamsTable;
   settings: SettingsTable;
+  audit: AuditTable;
   sources: SourcesTable;
   former_tokens: FormerTokensTable;
   source_blobs: SourceBlobsTable;
@@ -270,6 +271,12 @@ export interface LogStreamsTable {
 export interface SettingsTable {
   key: string;
   value: string;
+}
+
+/** The trail of the operator API; each line holds the hash of the one before it. */
+export interface AuditTable {
+  seq: number;
+  line: string;
 }
 
 /** Tokens that were rotated away. They open nothing, but the holder of a lock may still save under one. */

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { auditFile, verifyAudit } from "../../kit/audit/trail-file.ts";
 import { silentLog } from "../../kit/base/system-log.ts";
-import { type AuditEvent, auditFile, openAudit } from "./audit.ts";
-import { verifyAudit } from "./audit-chain.ts";
+import { type AuditEvent, openAudit } from "./audit.ts";
 import { removeFolders, tempFolder } from "./test-bed.ts";
 
 afterEach(removeFolders);

@@ -1,8 +1,8 @@
 import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, renameSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { FIRST, sealed } from "../../kit/audit/chain.ts";
+import { asideFile, auditFile, KEEP_ASIDE, lastLine } from "../../kit/audit/trail-file.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { reasonOf } from "../../protocol/errors.ts";
-import { FIRST, lastLine, sealed } from "./audit-chain.ts";
 
 /**
  * The runner's own trail of what it was made to do (DESIGN section 8): JSON lines in the state directory, each with the
@@ -57,12 +57,7 @@ export interface AuditOptions {
   readonly maxBytes?: number;
 }
 
-/** Files put aside beside the current one: audit.1.jsonl is the newest of them. */
-const KEEP = 8;
 const MAX_BYTES = 16 * 2 ** 20;
-
-export const auditFile = (stateDir: string): string => join(stateDir, "audit.jsonl");
-const asideFile = (stateDir: string, n: number): string => join(stateDir, `audit.${n}.jsonl`);
 
 /** Goes on behind the last whole line of the file; what a crash left of a half line is cut off. Never throws. */
 export function openAudit({ stateDir, log, now, maxBytes = MAX_BYTES }: AuditOptions): AuditTrail {
@@ -87,7 +82,7 @@ export function openAudit({ stateDir, log, now, maxBytes = MAX_BYTES }: AuditOpt
   };
   const putAside = (): void => {
     if (fd === null || size < maxBytes) return;
-    for (let n = KEEP - 1; n > 0; n--)
+    for (let n = KEEP_ASIDE - 1; n > 0; n--)
       if (existsSync(asideFile(stateDir, n))) renameSync(asideFile(stateDir, n), asideFile(stateDir, n + 1));
     renameSync(path, asideFile(stateDir, 1));
     closeSync(fd);

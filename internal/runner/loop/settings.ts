@@ -3,6 +3,7 @@ import type { SystemLog } from "../../kit/base/system-log.ts";
 import type { LogBatch, LogRecord } from "../../kit/logs/types.ts";
 import { LOG_ATTRIBUTES } from "../../protocol/native.ts";
 import type { RunnerSettings } from "../../protocol/nuon/settings.ts";
+import { expectedVersion, isVersion } from "../../protocol/runner-wishes.ts";
 import type { ControlPlane } from "../controlplane/control-plane.ts";
 
 /** A Nuon server tells nobody that its settings have changed. */
@@ -25,8 +26,8 @@ export function createSettings({ controlPlane, version, log, clock, signal }: Se
 
   const take = (given: RunnerSettings): void => {
     current = given;
-    const wanted = given.container_image_tag ?? "";
-    if (sameVersion(wanted, version) || warned.has(wanted)) return;
+    const wanted = expectedVersion(given);
+    if (wanted === null || isVersion(wanted, version) || warned.has(wanted)) return;
     warned.add(wanted);
     log.warn("the control plane's settings name another version of the runner", { wanted, running: version });
   };
@@ -61,12 +62,6 @@ export function createSettings({ controlPlane, version, log, clock, signal }: Se
       }
     },
   };
-}
-
-/** `latest`, or nothing, names no version. */
-function sameVersion(wanted: string, running: string): boolean {
-  const plain = (text: string) => text.replace(/^v(?=\d)/, "");
-  return wanted === "" || wanted === "latest" || plain(wanted) === plain(running);
 }
 
 const RANK: Readonly<Record<string, number>> = { trace: 0, debug: 0, info: 1, warn: 2, warning: 2, error: 3, fatal: 4 };

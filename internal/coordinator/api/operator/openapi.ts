@@ -1,8 +1,11 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { AUDIT_ROUTES } from "./routes/audit.ts";
 import { EVENT_ROUTES } from "./routes/events.ts";
 import { JOB_ROUTES } from "./routes/jobs.ts";
 import { LOG_ROUTES } from "./routes/logs.ts";
+import { REPORTED_ROUTES } from "./routes/reported.ts";
 import { RUNNER_ROUTES } from "./routes/runners.ts";
+import { SETTINGS_ROUTES } from "./routes/settings.ts";
 import { UPLOAD_ROUTES } from "./routes/sources.ts";
 import { WORKSPACE_ROUTES } from "./routes/workspaces.ts";
 
@@ -12,6 +15,9 @@ export const OPERATOR_ROUTES = [
   ...LOG_ROUTES,
   ...EVENT_ROUTES,
   ...RUNNER_ROUTES,
+  ...REPORTED_ROUTES,
+  ...SETTINGS_ROUTES,
+  ...AUDIT_ROUTES,
   ...WORKSPACE_ROUTES,
   ...UPLOAD_ROUTES,
 ];

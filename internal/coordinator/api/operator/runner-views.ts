@@ -1,4 +1,5 @@
 import type { RunnerDoc } from "../../../protocol/operator.ts";
+import { expectedVersion } from "../../../protocol/runner-wishes.ts";
 import type { KnownRunner } from "../../store/runner-registry.ts";
 import type { Store } from "../../store/store.ts";
 import { at, atOrNull } from "./job-views.ts";
@@ -13,6 +14,7 @@ export function runnerView(store: Store, runner: KnownRunner): RunnerDoc {
     contact: store.runners.contact(runner),
     last_contact_at: atOrNull(store.runners.lastContact(runner)),
     draining: row.draining === 1,
+    expected_version: expectedVersion(runner.wishes),
     session:
       session === null
         ? null
