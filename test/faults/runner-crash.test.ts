@@ -16,6 +16,8 @@ const STEPS = [
   "outputs",
   "report",
   "cleanup",
+  "cleaned",
+  "delivered",
 ];
 
 let bed: Bed;

@@ -67,16 +67,23 @@ export function createEnd(deps: EndDeps) {
         deps.log.error("the outcome could not be delivered", { execution: key.id, reason: delivered.error.message });
       return;
     }
+    failpoint("runner.delivered");
     if (!delivered.value.recorded)
       deps.log.warn("the outcome was not recorded", { execution: key.id, reason: delivered.value.reason });
-    await journal.write(() => journal.forget(key));
+    await forget();
   };
 
   /** Somebody else may have the job now: nothing of this epoch is written, only what is ours is removed. */
   const vanish = async (): Promise<void> => {
     output.withhold("the lease is lost");
     await cleanUp(deps);
+    await forget();
+  };
+
+  /** In this order: a row without its report would be taken for work that is not over. */
+  const forget = async (): Promise<void> => {
     await journal.write(() => journal.forget(key));
+    deps.folder.forgetReport();
   };
 
   return { report, vanish };
@@ -117,6 +124,7 @@ async function cleanUp(deps: EndDeps): Promise<string | null> {
     error = `the folder ${folder.root} could not be removed: ${reasonOf(cause)}`;
     log.error(error, { execution: ref.id });
   }
+  failpoint("runner.cleaned");
   return error;
 }
 

@@ -98,7 +98,8 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     log: deps.log,
     controlPlane: deps.controlPlane,
     steps: steps.reports,
-    begunBefore: begin.done.length > 0,
+    // Where the outcome is kept and the sealed file is gone, the handler's cleanup was over before the restart.
+    begunBefore: begin.done.length > 0 && !(begin.completion && begin.nonce === null),
     kept: begin.completion !== undefined,
     at: (phase) => {
       at.phase = phase;

@@ -6,7 +6,7 @@ import type { Completion } from "../../protocol/native.ts";
 import type { ControlPlane, ExecutionRef, Work } from "../controlplane/control-plane.ts";
 import type { Handler } from "../handler.ts";
 import type { Begin } from "./execution.ts";
-import { executionFolder } from "./execution-folder.ts";
+import { executionFolder, REPORT } from "./execution-folder.ts";
 import { handlerFor } from "./handler-for.ts";
 import type { ExecutionRow, Journal } from "./journal.ts";
 
@@ -98,5 +98,7 @@ function dropStrangers(stateDir: string, rows: readonly ExecutionRow[]): void {
     // A kept workspace (an unsaved state) has no secrets left, but its work: it stays until a person removes it.
     if (!known.has(name) && existsSync(join(root, name, "sealed.json")))
       rmSync(join(root, name), { recursive: true, force: true });
+    const [report] = name.split(REPORT);
+    if (name.includes(REPORT) && !known.has(report ?? "")) rmSync(join(root, name), { force: true });
   }
 }
