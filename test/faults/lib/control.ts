@@ -183,6 +183,12 @@ export function outcomes(doc: JobShow): string[] {
     .map(({ what }) => what);
 }
 
+/** The words with which a change ended, in its own timeline: exactly one of them. */
+export function terminalOf(doc: JobShow): string[] {
+  const ends: readonly string[] = [...OUTCOME_STATUSES, "approval-denied", "approval-expired"];
+  return doc.events.filter((event) => event.job_id === null && ends.includes(event.what)).map(({ what }) => what);
+}
+
 /** What a job must not leave behind: a process of a tool, a folder of an execution, a lock. */
 export async function leftOver(bed: Bed, control: Control, runner: RunnerHandle): Promise<string[]> {
   const folder = join(runner.stateDir, "executions");

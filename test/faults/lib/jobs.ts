@@ -33,7 +33,17 @@ export function action(
 /** A module whose resource waits for the gate while terraform holds the lock, then leaves its trace. */
 export function terraform(
   bed: Bed,
-  options: { name?: string; wait?: boolean; timeout?: string; operation?: string } = {},
+  options: {
+    name?: string;
+    wait?: boolean;
+    timeout?: string;
+    operation?: string;
+    /** A person approves the plan first. */
+    approval?: boolean;
+    /** Default: its name. */
+    workspace?: string;
+    cidr?: string;
+  } = {},
 ): Sample {
   const name = options.name ?? "net";
   const trace = bed.path(`${name}.trace`);
@@ -46,7 +56,7 @@ export function terraform(
   );
   writeFileSync(
     bed.path(`${name}.yaml`),
-    `type: terraform-deploy\noperation: ${options.operation ?? "apply"}\nname: ${name}\n${options.timeout ? `timeout: ${options.timeout}\n` : ""}spec:\n  source: { path: ./${name} }\n  version: 1.11.4\n  workspace: ${name}\n  vars: { cidr: 10.0.0.0/16 }\n`,
+    `type: terraform-deploy\noperation: ${options.operation ?? "apply"}\nname: ${name}\n${options.timeout ? `timeout: ${options.timeout}\n` : ""}${options.approval ? "approval: required\n" : ""}spec:\n  source: { path: ./${name} }\n  version: 1.11.4\n  workspace: ${options.workspace ?? name}\n  vars: { cidr: ${options.cidr ?? "10.0.0.0/16"} }\n`,
   );
   return sampleOf(bed.path(`${name}.yaml`), trace, gate);
 }
