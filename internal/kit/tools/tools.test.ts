@@ -163,11 +163,14 @@ describe("a tool", () => {
 
 describe("a tool that cannot be had", () => {
   test("is not used when its SHA-256 is wrong, and nothing of it stays", async () => {
-    const tools = finder();
-    served = () => new Response(zip("terraform", "#!/bin/sh\necho evil\n"));
+    const good = zip("terraform", program("1.11.4"));
+    const evil = zip("terraform", "#!/bin/sh\necho evil\n");
+    const sum = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+    const tools = finder({ mirror: `http://127.0.0.1:${server.port}/mirror` }, good);
+    served = () => new Response(evil);
     const error = await refusal(tools.find("terraform", "1.11.4"));
-    expect(error.message).toContain("SHA-256");
-    expect(error.message).toContain("not used");
+    expect(error.message).toContain(`has SHA-256 ${sum(evil)}, expected ${sum(good)}: not used`);
+    expect(error.remedy).toContain("check the mirror");
     expect(readdirSync(dirname(at(CACHED)))).toBeEmpty();
   });
 

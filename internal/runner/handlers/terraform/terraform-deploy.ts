@@ -11,6 +11,7 @@ import { runErrorHook, runHook } from "./hooks.ts";
 import { checkedModule, emptySourceFolder, moduleFolder, planFile, prepareModule, varFiles } from "./module-folder.ts";
 import { pluginCache } from "./plugin-cache.ts";
 import { pretendTerraform } from "./pretend-terraform.ts";
+import { explainSums } from "./provider-sums.ts";
 import { encodeContents, refuseStalePlan } from "./saved-plan.ts";
 import { synthesise } from "./synth.ts";
 import { outputsOfCommand, readState, type TerraformOutputs } from "./terraform-outputs.ts";
@@ -60,7 +61,11 @@ const realWork: Handler<DeployPlan> = {
   async execute(ctx) {
     const work = workOf(ctx);
     const terraform = terraformRunner(ctx, work, await findProgram(ctx));
-    await ctx.step({ name: "init" }, () => terraform({ key: "init", args: ["init", "-no-color", "-input=false"] }));
+    await ctx
+      .step({ name: "init" }, () => terraform({ key: "init", args: ["init", "-no-color", "-input=false"] }))
+      .catch((error: unknown) => {
+        throw explainSums(ctx, moduleFolder(ctx.workspace, work), error);
+      });
     sharePlugins(ctx, work);
     try {
       if (work.operation !== "apply") return await makePlan(ctx, work, terraform);
