@@ -154,7 +154,10 @@ describe("a foreign control plane that sends what nobody can work", () => {
         /the plan cannot be read: .*larger than 67108864 bytes; Check what made this job/,
       ],
       "an unknown type": [{ type: "quantum-deploy", group: "deploy" }, /quantum-deploy is not built into this version/],
-      "a type not built in": [{ type: "helm-chart-deploy", group: "deploy" }, /helm-chart-deploy is not built into/],
+      "a type not built in": [
+        { type: "helm-chart-deploy", group: "deploy", plan: "{}" },
+        /helm-chart-deploy is not built into/,
+      ],
     };
     const jobs = Object.entries(bad).map(([what, [fields, says]]) => ({ what, says, job: server.addJob(fields) }));
     const good = server.addJob({ type: "noop", group: "operations" });

@@ -3,6 +3,7 @@ import type { Handler } from "../handler.ts";
 import { actionsWorkflow } from "./actions/actions-workflow.ts";
 import { notBuilt } from "./not-built.ts";
 import { healthCheck, noop, shutDown } from "./operations.ts";
+import { sandboxOnly } from "./sandbox-only.ts";
 import { script } from "./script/script.ts";
 import { terraformDeploy } from "./terraform/terraform-deploy.ts";
 
@@ -16,26 +17,42 @@ const built = {
   "shut-down": shutDown,
 } satisfies Partial<Record<JobType, Handler>>;
 
-const later = notBuilt(JOB_TYPES.filter((type) => !(type in built)));
+const pretended = [
+  "helm-chart-deploy",
+  "kubernetes-manifest-deploy",
+  "sandbox-terraform",
+  "sandbox-terraform-plan",
+  "sandbox-sync-secrets",
+  "docker-build",
+  "container-image-build",
+  "helm-chart-build",
+  "terraform-module-build",
+  "kubernetes-manifest-build",
+  "noop-build",
+  "oci-sync",
+  "noop-sync",
+] as const satisfies readonly JobType[];
+const planned = sandboxOnly(pretended);
+const later = notBuilt(JOB_TYPES.filter((type) => !(type in built || pretended.some((one) => one === type))));
 
 /** Job type → handler, for every type of the protocol: one that is missing here fails the build. */
 export const registry = {
   ...built,
   container: later,
-  "helm-chart-deploy": later,
-  "kubernetes-manifest-deploy": later,
+  "helm-chart-deploy": planned,
+  "kubernetes-manifest-deploy": planned,
   "job-deploy": later,
-  "sandbox-terraform": later,
-  "sandbox-terraform-plan": later,
-  "sandbox-sync-secrets": later,
-  "docker-build": later,
-  "container-image-build": later,
-  "helm-chart-build": later,
-  "terraform-module-build": later,
-  "kubernetes-manifest-build": later,
-  "noop-build": later,
-  "oci-sync": later,
-  "noop-sync": later,
+  "sandbox-terraform": planned,
+  "sandbox-terraform-plan": planned,
+  "sandbox-sync-secrets": planned,
+  "docker-build": planned,
+  "container-image-build": planned,
+  "helm-chart-build": planned,
+  "terraform-module-build": planned,
+  "kubernetes-manifest-build": planned,
+  "noop-build": planned,
+  "oci-sync": planned,
+  "noop-sync": planned,
   "runner-helm": later,
   "runner-terraform": later,
   "runner-local": later,

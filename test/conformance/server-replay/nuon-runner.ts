@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSystemLog } from "../../../internal/kit/base/system-log.ts";
-import { MODE_GROUPS } from "../../../internal/protocol/enums.ts";
+import { MODE_GROUPS, type RunnerMode } from "../../../internal/protocol/enums.ts";
 import { RunnerError } from "../../../internal/protocol/errors.ts";
 import { createNuonControlPlane } from "../../../internal/runner/controlplane/nuon.ts";
 import type { ToolFinder } from "../../../internal/runner/handler.ts";
@@ -20,6 +20,8 @@ export interface NuonRunnerOptions {
   /** The runner's time runs so many times as fast as ours. */
   readonly factor: number;
   readonly find?: ToolFinder["find"];
+  /** Default: install. */
+  readonly mode?: RunnerMode;
   /** Puts a job's source into a folder. */
   readonly source?: (into: string) => Promise<void>;
 }
@@ -33,9 +35,9 @@ export interface NuonRunner {
 
 const unused = () => Promise.reject(new RunnerError("defect", "not used in this test"));
 
-/** The real runner in mode `install`, one job per group, speaking the nuon dialect. */
+/** The real runner, one job per group, speaking the nuon dialect. */
 export function startNuonRunner(options: NuonRunnerOptions): NuonRunner {
-  const { url, runnerId, token, source, find = unused } = options;
+  const { url, runnerId, token, source, find = unused, mode = "install" } = options;
   const stateDir = mkdtempSync(join(tmpdir(), "nuon-runner-"));
   const said: string[] = [];
   const clock = quickClock(options.factor);
@@ -43,11 +45,11 @@ export function startNuonRunner(options: NuonRunnerOptions): NuonRunner {
   const fetchSource = (into: string) => source?.(into) ?? unused();
   const runner = startRunner(
     {
-      mode: "install",
+      mode,
       version: VERSION,
       runnerId,
       stateDir,
-      slots: Object.fromEntries(MODE_GROUPS.install.map((group) => [group, 1])),
+      slots: Object.fromEntries(MODE_GROUPS[mode].map((group) => [group, 1])),
       labels: {},
       drainTimeoutMs: null,
       minFreeBytes: 0,

@@ -60,7 +60,7 @@ export interface Scene extends Replay {
 /** The real runner in front of a server that plays these lines. */
 export async function startScene(
   lines: readonly Line[],
-  tools: Pick<NuonRunnerOptions, "find" | "source"> = {},
+  tools: Pick<NuonRunnerOptions, "find" | "source" | "mode"> = {},
 ): Promise<Scene> {
   const queues = [...lines, ...ALWAYS].map(([route, ...answers]) => ({ route, answers, played: 0 }));
   const server = await startReplay((request) => {
