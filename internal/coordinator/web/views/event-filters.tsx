@@ -12,8 +12,14 @@ const KINDS: readonly { readonly title: string; readonly whats: readonly string[
   },
   { title: "Changes", whats: ["planning", "approval-awaiting", "applying", "approval-denied", "approval-expired"] },
   { title: "Steps and refusals", whats: ["step:", "refused:"] },
-  { title: "Runners", whats: ["session", "runner-created", "runner-deleted", "token-rotated", "draining"] },
-  { title: "Workspaces", whats: ["locked", "unlocked", "state-deleted"] },
+  {
+    title: "Runners",
+    whats: ["session", "runner-created", "runner-deleted", "token-rotated", "settings-changed", "draining"],
+  },
+  {
+    title: "Workspaces",
+    whats: ["locked", "unlocked", "drift-check", "state-restored", "state-replaced", "state-deleted"],
+  },
 ];
 const GROUP_WORDS: Readonly<Record<string, string>> = { "step:": "every step", "refused:": "everything refused" };
 const kindWords = (what: string) => GROUP_WORDS[what] ?? eventLook({ what, why: "" }).label;

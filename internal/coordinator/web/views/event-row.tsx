@@ -36,7 +36,7 @@ export function EventRow({ event, runners, filtered }: RowProps): JSX.Element {
         </Link>
       </td>
       <td class="c-why" title={event.why}>
-        {look.detail}
+        <Why text={look.detail} />
       </td>
     </tr>
   );
@@ -65,13 +65,35 @@ function About({ event, runners }: Pick<RowProps, "event" | "runners">): JSX.Ele
       </>
     );
   }
-  if (runner === null) return <span class="faint">–</span>;
+  if (runner === null) {
+    const workspace = workspaceOf(event.why);
+    if (workspace === null) return <span class="faint">–</span>;
+    return (
+      <>
+        workspace <Link to={urls.workspace(workspace)}>{workspace}</Link>
+      </>
+    );
+  }
   return (
     <>
       runner{" "}
       <Link to={urls.runner(runner)} class={runners.has(runner) ? "" : "mono"}>
         {runners.get(runner) ?? runner}
       </Link>
+    </>
+  );
+}
+
+/** Events have no column for a workspace: those about one begin with its name. */
+const workspaceOf = (why: string): string | null => /^workspace ([A-Za-z0-9][\w.-]*)(?:,|$)/.exec(why)?.[1] ?? null;
+
+function Why({ text }: { readonly text: string }): JSX.Element {
+  const workspace = workspaceOf(text);
+  if (workspace === null) return <>{text}</>;
+  return (
+    <>
+      workspace <Link to={urls.workspace(workspace)}>{workspace}</Link>
+      {text.slice(`workspace ${workspace}`.length)}
     </>
   );
 }

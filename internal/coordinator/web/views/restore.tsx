@@ -43,8 +43,8 @@ export function AskRestore({ workspace, version, onClose, onDone }: RestoreProps
       onClose={onClose}
     >
       <p>
-        The version of <Ago at={version.created_at} /> is stored once more as serial {current + 1}. No version is lost,
-        and nothing is changed in your infrastructure: the next plan compares it with the restored state.
+        The version of <Ago at={version.created_at} /> is stored once more as a new version. No version is lost, and
+        nothing is changed in your infrastructure: the next plan compares it with the restored state.
       </p>
       <div class="restore-diff">
         <strong>The state will hold, against now:</strong>
