@@ -33,17 +33,19 @@ export interface PageBed {
   signedIn(path?: string, options?: BrowserContextOptions): Promise<Page>;
   /** Requests to anywhere but the coordinator, errors of scripts, violations of the content policy. */
   readonly complaints: string[];
+  /** Where the page may come from: the coordinator, and what a test puts in front of it. */
+  readonly origins: string[];
   /** A job file in the bed; its path. */
   file(name: string, text: string): string;
   end(): Promise<void>;
 }
 
-export async function startPageBed(): Promise<PageBed> {
+export async function startPageBed(options: { readonly flags?: string[] } = {}): Promise<PageBed> {
   if (executablePath === null) throw new Error(`no browser found: install one of ${NAMES.join(", ")}`);
   const bed = makeBed();
   let browser: Browser | null = null;
   try {
-    const control = await startControl(bed);
+    const control = await startControl(bed, options);
     browser = await chromium.launch({ executablePath, args: ARGS });
     return pageBed(bed, control, browser);
   } catch (error) {
@@ -56,6 +58,7 @@ export async function startPageBed(): Promise<PageBed> {
 function pageBed(bed: Bed, control: Control, browser: Browser): PageBed {
   const key = readFileSync(bed.path("coordinator", "admin.key"), "utf8").trim();
   const complaints: string[] = [];
+  const origins = [control.url];
   const contexts: BrowserContext[] = [];
 
   const window = async (options: BrowserContextOptions = {}): Promise<Page> => {
@@ -65,7 +68,8 @@ function pageBed(bed: Bed, control: Control, browser: Browser): PageBed {
     page.setDefaultTimeout(15_000);
     page.on("request", (request) => {
       const url = request.url();
-      if (!url.startsWith(control.url) && !url.startsWith("data:") && !url.startsWith("blob:")) complaints.push(url);
+      const known = [...origins, "data:", "blob:"].some((start) => url.startsWith(start));
+      if (!known) complaints.push(url);
       if (url.includes(key)) complaints.push(`the key is in ${url}`);
     });
     page.on("pageerror", (error) => complaints.push(error.message));
@@ -84,9 +88,10 @@ function pageBed(bed: Bed, control: Control, browser: Browser): PageBed {
     key,
     window,
     complaints,
+    origins,
     async signedIn(path = "/ui/jobs", options = {}) {
       const page = await window(options);
-      await page.goto(control.url + path);
+      await page.goto(new URL(path, control.url).href);
       await page.getByLabel("Operator key").fill(key);
       await page.getByRole("button", { name: "Sign in" }).click();
       await page.getByRole("button", { name: "Sign out" }).waitFor();

@@ -9,7 +9,7 @@ export interface ApiClient {
   get<T>(path: string, schema: z.ZodType<T>, signal?: AbortSignal): Promise<Result<T>>;
   /** Mutating call; the answer's body is ignored (what changed arrives as an event). */
   send(method: "POST" | "DELETE", path: string, body?: unknown): Promise<Result<null>>;
-  sendFor<T>(method: "POST", path: string, schema: z.ZodType<T>, body?: unknown): Promise<Result<T>>;
+  sendFor<T>(method: "POST" | "PATCH", path: string, schema: z.ZodType<T>, body?: unknown): Promise<Result<T>>;
   text(path: string): Promise<Result<Blob>>;
   /** The raw answer, for streams. */
   open(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<Result<Response>>;

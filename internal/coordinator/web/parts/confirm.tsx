@@ -49,6 +49,8 @@ interface ConfirmProps {
   readonly askWhy?: string;
   /** The reason must be given. */
   readonly needsWhy?: boolean;
+  /** false: what is asked for is not complete yet. */
+  readonly isReady?: boolean;
   /** One of these words must be typed first: for what cannot be taken back. */
   readonly mustType?: { readonly label: string; readonly words: readonly string[] };
   readonly onConfirm: (why: string) => Promise<Result<unknown>>;
@@ -62,7 +64,7 @@ export function Confirm(props: ConfirmProps): JSX.Element {
   const [error, setError] = useState<RunnerError | null>(null);
   const field = useId();
   const [typed, setTyped] = useState("");
-  const isMeant = props.mustType === undefined || props.mustType.words.includes(typed.trim());
+  const isMeant = props.isReady !== false && isTyped(props.mustType, typed);
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
@@ -96,6 +98,9 @@ export function Confirm(props: ConfirmProps): JSX.Element {
     </Modal>
   );
 }
+
+const isTyped = (must: ConfirmProps["mustType"], typed: string): boolean =>
+  must === undefined || must.words.includes(typed.trim());
 
 interface FieldProps {
   readonly id: string;

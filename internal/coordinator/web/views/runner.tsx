@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { RunnerDoc } from "../../../protocol/operator.ts";
+import { isVersion } from "../../../protocol/runner-wishes.ts";
 import { estate, estateDocs } from "../api/estate.ts";
 import { useQuery } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
@@ -14,6 +15,7 @@ import { CONTACT } from "../status.ts";
 import { useTitle } from "../title.ts";
 import { type AskedRunner, AskRunner } from "./ask-runner.tsx";
 import { Inventory, Session, Slots, Work } from "./runner-parts.tsx";
+import { Settings } from "./runner-settings.tsx";
 import { StartWays } from "./start-ways.tsx";
 
 /** Everything about one runner: whether it is there, what it is, what it does now. */
@@ -36,6 +38,7 @@ export function RunnerPage({ id }: { readonly id: string }): JSX.Element {
           <>
             <Head runner={runner} onAsk={(what) => setAsked({ what, runner })} />
             <Contact runner={runner} />
+            <OtherVersion runner={runner} />
             <Body runner={runner} />
           </>
         )}
@@ -122,6 +125,20 @@ function Contact({ runner }: { readonly runner: RunnerDoc }): JSX.Element | null
   return null;
 }
 
+/** It runs another version than the settings ask for. */
+function OtherVersion({ runner }: { readonly runner: RunnerDoc }): JSX.Element | null {
+  const { session, expected_version: wanted } = runner;
+  if (session === null || isVersion(wanted, session.version)) return null;
+  return (
+    <p class="notice warn">
+      <strong>
+        It runs version {session.version}, its settings ask for {wanted}.
+      </strong>{" "}
+      Install that version on its machine and start it again; its work goes on.
+    </p>
+  );
+}
+
 function Body({ runner }: { readonly runner: RunnerDoc }): JSX.Element {
   const work = useQuery(estate.runnerWork(runner.id), estateDocs.work, {
     refreshOn: (event) => event.runner_id === runner.id,
@@ -130,11 +147,16 @@ function Body({ runner }: { readonly runner: RunnerDoc }): JSX.Element {
   const { session } = runner;
   if (session === null) {
     return (
-      <section class="panel-box" aria-labelledby="start">
-        <h2 id="start">It has never called. Start it where it shall work</h2>
-        <StartWays identity={{ id: runner.id, name: runner.name, token: null }} />
-        <p class="help">The token was shown when it was created. When it is lost, make a new one above.</p>
-      </section>
+      <>
+        <section class="panel-box" aria-labelledby="start">
+          <h2 id="start">It has never called. Start it where it shall work</h2>
+          <StartWays identity={{ id: runner.id, name: runner.name, token: null }} />
+          <p class="help">The token was shown when it was created. When it is lost, make a new one above.</p>
+        </section>
+        <div class="columns">
+          <Settings runner={runner} />
+        </div>
+      </>
     );
   }
   return (
@@ -143,6 +165,7 @@ function Body({ runner }: { readonly runner: RunnerDoc }): JSX.Element {
       <Slots slots={session.slots} work={work.data ?? []} />
       <Session session={session} />
       <Inventory inventory={session.inventory} labels={runner.labels} />
+      <Settings runner={runner} />
     </div>
   );
 }

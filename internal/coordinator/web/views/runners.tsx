@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import type { RunnerDoc } from "../../../protocol/operator.ts";
+import { isVersion } from "../../../protocol/runner-wishes.ts";
 import { lists, paths } from "../api/operations.ts";
 import { count } from "../format.ts";
 import { useQuery, useStore } from "../hooks.ts";
@@ -154,6 +155,9 @@ function RunnerRow({ runner, onAsk }: { readonly runner: RunnerDoc; readonly onA
             <div class="sub">
               {session.version}, since <Ago at={session.started_at} />
             </div>
+            {isVersion(runner.expected_version, session.version) ? null : (
+              <div class="sub waiting">asked for: {runner.expected_version}</div>
+            )}
           </>
         ) : (
           <span class="faint">none</span>
