@@ -4,10 +4,12 @@ import { endEveryBed } from "./lib/processes.ts";
 import type { Row } from "./lib/row.ts";
 import { type Measured, missedGoals, renderTable } from "./lib/table.ts";
 import { action } from "./rows/action.ts";
+import { gitSource } from "./rows/git-source.ts";
 import { idle } from "./rows/idle.ts";
 import { latency } from "./rows/latency.ts";
 import { liveLine } from "./rows/live-line.ts";
 import { npmStart } from "./rows/npm-start.ts";
+import { ociPull } from "./rows/oci-pull.ts";
 import { output } from "./rows/output.ts";
 import { start } from "./rows/start.ts";
 import { terraform } from "./rows/terraform.ts";
@@ -17,7 +19,19 @@ import { throughput } from "./rows/throughput.ts";
  * `npm run bench [-- --only NAME[,NAME] --runs N]`: the table on stdout. A run of everything with at least 20 runs also
  * writes docs/benchmarks.md. Measures the compiled program; asserts nothing.
  */
-const ROWS: readonly Row[] = [latency, action, throughput, terraform, output, liveLine, idle, start, npmStart];
+const ROWS: readonly Row[] = [
+  latency,
+  action,
+  throughput,
+  terraform,
+  gitSource,
+  ociPull,
+  output,
+  liveLine,
+  idle,
+  start,
+  npmStart,
+];
 const ROOT = new URL("../../", import.meta.url).pathname;
 const ENOUGH_RUNS = 20;
 

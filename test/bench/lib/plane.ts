@@ -48,11 +48,13 @@ export interface RunnerOptions {
   /** Where it finds the control plane, when not at the coordinator itself. */
   readonly url?: string;
   readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export function spawnRunner(bed: Bed, coordinator: Coordinator, identity: Identity, options: RunnerOptions): Proc {
   const flags = ["--state-dir", bed.path(`state-${options.name}`), ...(options.flags ?? [])];
   return bed.spawn([options.binary, "run", ...flags], {
+    ...options.env,
     RUNNER_API_URL: options.url ?? coordinator.url,
     RUNNER_ID: identity.id,
     RUNNER_API_TOKEN: identity.token,
