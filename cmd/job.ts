@@ -66,7 +66,9 @@ function wish(verb: string, done: string): Command {
   return async (context) => {
     const { json } = context.values;
     const reason = context.values.why ?? context.values.reason;
-    await operatorFrom(context.values).send("POST", `${pathOf(context)}/${verb}`, reason === null ? {} : { reason });
+    const body = reason === null ? {} : { reason };
+    // With a key a repeat after a lost answer is no second decision.
+    await operatorFrom(context.values).make(`${pathOf(context)}/${verb}`, z.unknown(), body, crypto.randomUUID());
     context.out(json ? JSON.stringify({ job: operand(context) }) : `${operand(context)} ${done}`);
     return EXIT.done;
   };

@@ -116,6 +116,15 @@ describe("a decision about a change", () => {
     expect(refusals(shown)).toHaveLength(4);
   });
 
+  test("sent again under its key, because the answer was lost, is the same decision", async () => {
+    const id = await bed.plan("again", REQUIRED, null);
+    const send = (verb: string, key: string) =>
+      bed.operator.send("POST", `/jobs/${id}/${verb}`, {}, { "idempotency-key": key });
+    expect([await send("approve", "k1"), await send("approve", "k1")].map(({ status }) => status)).toEqual([200, 200]);
+    expect([await send("approve", "k2"), await send("reject", "k1")].map(({ status }) => status)).toEqual([409, 409]);
+    expect(await bed.jobsOf(id)).toHaveLength(2);
+  });
+
   test("stands in the timeline with who, when and why", async () => {
     const id = await bed.plan("why", REQUIRED, null);
     await reject(id, "would replace the database");

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { failpoint } from "../../../../kit/base/failpoint.ts";
 import { jobDoc, jobShow, submission, submitted, workCounts } from "../../../../protocol/operator.ts";
 import { readChange } from "../../../changes/change-rows.ts";
@@ -11,7 +12,7 @@ import { showWork } from "../job-views.ts";
 import { planDocument } from "../plan-document.ts";
 import { explained, granted, notFound, unwrap } from "../problem.ts";
 import { answers, countParam, DONE, done, idParam, jsonBody, named, reasonBody, reasonFrom } from "../schemas.ts";
-import { submitOnce } from "../submit-once.ts";
+import { decideOnce, submitOnce } from "../submit-once.ts";
 
 const tags = ["jobs"];
 const wish = (description: string) => z.string().max(200).optional().openapi({ description });
@@ -156,7 +157,9 @@ export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
   app.openapi(
     approve,
     (c) => {
-      granted(changes.approve(c.req.valid("param").id, ADMIN, reasonFrom(c.req.valid("json"))));
+      const { id } = c.req.valid("param");
+      const why = reasonFrom(c.req.valid("json"));
+      granted(decideOnce(store, decisionKey(c, id, "approve"), () => changes.approve(id, ADMIN, why)));
       failpoint("coordinator.approve.after");
       return c.json(DONE, 200);
     },
@@ -166,11 +169,19 @@ export function jobRoutes(app: OpenAPIHono, deps: OperatorDeps): void {
   app.openapi(
     reject,
     (c) => {
-      granted(changes.reject(c.req.valid("param").id, ADMIN, reasonFrom(c.req.valid("json"))));
+      const { id } = c.req.valid("param");
+      const why = reasonFrom(c.req.valid("json"));
+      granted(decideOnce(store, decisionKey(c, id, "reject"), () => changes.reject(id, ADMIN, why)));
       return c.json(DONE, 200);
     },
     reasonHook,
   );
+}
+
+/** A key of the client's own counts for this decision about this change only. */
+function decisionKey(c: Context, id: string, verb: string): string | undefined {
+  const key = c.req.header("idempotency-key");
+  return key === undefined ? undefined : `${verb}:${id}:${key}`;
 }
 
 export const noSuch = (id: string) => notFound(`job or change ${id}`, "`runner job list` shows the ids.");
