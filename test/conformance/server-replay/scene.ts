@@ -70,7 +70,7 @@ export async function startScene(
     line.played += 1;
     return typeof answer === "function" ? answer(request) : answer;
   });
-  const one = startNuonRunner({ url: server.url, runnerId: RUNNER_ID, token: TOKEN, factor: 20, ...tools });
+  const one = startNuonRunner({ url: server.url, runnerId: RUNNER_ID, token: TOKEN, factor: 10, ...tools });
   const { runner, said } = one;
   const stop = async () => {
     await one.stop();
