@@ -166,5 +166,7 @@ Outputs:
   test("that cannot be read are refused without a word of their content", () => {
     const broken = readStateFile(new TextEncoder().encode('{"resources":"hunter2"}'), new Map());
     expect(broken.ok ? "" : broken.error.message).toBe("this version is not a state that can be read (format 4)");
+    const deep = `{"resources":[],"x":${"[".repeat(5_000)}${"]".repeat(5_000)}}`;
+    expect(readStateFile(new TextEncoder().encode(deep), new Map()).ok).toBe(false);
   });
 });

@@ -40,10 +40,12 @@ export type ShownMarks = ReadonlyMap<string, unknown>;
 export function readStateFile(body: Uint8Array, shown: ShownMarks): Result<ReadState> {
   let parsed: z.infer<typeof stateFile>;
   try {
-    parsed = stateFile.parse(JSON.parse(new TextDecoder().decode(body)));
+    const document: unknown = JSON.parse(new TextDecoder().decode(body));
+    if (depthOf(document, DEEPEST) > DEEPEST) return unreadable();
+    parsed = stateFile.parse(document);
   } catch {
     // The parser's message quotes what it read, which may be a secret.
-    return fail(new RunnerError("conflict", "this version is not a state that can be read (format 4)"));
+    return unreadable();
   }
   const resources = new Map<string, Marked>();
   for (const one of parsed.resources ?? []) {
@@ -59,6 +61,20 @@ export function readStateFile(body: Uint8Array, shown: ShownMarks): Result<ReadS
     return [name, { value: value ?? null, marks }] as const;
   });
   return ok({ resources, outputs: new Map(outputs) });
+}
+
+const unreadable = (): Result<never> =>
+  fail(new RunnerError("conflict", "this version is not a state that can be read (format 4)"));
+
+/** Levels of a document that anybody wrote on purpose are far fewer; everything below walks it by recursion. */
+const DEEPEST = 200;
+
+/** Levels of a value; stops looking beyond `most`. */
+function depthOf(value: unknown, most: number): number {
+  if (!isMap(value) || most < 0) return 0;
+  let deepest = 0;
+  for (const member of Object.values(value)) deepest = Math.max(deepest, depthOf(member, most - 1));
+  return 1 + deepest;
 }
 
 function addressOf(one: z.infer<typeof resource>, found: z.infer<typeof instance>): string {
