@@ -66,6 +66,7 @@ beforeAll(async () => {
     append: () => ({ ok: true, value: { stored: 0 } }) as const,
     batches: async function* () {},
     grown: async () => {},
+    remove: () => {},
     close: () => {},
   };
   const adminKey = "a key of this test";

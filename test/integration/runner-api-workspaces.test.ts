@@ -90,7 +90,8 @@ test("the list comes in pages, told by the paging headers", async () => {
   expect(first.json).toHaveLength(10);
   expect(first.headers.get("x-nuon-page-next")).toBe("true");
   const second = await many.call("GET", `${LIST}?page=2`);
-  expect(second.json.map((one: { owner_id: string }) => one.owner_id)).toEqual(["inl10", "inl11"]);
+  const owners = [...first.json, ...second.json].map((one: { owner_id: string }) => one.owner_id);
+  expect(owners.sort()).toEqual(Array.from({ length: 12 }, (_, n) => `inl${n}`).sort());
   expect(second.headers.get("x-nuon-page-next")).toBe("false");
   expect(second.headers.get("x-nuon-page-offset")).toBe("10");
   expect((await many.call("GET", `${LIST}?limit=abc`)).json.description).toBe("invalid limit");

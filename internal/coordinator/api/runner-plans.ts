@@ -78,16 +78,23 @@ const APPLIED = new Set(["apply-plan", "exec"]);
 /** Deploys of a runner that are looked at, newest first. */
 const DEPLOYS_LOOKED_AT = 200;
 
-/** Deploy jobs of one component of an install that this runner worked on, newest first. */
+/**
+ * Deploy jobs of one component of an install that this runner worked on, newest first. Each job file makes a component of
+ * its own, so deploys into the workspace of that component belong to it too.
+ */
 function deploysOf(store: Store, runner: KnownRunner, install: string, component: string): JobRow[] {
-  return store.db
-    .prepare<JobRow, [string, string, string, number]>(
-      `SELECT j.* FROM jobs j WHERE j.job_group = 'deploy' AND json_extract(j.metadata, '$.install_id') = ?
-       AND json_extract(j.metadata, '$.component_id') = ?
-       AND EXISTS (SELECT 1 FROM executions e WHERE e.job_id = j.id AND e.runner_id = ?)
-       ORDER BY j.created_at DESC, j.rowid DESC LIMIT ?`,
-    )
-    .all(install, component, runner.row.id, DEPLOYS_LOOKED_AT);
+  const find = (condition: string, ...values: readonly string[]) =>
+    store.db
+      .prepare<JobRow, (string | number)[]>(
+        `SELECT j.* FROM jobs j WHERE j.job_group = 'deploy' AND ${condition}
+         AND EXISTS (SELECT 1 FROM executions e WHERE e.job_id = j.id AND e.runner_id = ?)
+         ORDER BY j.created_at DESC, j.rowid DESC LIMIT ?`,
+      )
+      .all(...values, runner.row.id, DEPLOYS_LOOKED_AT);
+  const named = "json_extract(j.metadata, '$.install_id') = ? AND json_extract(j.metadata, '$.component_id') = ?";
+  const own = find(named, install, component);
+  const workspace = own[0]?.workspace_id ?? null;
+  return workspace === null ? own : find("j.workspace_id = ?", workspace);
 }
 
 /** The name a composite plan gives the plan of a job; null for types that only we have. */

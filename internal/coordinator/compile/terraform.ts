@@ -100,10 +100,10 @@ export function compileTerraform(
       updated_at: context.now,
       app_id: ids.app,
       status: "active",
-      version: 1,
       component_config_connections: [
         { component_id: ids.component, terraform_module: { version: spec.version ?? ANY_VERSION } },
       ],
+      version: 1,
     },
     // What a Go runner knows: terraform itself, and one artifact whose top is the module.
     native: knowsMore(spec) || source.kind === "git" || source.artifact.path !== undefined,

@@ -1,3 +1,6 @@
+import { type OperationName, operationOf } from "../operations.ts";
+import { serverExchanges } from "../recordings.ts";
+
 /** What the answers of the real server say of an operation: which field comes before which, and which never is absent. */
 export interface Shape {
   /** Problems of a document of ours: fields in another order, fields that never are absent there. */
@@ -56,4 +59,28 @@ function objectsOf(value: unknown, path: string): (readonly [Readonly<Record<str
   const object = value as Readonly<Record<string, unknown>>;
   const inner = Object.entries(object).filter(([key]) => !FREE.has(key));
   return [[object, path] as const, ...inner.flatMap(([key, one]) => objectsOf(one, `${path}.${key}`))];
+}
+
+/** Fields that ours never has: orgs (a listed deviation), what depends on the moment, and the set-up of the recorded server. */
+const ABSENT = new Set(["org_id", "owner_id", "owner_type", "metadata", "status_description"]);
+
+/** What the real control plane's own answers teach, by operation. */
+export async function serverShapes(): Promise<Map<OperationName, Shape>> {
+  const good = (await serverExchanges()).filter((one) => one.status < 300 && typeof one.response === "object");
+  const byOperation = Map.groupBy(good, (one) => operationOf(one.method, one.path));
+  return new Map(
+    [...byOperation].flatMap(([name, exchanges]) =>
+      name === undefined
+        ? []
+        : [
+            [
+              name,
+              shapeOf(
+                exchanges.map((one) => one.response),
+                ABSENT,
+              ),
+            ] as const,
+          ],
+    ),
+  );
 }

@@ -3,15 +3,12 @@ import { z } from "zod";
 import { errorBody } from "../../../internal/protocol/nuon/base.ts";
 import { DEVIATIONS } from "../deviations.ts";
 import { unnamedKeys } from "../named-keys.ts";
-import { OPERATIONS, type Operation, type OperationName, operationOf } from "../operations.ts";
-import { goRunnerScenarios, isRemark, serverExchanges } from "../recordings.ts";
+import { OPERATIONS, type Operation, type OperationName } from "../operations.ts";
+import { goRunnerScenarios, isRemark } from "../recordings.ts";
 import { FAULTS } from "./faults.ts";
-import { type Shape, shapeOf } from "./order.ts";
+import { serverShapes } from "./order.ts";
 import { documentsOf, type Replayed, replay } from "./replay.ts";
 import { SMALL_SERVER, VOLATILE } from "./volatile.ts";
-
-/** Fields that ours never has: orgs (a listed deviation), what depends on the moment, and the set-up of the recorded server. */
-const ABSENT = new Set(["org_id", "owner_id", "owner_type", "metadata", "status_description"]);
 
 /** Every request the real Go runner was recorded to send, sent to our coordinator in the order it was sent. */
 const scenarios = await goRunnerScenarios();
@@ -183,27 +180,6 @@ function parsed(text: string): unknown {
   } catch {
     return text;
   }
-}
-
-/** What the real control plane's own answers teach, by operation. */
-async function serverShapes(): Promise<Map<OperationName, Shape>> {
-  const good = (await serverExchanges()).filter((one) => one.status < 300 && typeof one.response === "object");
-  const byOperation = Map.groupBy(good, (one) => operationOf(one.method, one.path));
-  return new Map(
-    [...byOperation].flatMap(([name, exchanges]) =>
-      name === undefined
-        ? []
-        : [
-            [
-              name,
-              shapeOf(
-                exchanges.map((one) => one.response),
-                ABSENT,
-              ),
-            ] as const,
-          ],
-    ),
-  );
 }
 
 /** Each kind of trouble once, so that a failure can be read. */
