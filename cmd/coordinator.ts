@@ -6,7 +6,7 @@ import type { Times } from "../internal/protocol/times.ts";
 import type { Command } from "./lib/context.ts";
 import { stateBase } from "./lib/folders.ts";
 import { onStop } from "./lib/signals.ts";
-import { refusePlainHttp } from "./lib/start-coordinator.ts";
+import { refusePlainHttp, retentionOf } from "./lib/start-coordinator.ts";
 import { TELEMETRY_END_MS, telemetryFor } from "./lib/telemetry.ts";
 import { readTlsPair } from "./lib/tls-files.ts";
 
@@ -30,6 +30,7 @@ export const coordinator: Command = async (context) => {
       publicUrl: values.publicUrl,
       tls: tls && { cert: tls.cert, key: tls.key },
       times: timesOf(values),
+      retention: retentionOf(values),
       approvalMs: values.approvalExpiry,
       keepStates: values.keepStates,
       exclusive: true,

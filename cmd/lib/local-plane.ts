@@ -7,6 +7,7 @@ import { keepOutputs, type Outputs } from "./clear-outputs.ts";
 import type { Context } from "./context.ts";
 import { createOperatorClient, type OperatorClient } from "./operator-client.ts";
 import { startRunnerHalf } from "./runner-half.ts";
+import { retentionOf } from "./start-coordinator.ts";
 import { TELEMETRY_END_MS, telemetryFor } from "./telemetry.ts";
 
 /** A coordinator and a runner in this process, speaking to each other over loopback HTTP as two processes would. */
@@ -49,6 +50,7 @@ export async function startLocalPlane(context: Context, options: LocalPlaneOptio
       publicUrl: null,
       tls: null,
       times: DEFAULT_TIMES,
+      retention: retentionOf(context.values),
       exclusive: options.exclusive,
     },
     { log, telemetry },

@@ -1,5 +1,7 @@
 import { createServer } from "node:net";
+import type { Retention } from "../../internal/coordinator/store/transitions/prune.ts";
 import { RunnerError } from "../../internal/protocol/errors.ts";
+import type { Wanted } from "./context.ts";
 
 /** Addresses that only this machine reaches. */
 export function isLoopback(host: string): boolean {
@@ -12,6 +14,11 @@ export function refusePlainHttp(host: string, tls: boolean, insecure: boolean): 
   throw new RunnerError("usage", `plain HTTP on ${host} would send keys and tokens in clear`, {
     remedy: "Give --tls-cert and --tls-key, listen on 127.0.0.1, or allow it with --insecure.",
   });
+}
+
+/** How long what has ended is kept, as the settings say. */
+export function retentionOf({ retention, keepPlans }: Wanted<"retention" | "keepPlans">): Retention {
+  return { endedMs: retention === 0 ? null : retention, plansMs: keepPlans };
 }
 
 const PORTS_TO_TRY = 200;

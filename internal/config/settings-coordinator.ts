@@ -81,6 +81,28 @@ export const COORDINATOR_SETTINGS = {
     commands: ["coordinator"],
     description: "Versions of the state kept per workspace, the current one always; 0 keeps all.",
   },
+  retention: {
+    flag: "retention",
+    env: "RUNNER_RETENTION",
+    type: "duration",
+    default: "30d",
+    min: "0s",
+    max: "3650d",
+    commands: ["coordinator", "up"],
+    description:
+      "Jobs and changes that have ended, their logs and events are kept this long; 0s: for ever. State versions and the audit trail are never removed.",
+  },
+  keepPlans: {
+    flag: "keep-plans",
+    env: "RUNNER_KEEP_PLANS",
+    type: "duration",
+    default: "1d",
+    min: "0s",
+    max: "3650d",
+    commands: ["coordinator", "up"],
+    description:
+      "The plan and submission of an ended job, which hold its resolved secrets, are kept this long for a retry; at most 10 minutes where the job finished.",
+  },
   lease: {
     flag: "lease",
     env: "RUNNER_LEASE",

@@ -1,6 +1,7 @@
 import type { SystemLog } from "../kit/base/system-log.ts";
 import type { Telemetry } from "../kit/telemetry/telemetry.ts";
 import type { Times } from "../protocol/times.ts";
+import type { Retention } from "./store/transitions/prune.ts";
 
 export interface CoordinatorOptions {
   readonly version: string;
@@ -15,6 +16,8 @@ export interface CoordinatorOptions {
   readonly publicUrl: string | null;
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly times: Times;
+  /** Default: 30 days, plans one day. */
+  readonly retention?: Retention;
   /** How long a change waits for a person unless its job file says so, in milliseconds. Default 24 h. */
   readonly approvalMs?: number;
   /** State versions kept per workspace; 0: all. Default 100. */

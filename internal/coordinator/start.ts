@@ -14,10 +14,13 @@ import { sourcesReached } from "./sources/reach.ts";
 import { createSourceStore } from "./sources/source-store.ts";
 import { absorbJump, createJumpWatch } from "./store/clock-jump.ts";
 import { createStore, type Store } from "./store/store.ts";
+import { DEFAULT_RETENTION, prune } from "./store/transitions/prune.ts";
 import { graceAfterStart, tick } from "./store/transitions/tick.ts";
 import { webRoutes } from "./web/index.ts";
 
 const TICK_MS = 1_000;
+/** What retention takes goes in small rounds. */
+const PRUNE_MS = 10_000;
 /** Above the largest source blob; every route has its own, lower limit. */
 const MAX_BODY = 1024 * 1024 * 1024;
 
@@ -82,7 +85,8 @@ function assemble(
   const keep = options.keepStates === undefined ? {} : { keepStates: options.keepStates };
   const store = createStore({ db: dataDir.db, times: options.times, clock, secret: dataDir.secret, ...keep });
   const metrics = coordinatorMetrics(store, options.version);
-  const logs = metrics.counted(createLogStore(store, `${options.dataDir}/logs`));
+  const stored = createLogStore(store, `${options.dataDir}/logs`);
+  const logs = metrics.counted(stored);
   const sources = createSourceStore({ db: dataDir.db, clock, dataDir: options.dataDir });
   const changes = changeEngine({
     store,
@@ -94,6 +98,7 @@ function assemble(
   store.startChecks.push(changes.startCheck);
   graceAfterStart(store);
   const jumped = createJumpWatch(clock);
+  let prunesAt = clock.monotonic() + PRUNE_MS;
   const app = createApp({
     runner: { store, logs, log, version: options.version, publicUrl: options.publicUrl, renderPlan, ...spans },
     operator: operatorRoutes({
@@ -120,6 +125,10 @@ function assemble(
         }
         tick(store);
         changes.expire();
+        const now = clock.monotonic();
+        if (now < prunesAt) return;
+        prunesAt = now + PRUNE_MS;
+        stored.remove(prune(store, options.retention ?? DEFAULT_RETENTION));
       } catch (error) {
         // A full disk, say: tried again in a second.
         log.error("the coordinator's tick failed", { error: reasonOf(error) });

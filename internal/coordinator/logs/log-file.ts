@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -11,6 +11,8 @@ export interface LogFiles {
   append(streamId: string, bytes: number, batch: Uint8Array): number;
   /** Batches from position `from` up to `to`; the payload of one is valid until the next is asked for. */
   read(streamId: string, from: number, to: number): AsyncIterable<StoredBatch>;
+  /** Its file, if there is one. */
+  remove(streamId: string): void;
   close(): void;
 }
 
@@ -56,6 +58,12 @@ export function createLogFiles(folder: string): LogFiles {
       return bytes + HEADER + batch.byteLength;
     },
     read: (streamId, from, to) => readBatches(path(streamId), from, to),
+    remove: (streamId) => {
+      const fd = open.get(streamId);
+      if (fd !== undefined) closeSync(fd);
+      open.delete(streamId);
+      rmSync(path(streamId), { force: true });
+    },
     close: () => {
       for (const fd of open.values()) closeSync(fd);
       open.clear();

@@ -23,7 +23,12 @@ export interface LogStore {
   close(): void;
 }
 
-export function createLogStore(store: Store, folder: string): LogStore {
+export interface OwnedLogStore extends LogStore {
+  /** Removes the files of streams whose rows are gone. */
+  remove(streamIds: readonly string[]): void;
+}
+
+export function createLogStore(store: Store, folder: string): OwnedLogStore {
   const files = createLogFiles(folder);
   const waiting = new Map<string, Set<() => void>>();
   const update = store.db.prepare<unknown, [number, number, number, number, string]>(
@@ -64,6 +69,7 @@ export function createLogStore(store: Store, folder: string): LogStore {
     },
     batches: (streamId, position) => files.read(streamId, position, sizeOf(streamId)),
     grown,
+    remove: (streamIds) => streamIds.forEach(files.remove),
     close: files.close,
   };
 }

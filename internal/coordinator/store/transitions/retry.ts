@@ -8,6 +8,7 @@ import type { Store } from "../store.ts";
 import type { NewJob, Refusal } from "../types.ts";
 import { optionsOf, requiresOf } from "../views.ts";
 import { endExecution } from "./end.ts";
+import { PRUNED } from "./prune.ts";
 import { notFound, record, refuse } from "./shared.ts";
 import { submitJob } from "./submit.ts";
 
@@ -22,6 +23,10 @@ export function retryJob(
     if (job.parked === 1) return ok({ jobId: unpark(store, job, input.by, input.why || "tried again") });
     if (!isTerminal(job.status)) {
       const message = `the job is ${job.status}; only an ended or parked job can be tried again`;
+      return refuse(store, "retry", { code: "illegal", message }, { job, by: input.by });
+    }
+    if (store.sql.documents.all(job.id).some((row) => row.kind === PRUNED)) {
+      const message = "its plan, with its secrets, is gone by now (--keep-plans); submit the job file again";
       return refuse(store, "retry", { code: "illegal", message }, { job, by: input.by });
     }
     const copy = copyOf(store, job, input.by);
