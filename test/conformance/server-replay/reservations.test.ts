@@ -91,7 +91,7 @@ test("outputs refused because the runner is of another org make the job failed",
   scene = await startScene([...offered, [RESERVE, RESERVED], ...work, [`POST ${EXECUTION}/outputs`, refused]]);
   await scene.over(({ method, body }) => method === "PATCH" && body.toString().includes('"failed"'));
   expect(scene.said.join("\n")).toContain("does not take the outputs");
-});
+}, 30_000);
 
 test("an execution that the server does not know in the end is said, not taken for done", async () => {
   const gone: Line = [`GET ${EXECUTION}`, recorded("GetRunnerJobExecution", "404")];
