@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { resolve, sep } from "node:path";
 import { RunnerError } from "../../internal/protocol/errors.ts";
 import { readFile } from "./read-file.ts";
 import { resolveSecrets } from "./resolve-secrets.ts";
@@ -16,7 +16,10 @@ export function checkNamed(
 ): void {
   try {
     resolveSecrets(parsed.document, { folder, env });
-    for (const [place, source] of sourcesOf(parsed)) checkFolder(place, resolve(folder, source.root ?? source.path));
+    for (const [place, { root, path }] of sourcesOf(parsed)) {
+      checkFolder(place, resolve(folder, root ?? path));
+      if (root !== undefined) checkFolder(`${place}.path`, innerFolder(place, resolve(folder, root), path));
+    }
     const varsFiles = parsed.work.kind === "terraform" ? (parsed.work.spec.vars_files ?? []) : [];
     for (const name of varsFiles) readFile(resolve(folder, name), "vars file");
   } catch (error) {
@@ -24,6 +27,14 @@ export function checkNamed(
     const remedy = error.remedy === undefined ? {} : { remedy: error.remedy };
     throw new RunnerError("usage", `${filename}: ${error.message}`, { ...remedy, cause: error });
   }
+}
+
+function innerFolder(place: string, root: string, path: string): string {
+  const inner = resolve(root, path);
+  if (inner === root || inner.startsWith(root + sep)) return inner;
+  throw new RunnerError("usage", `${place}.path: ${JSON.stringify(path)} leads out of root, ${root}`, {
+    remedy: "With root, path counts from it and stays inside it.",
+  });
 }
 
 function checkFolder(place: string, path: string): void {

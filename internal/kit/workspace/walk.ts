@@ -33,7 +33,7 @@ export async function walkFolder(root: string, options: WalkOptions): Promise<Fo
     empty: [] as string[],
   };
   const ignore = await readIgnore(join(top, options.ignoreFile));
-  const includes = includeTest(options.include);
+  const { includes, unused } = includeTest(options.include);
   let bytes = 0;
 
   const visit = async (folder: string): Promise<number> => {
@@ -60,6 +60,12 @@ export async function walkFolder(root: string, options: WalkOptions): Promise<Fo
     return kept;
   };
   await visit("");
+  const [idle] = unused();
+  if (idle !== undefined) {
+    throw new RunnerError("usage", `include: the pattern ${JSON.stringify(idle)} matches nothing in ${root}`, {
+      remedy: `Patterns count from that folder; what ${options.ignoreFile} names is left out all the same.`,
+    });
+  }
   const byPath = (a: { path: string }, b: { path: string }) => (a.path < b.path ? -1 : 1);
   return { files: found.files.sort(byPath), links: found.links.sort(byPath), empty: found.empty.sort() };
 }
@@ -83,16 +89,36 @@ async function readIgnore(path: string): Promise<IgnoreRules> {
   return parseIgnore(await readFile(path, "utf8").catch(() => ""));
 }
 
-function includeTest(include: readonly string[] | undefined): (path: string) => boolean {
-  if (include === undefined || include.length === 0) return () => true;
-  const globs = include.map((pattern) => new Bun.Glob(pattern.replace(/^\.\//, "").replace(/\/$/, "")));
-  // A glob that names a folder takes everything in it.
-  return (path) => {
-    for (let part = path; part !== "."; part = posix.dirname(part)) {
-      if (globs.some((glob) => glob.match(part))) return true;
+interface Includes {
+  /** A pattern that names a folder takes everything in it. */
+  readonly includes: (path: string) => boolean;
+  /** Patterns that nothing has matched so far. */
+  readonly unused: () => readonly string[];
+}
+
+function includeTest(include: readonly string[] | undefined): Includes {
+  if (include === undefined || include.length === 0) return { includes: () => true, unused: () => [] };
+  const globs = include.map((pattern) => {
+    const plain = pattern.replace(/^(?:\.\/+)+/, "").replace(/\/+$/, "");
+    if (plain === "" || plain.startsWith("/") || plain.split("/").includes("..")) {
+      throw new RunnerError("usage", `include: the pattern ${JSON.stringify(pattern)} leads out of the source folder`, {
+        remedy: "Write it relative to that folder, such as modules/**.",
+      });
     }
-    return false;
+    return { pattern, glob: new Bun.Glob(plain), used: false };
+  });
+  const includes = (path: string) => {
+    let found = false;
+    for (let part = path; part !== "."; part = posix.dirname(part)) {
+      for (const one of globs) {
+        if (!one.glob.match(part)) continue;
+        one.used = true;
+        found = true;
+      }
+    }
+    return found;
   };
+  return { includes, unused: () => globs.filter(({ used }) => !used).map(({ pattern }) => pattern) };
 }
 
 /** The target of a link, relative and without detours. Throws when it leads out of the root. */

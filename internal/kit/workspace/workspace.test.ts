@@ -213,6 +213,22 @@ describe("packing a folder", () => {
     expect(titles(packed)).toEqual(["modules/net/main.tf", "shared/x.tf"]);
   });
 
+  test("refuses a pattern of include that leads out, or that nothing matches, by name", async () => {
+    for (const path of ["modules/net/main.tf", "logs/a.log", "hollow.md"]) put(`src/${path}`);
+    put("src/.runnerignore", "*.log\n");
+    for (const pattern of ["../outside/**", "/etc/**", "a/../../b", "", "./"]) {
+      const error = await refusal(packFolder(at("src"), { include: ["modules/**", pattern] }));
+      expect([error.kind, error.message]).toEqual(["usage", expect.stringContaining("leads out of the source folder")]);
+    }
+    for (const pattern of ["nothing/**", "logs/*.log", "module"]) {
+      const { message } = await refusal(packFolder(at("src"), { include: ["modules/**", pattern] }));
+      expect(message).toContain(`the pattern ${JSON.stringify(pattern)} matches nothing`);
+    }
+    // One that only repeats what another has is fine.
+    const packed = await packFolder(at("src"), { include: ["modules", "modules/**", "**/*.tf", "./hollow.md"] });
+    expect(titles(packed)).toEqual(["hollow.md", "modules/net/main.tf"]);
+  });
+
   test("refuses links that lead out and sockets, and names them", async () => {
     put("outside");
     for (const [name, target] of [
