@@ -86,6 +86,28 @@ describe("limits of a job", () => {
     expect(limited({ cpu: 1 }, { make }).run("echo ran")).toEqual({ code: 125, out: "" });
   });
 
+  test("of an execution taken up again after a restart are found again silently, told of memory, and removed", async () => {
+    const notes: string[] = [];
+    const removed: string[] = [];
+    let busy = 2;
+    const limiter = createLimiter({
+      limits: { cpu: null, memoryBytes: MIB },
+      name: "runner-exe1.1",
+      resumed: true,
+      note: (text) => notes.push(text),
+      files: () => ({ cgroup: "", mounts: "" }),
+      make: (_files, controller, name) => ({
+        procs: "",
+        oomKills: () => 1,
+        remove: () => busy-- <= 0 && removed.push(`${controller} ${name}`) > 0,
+      }),
+    });
+    expect(limiter.outOfMemory()).toBe(true);
+    await limiter.release();
+    expect(removed).toEqual(["memory runner-exe1.1"]);
+    expect(notes).toEqual([]);
+  });
+
   test("name a missing program as it is named without them", () => {
     const { limiter } = limited({ cpu: 1 }, { make: denied });
     expect(() => limiter.wrap(["no-such-program"], "/usr/bin", "/")).toThrow('program "no-such-program" was not found');
