@@ -233,7 +233,8 @@ function halfFetched(cache: string): string[] {
   if (!existsSync(cache)) return [];
   return readdirSync(cache, { recursive: true, encoding: "utf8" }).filter(
     (name) =>
-      /\.(lock|new|old|tmp|part|partial|link)$|incoming-/.test(name) && !/\/objects\/|_cacache|node_modules/.test(name),
+      /\.(lock|new|old|tmp|part|partial|link)$|incoming-/.test(name) &&
+      !/\/objects\/|_cacache|node_modules|\/bun\.lock$/.test(name),
   );
 }
 

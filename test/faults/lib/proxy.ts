@@ -22,7 +22,7 @@ export interface FaultProxy {
   stop(): void;
 }
 
-export function startProxy(target: string): FaultProxy {
+export function startProxy(target: string, port = 0): FaultProxy {
   const counts = new Map<Fault, number>();
   const seen: string[] = [];
   const state = { faults: [] as Fault[], down: false };
@@ -41,7 +41,7 @@ export function startProxy(target: string): FaultProxy {
   };
   const server = Bun.serve({
     hostname: "127.0.0.1",
-    port: 0,
+    port,
     idleTimeout: 0,
     async fetch(request, self) {
       self.timeout(request, 0);
