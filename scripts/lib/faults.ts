@@ -5,7 +5,8 @@ import { BINARY } from "./build.ts";
 import { BUN, ROOT, run } from "./spawn.ts";
 
 const USAGE = `runner: npm run faults -- [--repeat N] [--only PATTERN] [FILE…]
-  → PATTERN is a regular expression on the titles; FILE a test file, all of test/faults without one.`;
+  → PATTERN is a regular expression on the titles; FILE a test file, all of test/faults without one.
+  → RUNNER_BIN names another binary than dist/runner.`;
 
 interface Wish {
   readonly rounds: number;
@@ -23,14 +24,15 @@ export async function runFaults(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const command = [BUN, "test", "--timeout=120000", ...wish.args];
-  if (wish.rounds === 1) return run(command, { RUNNER_BIN: BINARY });
+  const binary = process.env.RUNNER_BIN ?? BINARY;
+  if (wish.rounds === 1) return run(command, { RUNNER_BIN: binary });
   const folder = mkdtempSync(join(tmpdir(), "runner-faults-"));
   let failed = 0;
   for (let round = 1; round <= wish.rounds; round++) {
     const file = join(folder, `round-${round}.log`);
     const log = openSync(file, "w");
     const begun = performance.now();
-    const env = { ...process.env, RUNNER_BIN: BINARY };
+    const env = { ...process.env, RUNNER_BIN: binary };
     const child = Bun.spawn(command, { cwd: ROOT, stdin: "ignore", stdout: log, stderr: log, env });
     const code = await child.exited;
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
