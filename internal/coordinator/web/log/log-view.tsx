@@ -39,6 +39,9 @@ export function LogView({ id, log, emptyText, filter, onFilter }: LogViewProps):
   const { execution, step } = filter;
   const wish = useMemo<SightWish>(() => ({ execution, step, folded }), [execution, step, folded]);
   const [range, setRange] = useLineLink();
+  /** Line that is to be shown as soon as it is there and in sight. */
+  const [wanted, setWanted] = useState(range?.from ?? 0);
+  const asked = useRef(0);
   const digits = String(buffer.lines).length;
   const view = useViewport({
     buffer,
@@ -47,15 +50,22 @@ export function LogView({ id, log, emptyText, filter, onFilter }: LogViewProps):
     wrap,
     shape: `${times} ${digits}`,
     startFollowing: range === null,
+    onLost: (line) => {
+      const linked = range !== null && Math.abs(range.from - line) < NEAR;
+      asked.current = 0;
+      setWanted(linked ? range.from : line);
+    },
   });
   const find = useFind(id, log.buffer, log.version);
   const findField = useRef<HTMLInputElement>(null);
   const { sight, layout, first, last } = view;
 
-  /** Line that is to be shown as soon as it is there and in sight. */
-  const [wanted, setWanted] = useState(range?.from ?? 0);
-  const asked = useRef(0);
-  useEffect(() => setWanted(range?.from ?? 0), [range?.from]);
+  const chosenHere = useRef(0);
+  useEffect(() => {
+    // What was pressed on the screen is in sight already.
+    if (chosenHere.current !== range?.from) setWanted(range?.from ?? 0);
+    chosenHere.current = 0;
+  }, [range?.from]);
   useEffect(() => {
     if (wanted === 0) return;
     const row = rowOfLine(buffer.rows, wanted);
@@ -66,7 +76,8 @@ export function LogView({ id, log, emptyText, filter, onFilter }: LogViewProps):
         return;
       }
       view.showKey(row.key);
-      setWanted(0);
+      // Another line may have been wished for since.
+      setWanted((now) => (now === wanted ? 0 : now));
     } else if (wanted >= log.buffer.firstLine && wanted <= log.buffer.lines && part.buffer !== null) part.leave();
     else if (log.buffer.firstLine > wanted && asked.current !== wanted) {
       asked.current = wanted;
@@ -80,12 +91,20 @@ export function LogView({ id, log, emptyText, filter, onFilter }: LogViewProps):
     view.follow(false);
     setWanted(line);
   };
+  /** The line a person looks at stays in sight: the current hit, else the linked line, else the one at the top. */
+  const wrapLines = (on: boolean) => {
+    const line = [find.line, range?.from ?? 0].find((one) => one > 0 && view.isShown(one));
+    setWrap(on);
+    if (line !== undefined) setWanted(line);
+  };
   const follow = (on: boolean) => {
     part.leave();
     view.follow(on);
   };
   const choose = (line: number, extend: boolean) => {
-    if (extend && range) setRange({ from: Math.min(range.from, line), to: Math.max(range.from, line) });
+    const from = extend && range ? Math.min(range.from, line) : line;
+    chosenHere.current = from;
+    if (extend && range) setRange({ from, to: Math.max(range.from, line) });
     else setRange(range?.from === line && range.to === line ? null : { from: line, to: line });
   };
   const toggleFold = (key: string) => {
@@ -99,7 +118,7 @@ export function LogView({ id, log, emptyText, filter, onFilter }: LogViewProps):
     { key: "n", does: "Next hit", run: () => step1(1) },
     { key: "N", does: "Previous hit", run: () => step1(-1) },
     { key: "f", does: "Follow the newest lines, or stay here", run: () => follow(!view.following) },
-    { key: "w", does: "Wrap long lines", run: () => setWrap(!wrap) },
+    { key: "w", does: "Wrap long lines", run: () => wrapLines(!wrap) },
     { key: "t", does: "Show the time of each line", run: () => setTimes(!times) },
     {
       key: "l",
@@ -119,7 +138,7 @@ export function LogView({ id, log, emptyText, filter, onFilter }: LogViewProps):
         times={times}
         onTimes={setTimes}
         wrap={wrap}
-        onWrap={setWrap}
+        onWrap={wrapLines}
         find={find}
         findField={findField}
         onStep={step1}
@@ -130,6 +149,17 @@ export function LogView({ id, log, emptyText, filter, onFilter }: LogViewProps):
         <p class="log-note">
           Lines {part.buffer.firstLine.toLocaleString("en")} to {part.buffer.lines.toLocaleString("en")} of{" "}
           {log.buffer.lines.toLocaleString("en")}, read again.{" "}
+          <button
+            type="button"
+            class="button small"
+            disabled={part.buffer.firstLine <= 1}
+            onClick={() => goTo(buffer.firstLine - 1)}
+          >
+            Earlier
+          </button>{" "}
+          <button type="button" class="button small" onClick={() => goTo(buffer.lines + 1)}>
+            Later
+          </button>{" "}
           <button type="button" class="button small" onClick={() => follow(true)}>
             Back to the newest
           </button>
@@ -211,4 +241,6 @@ export function LogView({ id, log, emptyText, filter, onFilter }: LogViewProps):
   );
 }
 
+/** Lines between the top and a linked line that still belong to one screen. */
+const NEAR = 60;
 const RULER = "0".repeat(50);

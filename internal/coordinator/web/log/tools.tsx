@@ -118,7 +118,8 @@ function FindField({ find, field, onStep }: FindProps): JSX.Element {
       >
         ↑
       </button>
-      <button type="submit" class="button small" aria-label="Next hit" disabled={find.count === 0}>
+      {/* Never disabled: Enter would not send a form whose button is, and hits may be found only when it is pressed. */}
+      <button type="submit" class="button small" aria-label="Next hit">
         ↓
       </button>
     </form>

@@ -95,7 +95,11 @@ export function useFind(id: string, buffer: LogBuffer, version: number): Find {
     line: at < total ? line : 0,
     searching,
     step(by, fromLine) {
+      // A person who asks does not wait for the next frames.
+      while (!search.current.search.advance(PER_FRAME));
+      const total = older.lines.length + here.length;
       if (total === 0) return 0;
+      const placeOf = (wanted: number) => firstAtLeast(total, wanted, lineAt);
       const from = line === 0 ? placeOf(fromLine) - (by === 1 ? 1 : 0) : placeOf(line);
       const next = lineAt((from + by + total) % total);
       setLine(next);

@@ -31,6 +31,8 @@ export interface Viewport {
   follow(on: boolean): void;
   /** Puts this row into the middle, unless it is well within sight. */
   showKey(key: number): void;
+  /** Whether the line with this number is rendered. */
+  isShown(line: number): boolean;
   /** Number of the first line within sight. */
   topLine(): number;
 }
@@ -43,10 +45,13 @@ interface ViewportOptions {
   /** Whatever else moves the text sideways: measured again when it changes. */
   readonly shape: string;
   readonly startFollowing: boolean;
+  /** The line that a person reads was dropped. */
+  readonly onLost: (line: number) => void;
 }
 
 /** What of the log is on the screen. What a person reads stays where it is, whatever is appended, dropped or wrapped. */
-export function useViewport({ buffer, version, wish, wrap, shape, startFollowing }: ViewportOptions): Viewport {
+export function useViewport(options: ViewportOptions): Viewport {
+  const { buffer, version, wish, wrap, shape, startFollowing } = options;
   const box = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState<Size>({ top: 0, height: 600, columns: 120 });
   const [following, setFollowing] = useState(startFollowing);
@@ -57,7 +62,7 @@ export function useViewport({ buffer, version, wish, wrap, shape, startFollowing
   layout.update();
   const lastTop = useRef(0);
   /** The row at the top and how far it is scrolled out, and for which layout this was so. */
-  const anchor = useRef({ key: 0, offset: 0, layout, gone: sight.gone });
+  const anchor = useRef({ key: 0, line: 0, offset: 0, layout, gone: sight.gone });
 
   const measure = () => {
     const el = box.current;
@@ -70,7 +75,8 @@ export function useViewport({ buffer, version, wish, wrap, shape, startFollowing
     if (!el) return;
     const position = layout.positionAt(el.scrollTop / LINE_HEIGHT);
     const offset = el.scrollTop - layout.topOf(position) * LINE_HEIGHT;
-    anchor.current = { key: sight.rowAt(position)?.key ?? 0, offset, layout, gone: sight.gone };
+    const row = sight.rowAt(position);
+    anchor.current = { key: row?.key ?? 0, line: row?.number ?? 0, offset, layout, gone: sight.gone };
   };
   const scrollTo = (top: number) => {
     const el = box.current;
@@ -84,7 +90,8 @@ export function useViewport({ buffer, version, wish, wrap, shape, startFollowing
   useLayoutEffect(() => {
     const el = box.current;
     if (!el) return;
-    const { key, offset, layout: before, gone } = anchor.current;
+    const { key, line, offset, layout: before, gone } = anchor.current;
+    if (!following && before === layout && key < buffer.dropped && line > 0) options.onLost(line);
     if (following) scrollTo(el.scrollHeight);
     else if (before !== layout || gone !== sight.gone)
       scrollTo(layout.topOf(sight.positionOf(key)) * LINE_HEIGHT + offset);
@@ -98,20 +105,23 @@ export function useViewport({ buffer, version, wish, wrap, shape, startFollowing
     return () => observer.disconnect();
   }, []);
 
+  const first = Math.max(0, layout.positionAt(size.top / LINE_HEIGHT) - OVERSCAN);
+  const last = Math.min(sight.count, layout.positionAt((size.top + size.height) / LINE_HEIGHT) + 1 + OVERSCAN);
   const topPosition = layout.positionAt(size.top / LINE_HEIGHT);
   return {
     box,
     sight,
     layout,
-    first: Math.max(0, topPosition - OVERSCAN),
-    last: Math.min(sight.count, layout.positionAt((size.top + size.height) / LINE_HEIGHT) + 1 + OVERSCAN),
+    first,
+    last,
     columns,
     following,
     onScroll() {
       const el = box.current;
       if (!el) return;
       const atEnd = el.scrollHeight - el.scrollTop - el.clientHeight < LINE_HEIGHT;
-      // Only moving up stops following: growth below, or rows dropped above, is not the person's wish.
+      // Only moves of the person count: up stops following, down to the end takes it up. Our own are known by their place.
+      if (el.scrollTop === lastTop.current) return measure();
       if (atEnd) setFollowing(true);
       else if (el.scrollTop < lastTop.current) setFollowing(false);
       lastTop.current = el.scrollTop;
@@ -126,6 +136,10 @@ export function useViewport({ buffer, version, wish, wrap, shape, startFollowing
       const top = layout.topOf(sight.positionOf(key)) * LINE_HEIGHT;
       const near = top > el.scrollTop + 3 * LINE_HEIGHT && top < el.scrollTop + el.clientHeight - 4 * LINE_HEIGHT;
       if (!near) scrollTo(Math.max(0, top - el.clientHeight / 2));
+    },
+    isShown(line) {
+      for (let position = first; position < last; position++) if (sight.rowAt(position)?.number === line) return true;
+      return false;
     },
     topLine() {
       for (let position = topPosition; position < sight.count; position++) {
