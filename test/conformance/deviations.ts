@@ -260,6 +260,12 @@ export const DEVIATIONS: readonly Deviation[] = [
   },
   {
     operations: [],
+    here: "JSON answers are `application/json`",
+    there: "with `; charset=utf-8`",
+    why: "the Go SDK takes both",
+  },
+  {
+    operations: [],
     here: "No `org_id`: there are no orgs",
     there: "on most rows",
     why: "the Go runner does not read it",
