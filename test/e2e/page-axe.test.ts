@@ -84,7 +84,7 @@ describe.skipIf(skipWithoutBrowser || needsTerraform)("no barriers on the page (
         const open = async (path: string) => {
           await page.goto(beds.control.url + path);
           await page.locator("main :is(h1, h2)").first().waitFor();
-          await page.getByText(/^Loading/).waitFor({ state: "detached" });
+          await until("all of it is read", async () => (await page.getByText(/^Loading/).count()) === 0);
         };
         const views = [
           "/ui/jobs",
@@ -120,6 +120,7 @@ describe.skipIf(skipWithoutBrowser || needsTerraform)("no barriers on the page (
           [`/ui/runners/${ids.online}`, "Drain"],
           [`/ui/runners/${ids.online}`, "New token"],
           [`/ui/runners/${ids.online}`, "Delete"],
+          [`/ui/runners/${ids.online}`, "Change settings"],
           ["/ui/workspaces/held", "Unlock"],
           ["/ui/workspaces/network", "Check for drift"],
           ["/ui/workspaces/network?show=versions", "Restore serial 1"],

@@ -64,23 +64,25 @@ function Help({ onClose }: { readonly onClose: () => void }): JSX.Element {
   const groups = useStore(shortcutGroups);
   return (
     <Modal title="Keyboard" onClose={onClose}>
-      {groups.map(({ title, keys }) => (
-        <section key={title} class="keys">
-          <h3>{title}</h3>
-          <dl>
-            {keys.map(({ key, does }) => (
-              <div key={key}>
-                <dt>
-                  {key.split(" ").map((one) => (
-                    <kbd key={one}>{one}</kbd>
-                  ))}
-                </dt>
-                <dd>{does}</dd>
-              </div>
-            ))}
-          </dl>
-        </section>
-      ))}
+      {groups
+        .filter(({ keys }) => keys.length > 0)
+        .map(({ title, keys }) => (
+          <section key={title} class="keys">
+            <h3>{title}</h3>
+            <dl>
+              {keys.map(({ key, does }) => (
+                <div key={key}>
+                  <dt>
+                    {key.split(" ").map((one) => (
+                      <kbd key={one}>{one}</kbd>
+                    ))}
+                  </dt>
+                  <dd>{does}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
       <div class="dialog-actions">
         <button type="button" class="button primary" onClick={onClose}>
           Close

@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import type { JSX, RefObject } from "preact";
 import { useId } from "preact/hooks";
 import type { EventFilter } from "../api/timeline.ts";
 import { eventLook } from "../event-look.ts";
@@ -26,6 +26,7 @@ const kindWords = (what: string) => GROUP_WORDS[what] ?? eventLook({ what, why: 
 
 interface FiltersProps {
   readonly filter: EventFilter;
+  readonly field: RefObject<HTMLInputElement | null>;
   /** Names of runners by id. */
   readonly runners: ReadonlyMap<string, string>;
   readonly onChange: (change: Partial<EventFilter>) => void;
@@ -34,7 +35,7 @@ interface FiltersProps {
 }
 
 /** Subject, kind and actor; each of them stands in the address. */
-export function EventFilters({ filter, runners, onChange, clear }: FiltersProps): JSX.Element {
+export function EventFilters({ filter, field, runners, onChange, clear }: FiltersProps): JSX.Element {
   const id = useId();
   const isFiltered = filter.subject !== "" || filter.what !== "" || filter.by !== "";
   return (
@@ -43,6 +44,7 @@ export function EventFilters({ filter, runners, onChange, clear }: FiltersProps)
         <label for={`${id}-subject`}>About</label>
         <input
           id={`${id}-subject`}
+          ref={field}
           type="search"
           class="mono"
           placeholder="Id of a job, change or runner"

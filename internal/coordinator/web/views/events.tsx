@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { EventDoc } from "../../../protocol/operator.ts";
 import { lists, paths } from "../api/operations.ts";
 import { EVENTS_PAGE, type EventFilter } from "../api/timeline.ts";
@@ -8,6 +8,7 @@ import { useQuery, useStore } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Empty, Problem } from "../parts/states.tsx";
 import { Link, navigate, place, urls } from "../router.tsx";
+import { useShortcuts } from "../shortcuts.ts";
 import { useTitle } from "../title.ts";
 import { EventFilters } from "./event-filters.tsx";
 import { EventRow } from "./event-row.tsx";
@@ -25,6 +26,8 @@ export function EventsView(): JSX.Element {
     everyMs: 60_000,
   });
   const names = new Map((runners.data ?? []).map((runner) => [runner.id, runner.name]));
+  const search = useRef<HTMLInputElement>(null);
+  useShortcuts("Events", [{ key: "/", does: "Filter by what they are about", run: () => search.current?.focus() }]);
   const filtered = (change: Partial<EventFilter>) => urls.events({ ...filter, ...change });
   return (
     <section aria-labelledby="title">
@@ -34,6 +37,7 @@ export function EventsView(): JSX.Element {
       </div>
       <EventFilters
         filter={filter}
+        field={search}
         runners={names}
         onChange={(change) => navigate(filtered(change))}
         clear={urls.events()}
@@ -78,6 +82,11 @@ function LiveState({ events, place: at, filter }: LiveStateProps): JSX.Element {
   const [held, setHeld] = useState(false);
   const waiting = useStore(events.feed.held);
   useEffect(() => setHeld(false), [events.feed]);
+  const toggle = () => {
+    events.feed.hold(!held);
+    setHeld(!held);
+  };
+  useShortcuts("Live", at.at === "live" ? [{ key: "p", does: held ? "Resume" : "Pause", run: toggle }] : []);
   if (at.at !== "live") {
     return (
       <Link to={urls.events({ ...filter })} class="button">
@@ -85,10 +94,6 @@ function LiveState({ events, place: at, filter }: LiveStateProps): JSX.Element {
       </Link>
     );
   }
-  const toggle = () => {
-    events.feed.hold(!held);
-    setHeld(!held);
-  };
   return (
     <div class="actions live-state">
       <Badge tone={held ? "warn" : "ok"} label={held ? "paused" : "live"} />

@@ -79,7 +79,7 @@ function Head({ runner, onAsk }: HeadProps): JSX.Element {
         </div>
       </div>
       <dl class="fact-line">
-        <Fact name="Last contact">
+        <Fact name="Contact">
           {runner.last_contact_at ? <Ago at={runner.last_contact_at} /> : <span class="faint">never</span>}
         </Fact>
         <Fact name="Created">
@@ -164,8 +164,10 @@ function Body({ runner }: { readonly runner: RunnerDoc }): JSX.Element {
       <Work runner={runner} query={work} />
       <Slots slots={session.slots} work={work.data ?? []} />
       <Session session={session} />
-      <Inventory inventory={session.inventory} labels={runner.labels} />
-      <Settings runner={runner} />
+      <div class="stack">
+        <Inventory inventory={session.inventory} labels={runner.labels} />
+        <Settings runner={runner} />
+      </div>
     </div>
   );
 }
