@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEVIATIONS } from "./deviations.ts";
 import { OPERATION_NAMES, OPERATIONS } from "./operations.ts";
+import { CHECKLIST } from "./requests/checklist.ts";
 
 /** docs/compatibility.md is what a person trusts: each of its tables is compared with what the tests are made of. */
 const docs = join(import.meta.dir, "../../docs");
@@ -49,4 +50,16 @@ describe("docs/compatibility.md", () => {
     expect(rows).toEqual(DEVIATIONS.map(({ here, there, why }) => [here, there, why]));
     expect(DEVIATIONS.filter(({ why }) => why === "")).toEqual([]);
   });
+});
+
+test("all nineteen lines of the checklist for a control plane are there, and each test they name exists", () => {
+  expect(CHECKLIST).toHaveLength(19);
+  const root = join(docs, "..");
+  const isThere = (file: string, title: string) =>
+    existsSync(join(root, file)) && readFileSync(join(root, file), "utf8").includes(title);
+  const missing = CHECKLIST.flatMap(({ says, shown }) =>
+    shown.filter(([file, title]) => !isThere(file, title)).map((proof) => `${says}: ${proof.join(" ")}`),
+  );
+  expect(missing).toEqual([]);
+  expect(CHECKLIST.filter(({ shown }) => shown.length === 0)).toEqual([]);
 });
