@@ -78,7 +78,8 @@ function forgetChangePlans(store: Store, until: number): void {
     // The one that was kept until now has been followed by this one.
     const older = db.prepare<{ id: string }, [string, string, number]>(
       `SELECT j.id FROM changes c JOIN jobs j ON j.change_id = c.id
-       WHERE c.workspace_id = ? AND c.id != ? AND c.finished_at <= ?`,
+       WHERE c.workspace_id = ? AND c.id != ? AND c.finished_at <= ?
+       AND EXISTS (SELECT 1 FROM documents d WHERE d.job_id = j.id AND d.kind = 'submission')`,
     );
     for (const job of older.all(workspace, id, until)) forgetPlan(store, job.id);
   }
