@@ -68,7 +68,13 @@ interface ListProps {
 }
 
 function JobList({ query, total, runnerName }: ListProps): JSX.Element {
-  const answer = useQuery(jobsPath(query), lists.jobs, { refreshOn: aboutJobs, everyMs: 15_000, keep: true });
+  const answer = useQuery(jobsPath(query), lists.jobs, {
+    // Runners come and go: what a job waits for changes with them.
+    refreshOn: () => true,
+    everyMs: 5_000,
+    burstMs: 250,
+    keep: true,
+  });
   const top = answer.fresh && answer.data !== null && query.back !== "" && answer.data.length <= JOBS_PAGE;
   useEffect(() => {
     // The page before the second one is the first: it goes on growing at its top.
