@@ -50,6 +50,8 @@ const backend = ["workspace_id", "job_id", "token"] as const;
 const lock = ["job_id", "token"] as const;
 const text = "text";
 const written = z.literal("ok");
+/** null on the real server; others answer the release, which Helm's own driver takes too. */
+const changed = helmRelease.nullable();
 
 /**
  * The 45 operations of the Nuon runner API by their operation id. Routes, statuses and bodies are those of the real
@@ -210,7 +212,6 @@ export const NUON = {
 
   GetTerraformWorkspaces: GET({
     path: "/v1/terraform-workspaces",
-    query: paging,
     answer: z.array(workspaceRow).nullable(),
     rule: RETRY.fetch,
   }),
@@ -272,11 +273,11 @@ export const NUON = {
     path: `${releases}/{key}`,
     body: helmRelease,
     success: [201],
-    answer: helmReleaseRow,
+    answer: z.union([helmReleaseRow, helmRelease]),
     rule: RETRY.fetch,
   }),
   /** 200 also when there is none. */
-  UpdateHelmRelease: PUT({ path: `${releases}/{key}`, body: helmRelease, answer: z.null(), rule: RETRY.fetch }),
+  UpdateHelmRelease: PUT({ path: `${releases}/{key}`, body: helmRelease, answer: changed, rule: RETRY.fetch }),
   /** 200 also when there is none. */
-  DeleteHelmRelease: DELETE({ path: `${releases}/{key}`, answer: z.null(), rule: RETRY.fetch }),
+  DeleteHelmRelease: DELETE({ path: `${releases}/{key}`, answer: changed, rule: RETRY.fetch }),
 } as const;
