@@ -53,6 +53,19 @@ export async function nativeParty({ control, adminKey }: Victim, name: string, s
     outputs: { secret: { value: secret, type: "string" } },
   });
   if (saved.status !== 200) throw new Error(`the state was refused: ${saved.status} ${await saved.text()}`);
+  const chart = `hmc${name.padEnd(23, "0")}`;
+  const helm = { name, namespace: "web", helm_chart_id: chart };
+  const install = { type: "helm-chart-deploy", operation: "apply", plan: { helm } };
+  await peer.claim(await operator.submit(install, pin));
+  const key = `sh.helm.release.v1.${name}.v1`;
+  const release = { name, version: 1, info: { status: "deployed" }, labels: { owner: "helm" }, manifest: secret };
+  const bearer = { authorization: `Bearer ${peer.token}`, "content-type": "application/json" };
+  const stored = await fetch(`${control.url}/v1/helm-releases/${chart}/releases/web/${key}`, {
+    method: "POST",
+    headers: bearer,
+    body: JSON.stringify(release),
+  });
+  if (stored.status !== 201) throw new Error(`the release was refused: ${stored.status} ${await stored.text()}`);
   const session = (await operator.get<RunnerDoc>(`/runners/${peer.id}`)).session;
   const run = action.documents.action_run;
   return partyOf({
@@ -77,6 +90,9 @@ export async function nativeParty({ control, adminKey }: Victim, name: string, s
       reference: [digest],
       digest: [layer, digest],
       lineage: ["lineage-1"],
+      helm_chart_id: [chart],
+      namespace: ["web"],
+      key: [key],
     },
   });
 }

@@ -7,6 +7,7 @@ import {
   sessionRequest,
 } from "../../internal/protocol/native.ts";
 import { actionStepUpdate } from "../../internal/protocol/nuon/actions.ts";
+import { helmRelease } from "../../internal/protocol/nuon/helm.ts";
 import {
   executionOutputsRequest,
   executionPatch,
@@ -14,6 +15,9 @@ import {
   heartBeatRequest,
   jobPatch,
 } from "../../internal/protocol/nuon/jobs.ts";
+import { healthCheckRequest } from "../../internal/protocol/nuon/runners.ts";
+import { metricExportRequest, traceExportRequest } from "../../internal/protocol/nuon/telemetry.ts";
+import { workspaceRequest } from "../../internal/protocol/nuon/terraform.ts";
 import { MATRIX } from "../integration/routes-matrix.ts";
 import type { Operation, Parameter } from "./openapi-requests.ts";
 import { type Schema, schemaShape } from "./openapi-values.ts";
@@ -60,6 +64,11 @@ const BODIES: Readonly<Record<string, Schema>> = {
   "/terraform-backend": STATE,
   "/lock": LOCK,
   "/unlock": LOCK,
+  "/health-checks": fromZod(healthCheckRequest),
+  "/traces": fromZod(traceExportRequest),
+  "/metrics": fromZod(metricExportRequest),
+  "/terraform-workspaces": fromZod(workspaceRequest),
+  "/releases/:namespace/:key": fromZod(helmRelease),
 };
 
 const TEXT: Schema = { type: "string" };
@@ -71,6 +80,8 @@ const PARAMETERS: Readonly<Record<string, readonly Parameter[]>> = {
   "/lock": query("job_id"),
   "/unlock": query("job_id"),
   "/state-json": query("job_id"),
+  "/query": query("name", "owner", "status", "version", "modifiedAt"),
+  "/terraform-workspaces": query("owner_id", "limit", "offset", "page"),
   "/logs": [
     { name: LOG_HEADERS.execution, in: "header", schema: TEXT },
     { name: LOG_HEADERS.epoch, in: "header", schema: { type: "integer", maximum: 2 } },

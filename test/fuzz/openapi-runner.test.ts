@@ -84,6 +84,7 @@ function belongings(): string {
       db.query(`SELECT id, stored, bytes, records FROM log_streams WHERE job_id IN (${jobs})`).values(),
       db.query(`SELECT * FROM states WHERE workspace_id IN (${spaces})`).values(),
       db.query(`SELECT * FROM locks WHERE workspace_id IN (${spaces})`).values(),
+      db.query("SELECT * FROM helm_releases WHERE chart_id = ?").values(first.ids.helm_chart_id?.[0] ?? ""),
       db.query("SELECT id, token_hash, draining, deleted_at FROM runners WHERE id = ?").values(first.runnerId),
     ]);
   } finally {
