@@ -35,6 +35,10 @@ test("a runner reads itself with its group and settings, and no other", async ()
   const answer = await runner.call("GET", `/v1/runners/${runner.id}`);
   expect(answer.json).toMatchObject({ id: runner.id, name: "reader", runner_group: { settings: { platform: "" } } });
   expect((await stranger.call("GET", `/v1/runners/${runner.id}`)).status).toBe(404);
+  const silent = await bed.runner("silent");
+  expect((await silent.call("GET", `/v1/runners/${silent.id}`)).json.status).toBe("pending");
+  await silent.call("POST", `/v1/runners/${silent.id}/heart-beats`, { alive_time: 1, process: "install" });
+  expect((await silent.call("GET", `/v1/runners/${silent.id}`)).json.status).toBe("active");
 });
 
 test("a job and its plan are the same under the runner's own route", async () => {

@@ -8,6 +8,14 @@ import { readJson } from "./body.ts";
 import { publicUrlOf, type RunnerApiDeps } from "./runner-deps.ts";
 import { settingsDocument } from "./runner-wire.ts";
 
+/** Status of a runner by its contact; healthy is exactly `active`. */
+const HEALTH = {
+  online: ["active", "active"],
+  suspect: ["error", "the runner has been silent for a while"],
+  offline: ["error", "the runner is not heard of"],
+  never: ["pending", "the runner was never heard of"],
+} as const;
+
 /** Baseline: who a runner is, its settings and its heart beats (nuon-runner-api.md 2.1, 2.2, 2.17). */
 export function identityRoutes(deps: RunnerApiDeps): Hono {
   const app = new Hono();
@@ -22,15 +30,15 @@ export function identityRoutes(deps: RunnerApiDeps): Hono {
     const runner = runnerAt(store, c);
     if (!runner.ok) return runner.error;
     const created = new Date(runner.value.row.created_at).toISOString();
-    const live = store.runners.contact(runner.value) === "online";
+    const [status, description] = HEALTH[store.runners.contact(runner.value)];
     const settings = settingsDocument(runner.value, publicUrlOf(deps, c));
     const group = settings.runner_group_id;
     const made = { created_by_id: "coordinator", created_at: created, updated_at: created };
     return c.json({
       id: runner.value.row.id,
       ...made,
-      status: live ? "active" : "error",
-      status_description: live ? "active" : "the runner is not heard of",
+      status,
+      status_description: description,
       runner_group_id: group,
       runner_group: { id: group, ...made, settings, type: "install", platform: "local" },
       name: runner.value.row.name,
