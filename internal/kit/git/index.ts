@@ -3,5 +3,4 @@
 export type { Run } from "../exec/index.ts";
 export { gitAddress } from "./address.ts";
 export { type CheckoutOptions, checkout } from "./checkout.ts";
-export type { GitCache } from "./mirror.ts";
 export type { SshOptions } from "./ssh-command.ts";
