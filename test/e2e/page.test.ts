@@ -219,6 +219,31 @@ describe.skipIf(skipWithoutBrowser)("the page, every action it offers (needs chr
       },
       LIMIT,
     );
+
+    test(
+      "a plan that no longer fits the state is refused with what to do, and planned again with one press",
+      async () => {
+        const stale = await beds.control.submit(changeFile(beds, "moved-on", "true", "required"));
+        const page = await beds.signedIn(`/ui/jobs/${stale}`);
+        await page.getByRole("button", { name: "Approve" }).waitFor();
+        const other = await beds.control.submit(changeFile(beds, "moved-on", "true", "auto"));
+        expect((await beds.control.ended(other)).status).toBe("finished");
+        await page.getByRole("button", { name: "Approve" }).click();
+        await confirm(page, "Approve and apply");
+        const refusal = page.getByRole("dialog").getByRole("alert");
+        await refusal.getByText(/the plan was made when there was no state/).waitFor();
+        await page.getByRole("dialog").getByRole("button", { name: "Back" }).click();
+        await page.getByText("The plan no longer fits the state.").waitFor();
+        await page.getByRole("button", { name: "Plan again" }).click();
+        await confirm(page, "Retry");
+        await until("the page goes to the new change", () => !page.url().endsWith(stale));
+        const again = page.url().split("/").at(-1) ?? "";
+        // The other change made everything that this one wanted.
+        expect((await beds.control.ended(again)).reason).toBe("no changes");
+        expect((await beds.control.show(stale)).jobs.length).toBe(1);
+      },
+      LIMIT,
+    );
   });
 
   test("the page asked nobody but the coordinator, put the key into no address and broke no rule of its policy", () => {
