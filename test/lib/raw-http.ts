@@ -15,8 +15,6 @@ export interface RawAnswer {
 interface Reading {
   /** Milliseconds until it is given up; default 10 s. */
   readonly waitMs?: number;
-  /** Answers as soon as the head is there. */
-  readonly headOnly?: boolean;
   /** The answer has no body whatever its head says. */
   readonly bodyless?: boolean;
 }
@@ -28,7 +26,7 @@ interface Reading {
 export function rawRequest(
   url: string,
   bytes: string | Uint8Array,
-  { waitMs = 10_000, headOnly = false, bodyless = false }: Reading = {},
+  { waitMs = 10_000, bodyless = false }: Reading = {},
 ): Promise<RawAnswer | "closed" | "silent"> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
@@ -50,7 +48,7 @@ export function rawRequest(
       const answer = parseAnswer(all);
       if (answer === null) return;
       const streams = answer.headers["content-type"]?.startsWith("text/event-stream") === true;
-      if (answer.complete || headOnly || bodyless || streams) end("closed");
+      if (answer.complete || bodyless || streams) end("closed");
     });
     socket.on("close", () => end("closed"));
     socket.on("error", () => end("closed"));
