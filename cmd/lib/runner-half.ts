@@ -10,6 +10,7 @@ import { type HealthServer, serveHealth } from "../../internal/runner/health.ts"
 import { openJournal } from "../../internal/runner/loop/journal.ts";
 import { createVitals, type Vitals } from "../../internal/runner/loop/vitals.ts";
 import type { RunnerProcess } from "../../internal/runner/runner.ts";
+import { runnerGauges } from "../../internal/runner/runner-gauges.ts";
 import { createSources } from "../../internal/runner/sources.ts";
 import { startRunner } from "../../internal/runner/start.ts";
 import { readCa } from "./ca-file.ts";
@@ -73,6 +74,8 @@ async function startHalf(
   health: HealthServer | null,
 ): Promise<RunnerProcess> {
   const { values, version } = context;
+  let running: RunnerProcess | null = null;
+  runnerGauges({ version, mode: half.mode, stateDir: half.stateDir, vitals }, () => running);
   const journal = openJournal(half.stateDir);
   half.supervisor?.ready();
   half.supervisor?.watch(vitals.stuck);
@@ -124,6 +127,7 @@ async function startHalf(
     },
   );
   health?.watch(runner);
+  running = runner;
   half.telemetry?.push(vitals.registry, () => runner.status().settings?.enable_metrics !== false);
   void runner.ready.then(
     () => half.supervisor?.status("connected"),

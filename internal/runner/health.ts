@@ -1,11 +1,12 @@
 import { accessSync, constants } from "node:fs";
 import { type Clock, systemClock } from "../kit/base/clock.ts";
 import { METRICS_TYPE } from "../kit/telemetry/metrics.ts";
-import { processMetrics } from "../kit/telemetry/process-metrics.ts";
 import { freeBytes } from "../kit/workspace/index.ts";
 import { RunnerError, reasonOf } from "../protocol/errors.ts";
+import { expectedVersion } from "../protocol/runner-wishes.ts";
 import type { Vitals } from "./loop/vitals.ts";
 import type { RunnerProcess } from "./runner.ts";
+import { freeOrNull } from "./runner-gauges.ts";
 
 export interface HealthOptions {
   readonly host: string;
@@ -35,7 +36,6 @@ export function serveHealth(options: HealthOptions): HealthServer {
   const { vitals, clock = systemClock } = options;
   let runner: Pick<RunnerProcess, "status"> | null = null;
   const startedMs = clock.now();
-  runnerGauges(options, () => runner);
 
   const livez = () => {
     const stuck = vitals.stuck();
@@ -116,7 +116,7 @@ function notReady(
 }
 
 function statusDocument(
-  { version, mode, runnerId, vitals }: HealthOptions,
+  { version, mode, runnerId, stateDir, minFreeBytes, vitals }: HealthOptions,
   runner: Pick<RunnerProcess, "status"> | null,
   startedMs: number,
 ) {
@@ -137,31 +137,17 @@ function statusDocument(
     executions,
     pending_reports: executions.filter((one) => one.phase === "report").length,
     settings: status?.settings
-      ? { logging: status.settings.enable_logging !== false, logging_level: status.settings.logging_level ?? "" }
+      ? {
+          logging: status.settings.enable_logging !== false,
+          logging_level: status.settings.logging_level ?? "",
+          metrics: status.settings.enable_metrics !== false,
+          sandbox: status.settings.sandbox_mode === true,
+        }
       : null,
+    claim_loop: { last_turn_at: at(vitals.lastTurn()), stuck: vitals.stuck() },
+    disk: { free_bytes: freeOrNull(stateDir), min_free_bytes: minFreeBytes },
+    expected_version: status?.settings ? expectedVersion(status.settings) : null,
+    journal_lost_writes: status?.lostWrites ?? 0,
     audit_lines_missing: status?.auditMissing ?? 0,
   };
-}
-
-/** Read from the runner when somebody asks; until then they cost nothing. */
-function runnerGauges(
-  { vitals, version, mode }: HealthOptions,
-  runner: () => Pick<RunnerProcess, "status"> | null,
-): void {
-  const { registry } = vitals;
-  const status = () => runner()?.status() ?? null;
-  processMetrics(registry, "runner", () => ({ version, mode, dialect: status()?.dialect ?? "" }));
-  registry.gauge("runner_running", "Executions that hold a slot, by group.", () =>
-    Object.entries(status()?.slots ?? {}).map(([group, { slots, free }]) => [{ group }, slots - free] as const),
-  );
-  registry.gauge("runner_slots", "Capacity, by group.", () =>
-    Object.entries(status()?.slots ?? {}).map(([group, { slots }]) => [{ group }, slots] as const),
-  );
-  registry.gauge("runner_last_contact_timestamp_seconds", "Last answer of the control plane.", () => {
-    const at = vitals.lastContact();
-    return at === null ? [] : [[{}, at / 1000]];
-  });
-  registry.counted("runner_audit_missing_total", "Lines of the audit trail that could not be written.", () => [
-    [{}, status()?.auditMissing ?? 0],
-  ]);
 }

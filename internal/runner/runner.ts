@@ -47,6 +47,8 @@ export interface RunnerStatus {
   readonly settings: RunnerSettings | null;
   readonly slots: Partial<Record<JobGroup, SlotView>>;
   readonly executions: readonly ExecutionStatusView[];
+  /** Writes of the journal that a full disk refused. */
+  readonly lostWrites: number;
   /** Lines of the audit trail that could not be written. */
   readonly auditMissing: number;
 }

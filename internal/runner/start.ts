@@ -258,6 +258,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       settings: settings.current(),
       slots: slotViews(options.slots, slots.free()),
       executions: executionViews(jobs.all()),
+      lostWrites: journal.lostWrites,
       auditMissing: audit.missing(),
     }),
     drain: orders.drain,

@@ -14,6 +14,8 @@ export interface Vitals {
   readonly traces: JobTraces | null;
   /** The claim loop goes round; its next turn is due within `ms`. */
   turned(ms: number): void;
+  /** Wall clock of the last turn of the claim loop, ms since the epoch; null: it has not begun. */
+  lastTurn(): number | null;
   /** The claim loop has ended as it should (drained). */
   resting(): void;
   /** null: everything moves; else what does not, as a sentence. */
@@ -51,6 +53,7 @@ export function createVitals(clock: Clock = systemClock, traces: JobTraces | nul
   logs.add(0, "dropped");
   let contact: number | null = null;
   let dueBy: number | null = null;
+  let turnedAt: number | null = null;
   const due = (ms: number) => {
     dueBy = clock.monotonic() + ms + MARGIN_MS;
   };
@@ -72,7 +75,11 @@ export function createVitals(clock: Clock = systemClock, traces: JobTraces | nul
         if (dueBy !== null && OF_THE_LOOP.has(tag)) due(waitMs);
       },
     },
-    turned: due,
+    turned(ms) {
+      turnedAt = clock.now();
+      due(ms);
+    },
+    lastTurn: () => turnedAt,
     resting: () => {
       dueBy = null;
     },
