@@ -74,6 +74,9 @@ describe.skipIf(skipWithoutBrowser || needsTerraform)("no barriers on the page (
         const found: string[] = [];
         const check = async (page: Page, where: string) => {
           for (const line of await barriers(page)) found.push(`${where}: ${line}`);
+          // Wider than the window is a barrier too: WCAG 1.4.10.
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+          if (wide > 0) found.push(`${where}: scrolls sideways by ${wide} pixels`);
         };
         const outside = await beds.window(options);
         await outside.goto(`${beds.control.url}/ui/jobs`);

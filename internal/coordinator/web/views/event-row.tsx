@@ -44,44 +44,28 @@ export function EventRow({ event, runners, filtered }: RowProps): JSX.Element {
 
 /** What an event is about, with a link to it. */
 function About({ event, runners }: Pick<RowProps, "event" | "runners">): JSX.Element {
-  const { job_id: job, change_id: change, runner_id: runner } = event;
-  if (job !== null) {
-    return (
-      <>
-        job{" "}
-        <Link to={urls.job(job)} class="mono">
-          {job}
-        </Link>
-      </>
-    );
-  }
-  if (change !== null) {
-    return (
-      <>
-        change{" "}
-        <Link to={urls.job(change)} class="mono">
-          {change}
-        </Link>
-      </>
-    );
-  }
-  if (runner === null) {
-    const workspace = workspaceOf(event.why);
-    if (workspace === null) return <span class="faint">–</span>;
-    return (
-      <>
-        workspace <Link to={urls.workspace(workspace)}>{workspace}</Link>
-      </>
-    );
-  }
+  const subject = subjectOf(event, runners);
+  if (subject === null) return <span class="faint">–</span>;
   return (
     <>
-      runner{" "}
-      <Link to={urls.runner(runner)} class={runners.has(runner) ? "" : "mono"}>
-        {runners.get(runner) ?? runner}
+      {subject.kind}{" "}
+      <Link to={subject.to} class={subject.isId ? "mono" : ""}>
+        {subject.name}
       </Link>
     </>
   );
+}
+
+function subjectOf({ job_id: job, change_id: change, runner_id: runner, why }: EventDoc, names: RowProps["runners"]) {
+  if (job !== null) return { kind: "job", name: job, to: urls.job(job), isId: true };
+  if (change !== null) return { kind: "change", name: change, to: urls.job(change), isId: true };
+  if (runner !== null) {
+    const name = names.get(runner);
+    return { kind: "runner", name: name ?? runner, to: urls.runner(runner), isId: name === undefined };
+  }
+  const workspace = workspaceOf(why);
+  if (workspace === null) return null;
+  return { kind: "workspace", name: workspace, to: urls.workspace(workspace), isId: false };
 }
 
 /** Events have no column for a workspace: those about one begin with its name. */

@@ -7,6 +7,7 @@ import { count } from "../format.ts";
 import { useQuery, useStore } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Empty, Problem } from "../parts/states.tsx";
+import { TableHead } from "../parts/table-head.tsx";
 import { Link, navigate, place, urls } from "../router.tsx";
 import { useShortcuts } from "../shortcuts.ts";
 import { useTitle } from "../title.ts";
@@ -114,15 +115,7 @@ interface TableProps {
 function EventTable({ events, runners, filtered }: TableProps): JSX.Element {
   return (
     <table class="list events">
-      <thead>
-        <tr>
-          <th scope="col">Time</th>
-          <th scope="col">What</th>
-          <th scope="col">About</th>
-          <th scope="col">By</th>
-          <th scope="col">Why</th>
-        </tr>
-      </thead>
+      <TableHead columns={["Time", "What", "About", "By", "Why"]} />
       {byDay(events).map(({ day, events: ofDay }) => (
         <tbody key={day}>
           <tr class="day">

@@ -7,6 +7,7 @@ import { CopyButton } from "../parts/copy.tsx";
 import { Fact } from "../parts/fact.tsx";
 import { Labels } from "../parts/labels.tsx";
 import { Loaded } from "../parts/states.tsx";
+import { TableHead } from "../parts/table-head.tsx";
 import { Ago, Elapsed } from "../parts/time.tsx";
 import { Link, urls, withQuery } from "../router.tsx";
 import { jobLook } from "../status.ts";
@@ -61,13 +62,7 @@ export function Slots({ slots, work }: SlotsProps): JSX.Element {
     <section class="side-part" aria-labelledby="slots">
       <h2 id="slots">Slots</h2>
       <table class="slots">
-        <thead>
-          <tr>
-            <th scope="col">Group</th>
-            <th scope="col">Busy</th>
-            <th scope="col">Free</th>
-          </tr>
-        </thead>
+        <TableHead columns={["Group", "Busy", "Free"]} />
         <tbody>
           {open.map(([group, total]) => {
             const busy = work.filter((job) => job.group === group).length;

@@ -9,6 +9,7 @@ import { Badge } from "../parts/badge.tsx";
 import { Filters } from "../parts/filters.tsx";
 import { Labels } from "../parts/labels.tsx";
 import { Command, Empty, Loaded } from "../parts/states.tsx";
+import { TableHead } from "../parts/table-head.tsx";
 import { Ago } from "../parts/time.tsx";
 import { Link, place, urls, withQuery } from "../router.tsx";
 import { useShortcuts } from "../shortcuts.ts";
@@ -111,18 +112,7 @@ function RunnerTable({ runners, onAsk }: TableProps): JSX.Element {
   }
   return (
     <table class="list runners">
-      <thead>
-        <tr>
-          <th scope="col">Contact</th>
-          <th scope="col">Name</th>
-          <th scope="col">Session</th>
-          <th scope="col">Host</th>
-          <th scope="col">Slots</th>
-          <th scope="col">
-            <span class="hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead columns={["Contact", "Name", "Session", "Host", "Slots"]} withActions />
       <tbody>
         {runners.map((runner) => (
           <RunnerRow key={runner.id} runner={runner} onAsk={onAsk} />

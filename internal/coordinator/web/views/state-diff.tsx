@@ -5,6 +5,7 @@ import { count } from "../format.ts";
 import { useQuery } from "../hooks.ts";
 import { CopyButton } from "../parts/copy.tsx";
 import { Loaded } from "../parts/states.tsx";
+import { TableHead } from "../parts/table-head.tsx";
 import { StateValue } from "./resources.tsx";
 
 interface StateDiffProps {
@@ -91,13 +92,7 @@ function Changes({ changes }: { readonly changes: readonly Change[] }): JSX.Elem
   return (
     <div class="changes-frame">
       <table class="changes">
-        <thead>
-          <tr>
-            <th scope="col">Attribute</th>
-            <th scope="col">Before</th>
-            <th scope="col">After</th>
-          </tr>
-        </thead>
+        <TableHead columns={["Attribute", "Before", "After"]} />
         <tbody>
           {changes.map((change) => (
             <tr key={change.name}>

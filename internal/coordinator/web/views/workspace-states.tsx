@@ -7,6 +7,7 @@ import { type Query, useStore } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
 import { DownloadButton } from "../parts/download.tsx";
 import { Loaded } from "../parts/states.tsx";
+import { TableHead } from "../parts/table-head.tsx";
 import { Ago } from "../parts/time.tsx";
 import { Link, navigate, place, urls, withQuery } from "../router.tsx";
 import { AskRestore } from "./restore.tsx";
@@ -109,17 +110,7 @@ interface TableProps extends CompareProps {
 function VersionTable({ workspace, versions, onRestore }: TableProps): JSX.Element {
   return (
     <table class="list versions">
-      <thead>
-        <tr>
-          <th scope="col">Serial</th>
-          <th scope="col">Written</th>
-          <th scope="col">By</th>
-          <th scope="col">Size</th>
-          <th scope="col">
-            <span class="hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead columns={["Serial", "Written", "By", "Size"]} withActions />
       <tbody>
         {versions.map((version, index) => (
           <tr key={version.id}>

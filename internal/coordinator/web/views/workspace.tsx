@@ -99,7 +99,12 @@ function Head({ workspace }: { readonly workspace: WorkspaceDoc }): JSX.Element 
           </span>
         </div>
         {serial === null ? null : (
-          <DownloadButton path={estate.state(name, serial)} file={`${name}.tfstate`} what="the current state" />
+          <DownloadButton
+            path={estate.state(name, serial)}
+            file={`${name}.tfstate`}
+            label="Download state"
+            what={`serial ${serial}`}
+          />
         )}
       </div>
       <dl class="fact-line">

@@ -7,6 +7,7 @@ import { useQuery, useStore } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Filters } from "../parts/filters.tsx";
 import { Command, Empty, Loaded } from "../parts/states.tsx";
+import { TableHead } from "../parts/table-head.tsx";
 import { Ago } from "../parts/time.tsx";
 import { Link, place, urls, withQuery } from "../router.tsx";
 import { useShortcuts } from "../shortcuts.ts";
@@ -85,18 +86,7 @@ function WorkspaceTable({ workspaces, onUnlock }: TableProps): JSX.Element {
   }
   return (
     <table class="list workspaces">
-      <thead>
-        <tr>
-          <th scope="col">Lock</th>
-          <th scope="col">Name</th>
-          <th scope="col">State</th>
-          <th scope="col">Changed</th>
-          <th scope="col">Drift</th>
-          <th scope="col">
-            <span class="hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead columns={["Lock", "Name", "State", "Changed", "Drift"]} withActions />
       <tbody>
         {workspaces.map((workspace) => (
           <WorkspaceRow key={workspace.id} workspace={workspace} onUnlock={onUnlock} />
