@@ -146,6 +146,15 @@ json.dump({"output": {"greeting": {"value": greet.greet("python")}}}, open(os.pa
       }
       expect(readdirSync(join(cacheDir, "packages"))).toEqual([expect.stringMatching(/^cdktf-[0-9a-f]{32}$/)]);
 
+      // Without npm the same lockfile is read by Bun.
+      const byBun = job(bed(files), {
+        ...only,
+        ...env({ npm_config_registry: registry.url, PATH: "/nonexistent/bin" }),
+      });
+      expect((await byBun.run()).reason).toBe("terraform init failed (exit 1)");
+      expect(byBun.log()).toContain("greetings, you");
+      expect(byBun.runs[0]?.argv.slice(0, 2)).toEqual([process.execPath, "install"]);
+
       // A package that was changed on its way is not used, and nothing of it stays.
       const wrong = files["package-lock.json"].replace(integrity, `sha512-${btoa("x".repeat(64))}`);
       const spoilt = job(bed({ ...files, "package-lock.json": wrong }), { ...only, ...variables, cacheDir });
