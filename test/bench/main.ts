@@ -11,9 +11,11 @@ import { liveLine } from "./rows/live-line.ts";
 import { npmStart } from "./rows/npm-start.ts";
 import { ociPull } from "./rows/oci-pull.ts";
 import { output } from "./rows/output.ts";
+import { page } from "./rows/page.ts";
 import { start } from "./rows/start.ts";
 import { terraform } from "./rows/terraform.ts";
 import { throughput } from "./rows/throughput.ts";
+import { tracing } from "./rows/tracing.ts";
 
 /**
  * `npm run bench [-- --only NAME[,NAME] --runs N]`: the table on stdout. A run of everything with at least 20 runs also
@@ -23,6 +25,7 @@ const ROWS: readonly Row[] = [
   latency,
   action,
   throughput,
+  tracing,
   terraform,
   gitSource,
   ociPull,
@@ -31,6 +34,7 @@ const ROWS: readonly Row[] = [
   idle,
   start,
   npmStart,
+  page,
 ];
 const ROOT = new URL("../../", import.meta.url).pathname;
 const ENOUGH_RUNS = 20;

@@ -40,13 +40,18 @@ export interface PageBed {
   end(): Promise<void>;
 }
 
-export async function startPageBed(options: { readonly flags?: string[] } = {}): Promise<PageBed> {
+/** A headless browser without any traffic of its own; the caller closes it. */
+export async function launchBrowser(): Promise<Browser> {
   if (executablePath === null) throw new Error(`no browser found: install one of ${NAMES.join(", ")}`);
+  return chromium.launch({ executablePath, args: ARGS });
+}
+
+export async function startPageBed(options: { readonly flags?: string[] } = {}): Promise<PageBed> {
   const bed = makeBed();
   let browser: Browser | null = null;
   try {
     const control = await startControl(bed, options);
-    browser = await chromium.launch({ executablePath, args: ARGS });
+    browser = await launchBrowser();
     return pageBed(bed, control, browser);
   } catch (error) {
     await browser?.close();
