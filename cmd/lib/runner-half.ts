@@ -16,6 +16,7 @@ import { startRunner } from "../../internal/runner/start.ts";
 import { readCa } from "./ca-file.ts";
 import { slotsFor } from "./concurrency.ts";
 import type { Context } from "./context.ts";
+import { kubeFor } from "./kube.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { toolsFor } from "./tools.ts";
 
@@ -112,6 +113,7 @@ async function startHalf(
       journal,
       vitals,
       tools,
+      kube: kubeFor(context),
       sources: createSources({
         apiUrl: half.apiUrl,
         allowFileUrls: half.local,

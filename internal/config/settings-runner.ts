@@ -210,4 +210,21 @@ export const RUNNER_SETTINGS = {
     commands: RUNNING,
     description: "Folder or https address that every Terraform provider comes from, in place of the registries.",
   },
+  kubeconfig: {
+    flag: "kubeconfig",
+    env: "RUNNER_KUBECONFIG",
+    type: "path",
+    commands: [...RUNNING, "doctor"],
+    description: "Kubernetes cluster of jobs that name none; read anew for each job.",
+    otherwise: "the cluster the runner is a pod of",
+  },
+  kubeExec: {
+    flag: "kube-exec",
+    env: "RUNNER_KUBE_EXEC",
+    type: "bool",
+    default: "false",
+    commands: RUNNING,
+    description:
+      "Run the credential plug-ins (programs) that a job's own kubeconfig names; those of --kubeconfig are always run.",
+  },
 } as const satisfies Record<string, Setting>;

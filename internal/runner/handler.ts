@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { KubeTarget, SpawnCredential } from "../kit/kube/index.ts";
 import type { JobOperation, JobType } from "../protocol/enums.ts";
 import { RunnerError } from "../protocol/errors.ts";
 import type { ActionRun, ActionWorkflowConfig } from "../protocol/nuon/actions.ts";
@@ -67,6 +68,7 @@ export interface JobContext<Plan> {
    */
   exec(tool: ToolRun): Promise<ToolEnd>;
   readonly tools: ToolFinder;
+  readonly kube: KubeSettings;
   readonly sources: SourceFetcher;
   readonly state: StateBackend;
   readonly documents: Documents;
@@ -159,6 +161,26 @@ export interface ToolFinder {
   /** Environment every tool gets: PATH, HOME inside the workspace, LANG, proxy and CA variables, the marker. */
   env(extra: Readonly<Record<string, string>>): Record<string, string>;
 }
+
+/** What the runner's operator says about clusters; handlers reach one by `kubeAccess` of handlers/kube. */
+export interface KubeSettings {
+  /** File of the cluster of jobs that name none, read anew for each job; null: none was given. */
+  readonly kubeconfig: string | null;
+  /** The cluster this process is a pod of; null: it is no pod. */
+  readonly pod: () => KubeTarget | null;
+  /** Runs credential plug-ins of the operator's file, with the environment of the runner's user. */
+  readonly spawn: SpawnCredential;
+  /** The same for a kubeconfig that came with a job, with what its programs get; null: they are refused. */
+  readonly spawnForJobs: SpawnCredential | null;
+}
+
+/** A runner without a cluster of its own. */
+export const NO_CLUSTER: KubeSettings = {
+  kubeconfig: null,
+  pod: () => null,
+  spawn: () => Promise.reject(new RunnerError("environment", "credential plug-ins are not run here")),
+  spawnForJobs: null,
+};
 
 /** The job that sources are fetched for. */
 export interface SourceScope {

@@ -19,6 +19,8 @@ import {
   type Documents,
   type Handler,
   type JobContext,
+  type KubeSettings,
+  NO_CLUSTER,
   type StateBackend,
   ToolError,
   type ToolRun,
@@ -50,6 +52,8 @@ export interface HarnessOptions<Plan, Outputs extends Record<string, unknown>> {
   /** A server that does not say who holds a lock. */
   readonly hidesLocks?: boolean;
   readonly settings?: RunnerSettings;
+  /** Of the runner; default: no cluster of its own. */
+  readonly kube?: Partial<KubeSettings>;
   /** Paths by name of the tool, in place of PATH. */
   readonly tools?: Readonly<Record<string, string>>;
 }
@@ -153,6 +157,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
         ...extra,
       }),
     },
+    kube: { ...NO_CLUSTER, ...options.kube },
     sources: {
       async oci({ tag }, into) {
         const folder = options.sources?.[tag];

@@ -33,6 +33,13 @@ export const azureAuth = foldedObject({
   service_principal: foldedObject({ subscription_id: str, subscription_tenant_id: str }).nullish(),
 });
 
+/** Ours: Google's default credentials of the runner's machine, or the text of a key file. */
+export const gcpAuth = foldedObject({ use_default: bool, credentials_json: str });
+
+export type AwsAuth = z.infer<typeof awsAuth>;
+export type AzureAuth = z.infer<typeof azureAuth>;
+export type GcpAuth = z.infer<typeof gcpAuth>;
+
 /** Empty while the destination is not known yet. */
 const REGISTRY_TYPES = [...OCI_REGISTRY_TYPES, ""];
 
@@ -58,7 +65,10 @@ export const clusterInfo = foldedObject({
   azure_auth: azureAuth.nullish(),
   inline: bool,
   trusted_role_arn: str,
+  /** Ours: the cluster is one of Google's. */
+  gcp_auth: gcpAuth.nullish(),
 });
+export type ClusterInfo = z.infer<typeof clusterInfo>;
 
 export const sandboxMode = foldedObject({
   enabled: bool,

@@ -4,6 +4,7 @@ import type {
   Handler,
   JobContext,
   JobOptions,
+  KubeSettings,
   RunnerControl,
   SourceFetcher,
   SourceScope,
@@ -23,6 +24,7 @@ export interface ContextDeps {
   readonly step: JobContext<unknown>["step"];
   readonly exec: JobContext<unknown>["exec"];
   readonly tools: ToolFinder;
+  readonly kube: KubeSettings;
   readonly sources: (scope: SourceScope) => SourceFetcher;
   readonly controlPlane: ControlPlane;
   readonly control: RunnerControl;
@@ -81,6 +83,7 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
       providerMirror: deps.tools.providerMirror,
       env: (extra) => ({ ...deps.tools.env(extra), HOME: folder.work, TMPDIR: folder.work, ...extra }),
     },
+    kube: deps.kube,
     sources: deps.sources({ executionId: id, signal, note, secret: output.redactor.register }),
     state: controlPlane.state(work.execution),
     documents: controlPlane.documents(work.execution),

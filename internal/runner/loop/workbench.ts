@@ -1,6 +1,6 @@
 import { createLimiter, type Limiter } from "../../kit/exec/index.ts";
 import type { Work } from "../controlplane/control-plane.ts";
-import { type CancelLadder, DEFAULT_LADDER, type Handler, type JobLog, type ToolRun } from "../handler.ts";
+import { type CancelLadder, DEFAULT_LADDER, type Handler, type JobLog, NO_CLUSTER, type ToolRun } from "../handler.ts";
 import type { Begin, ExecutionDeps } from "./execution.ts";
 import { executionFolder } from "./execution-folder.ts";
 import { createContext } from "./job-context.ts";
@@ -76,6 +76,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     step: steps.run,
     exec: tools.exec,
     tools: deps.tools,
+    kube: deps.kube ?? NO_CLUSTER,
     sources: shared.sources,
     controlPlane: deps.controlPlane,
     control: shared.control,
