@@ -72,7 +72,7 @@ describe.skipIf(!hasSshServer && !inCi)("a git source over ssh (a real OpenSSH s
     expect(kind).toBe("refused");
     expect(message).toContain("its host key is not known here");
     const port = URL.parse(server.url)?.port;
-    expect(remedy).toContain(`ssh-keyscan -p ${port} 127.0.0.1 >> `);
+    expect(remedy).toEndWith(`ssh-keyscan -p ${port} 127.0.0.1 >> ${JSON.stringify(known)}`);
     expect(readFileSync(known, "utf8")).toBe("");
     // The command does what is promised.
     const scanned = Bun.spawnSync(["ssh-keyscan", "-p", port ?? "", "127.0.0.1"]);

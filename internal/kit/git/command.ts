@@ -36,7 +36,7 @@ export function gitFor(address: GitAddress, process: GitProcess): Git {
     };
     const result = await process.run([process.program, ...args], { ...env, ...place }, process.cwd);
     if (process.stop.aborted) throw stopped(address, process.cancelled());
-    if (result.code !== 0 && !mayFail) throw explain(args[0], result.stderr, address);
+    if (result.code !== 0 && !mayFail) throw explain(args[0], result.stderr, address, process.ssh.knownHosts);
     return result;
   };
 }

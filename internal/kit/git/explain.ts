@@ -40,10 +40,18 @@ const CAUSES: readonly Cause[] = [
   [/No space left/i, "environment", "the disk is full", "free some space"],
 ];
 
-/** One line about a failed git command, with git's own words and without credentials. */
-export function explain(command: string, stderr: string, address: GitAddress): RunnerError {
+/**
+ * One line about a failed git command, with git's own words and without credentials. `knownHosts`: the file that host
+ * keys are held to, null for that of the user.
+ */
+export function explain(
+  command: string,
+  stderr: string,
+  address: GitAddress,
+  knownHosts: string | null = null,
+): RunnerError {
   const words = hide(lastWords(stderr), address);
-  const unknown = unknownHost(stderr, address.url);
+  const unknown = unknownHost(stderr, address.url, knownHosts ?? "~/.ssh/known_hosts");
   if (unknown !== null) {
     return new RunnerError("refused", `git ${command} of ${address.url} failed: its host key is not known here`, {
       remedy: unknown,
@@ -60,14 +68,14 @@ export function explain(command: string, stderr: string, address: GitAddress): R
 }
 
 /** How to make a host known, for a person at its console. */
-function unknownHost(stderr: string, url: string): string | null {
+function unknownHost(stderr: string, url: string, file: string): string | null {
   if (!/Host key verification failed/i.test(stderr) || /HAS CHANGED/.test(stderr)) return null;
   const parsed = URL.parse(url);
   const host = parsed ? parsed.hostname : (/@([^:]+):/.exec(url)?.[1] ?? "HOST");
   const port = parsed?.port ? `-p ${parsed.port} ` : "";
   return (
     `compare the key of ${host} with the one its operator publishes, then add it: ` +
-    `ssh-keyscan ${port}${host} >> ~/.ssh/known_hosts (or the file of RUNNER_GIT_KNOWN_HOSTS)`
+    `ssh-keyscan ${port}${host} >> ${/^[\w./~-]+$/.test(file) ? file : JSON.stringify(file)}`
   );
 }
 
