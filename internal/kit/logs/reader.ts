@@ -89,13 +89,16 @@ export function createLogReader(options: ReaderOptions): LogReader {
     const now = BigInt(Math.round(clock.now() * 1000)) * 1000n;
     const records: LogRecord[] = [];
     let at = 0;
+    const placeAt = (index: number) => options.attributesAt?.(position + split.rawEnd(index + 1) - 1) ?? {};
     const tool = (to: number) => {
-      if (to <= at) return;
-      const attributes = options.attributesAt?.(position + split.rawEnd(at + 1) - 1) ?? {};
-      for (const { text, partial } of toolTexts(mask(split.tool, hits, at, to), maxLines)) {
-        records.push({ time: now, severity: "info", text, source: "tool", partial, attributes });
+      while (at < to) {
+        const attributes = placeAt(at);
+        const end = samePlace(attributes, placeAt(to - 1)) ? to : endOfPlace(hits, at, to, placeAt);
+        for (const { text, partial } of toolTexts(mask(split.tool, hits, at, end), maxLines)) {
+          records.push({ time: now, severity: "info", text, source: "tool", partial, attributes });
+        }
+        at = end;
       }
-      at = to;
     };
     for (const { line, at: place } of cut.own) {
       tool(place);
@@ -181,4 +184,30 @@ function inOrder(records: readonly LogRecord[], last: bigint): LogRecord[] {
     floor = wanted > floor ? wanted : floor + 1n;
     return { ...record, time: floor };
   });
+}
+
+function samePlace(a: Attributes, b: Attributes): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+/**
+ * Where the place of `at` ends before `to`, which belongs to another one: a step that ends within a window shares no
+ * record with the next. Places only ever follow each other. A secret that reaches over the end stays in one piece.
+ */
+function endOfPlace(hits: Scan["hits"], at: number, to: number, placeAt: (index: number) => Attributes): number {
+  const place = placeAt(at);
+  let low = at + 1;
+  let high = to - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (samePlace(place, placeAt(middle))) low = middle + 1;
+    else high = middle;
+  }
+  // What one tool left of its last line is no line of the next tool's: the end of a place is the end of a record.
+  for (let i = 0; i + 1 < hits.length; i += 2) {
+    const [from = 0, end = 0] = [hits[i], hits[i + 1]];
+    if (from < low && end > low) return Math.min(end, to);
+  }
+  return low;
 }
