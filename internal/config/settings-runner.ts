@@ -184,7 +184,7 @@ export const RUNNER_SETTINGS = {
     max: "1PiB",
     default: "1GiB",
     commands: RUNNING,
-    description: "Largest artifact a job may bring, all its files unpacked.",
+    description: "Largest source a job may bring: all files of an artifact, unpacked, or of a repository.",
   },
   sourceFiles: {
     flag: "source-files",
@@ -194,7 +194,7 @@ export const RUNNER_SETTINGS = {
     max: 100_000_000,
     default: "100000",
     commands: RUNNING,
-    description: "Most files, links and folders an artifact may bring.",
+    description: "Most files, links and folders that a source may bring.",
   },
   toolsMirror: {
     flag: "tools-mirror",

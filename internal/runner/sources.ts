@@ -13,7 +13,7 @@ export interface SourcesOptions {
   /** `file://` repositories: on for run-local, off for a runner that takes work from elsewhere. */
   readonly allowFileUrls: boolean;
   readonly tools: ToolFinder;
-  /** Of an artifact, unpacked. */
+  /** Of an artifact, unpacked, or of a repository. */
   readonly limits: { readonly maxBytes: number; readonly maxFiles: number };
   readonly git: {
     /** Limit of the cache of repositories; 0: none. */
@@ -55,6 +55,7 @@ export function createSources(options: SourcesOptions) {
         git,
         allow,
         cache: { dir: join(options.tools.cacheDir, "git"), maxBytes: options.git.cacheBytes },
+        limits: options.limits,
         ssh: options.git.ssh,
       });
       if (done === null)

@@ -287,6 +287,29 @@ describe("a hostile repository", () => {
     expect(readdirSync(at("outside"))).toEqual([]);
   });
 
+  test("that is larger than allowed is refused at the file that passes the limit, also from the cache", async () => {
+    const [maxBytes, maxFiles] = [1_000, 1_000];
+    commit("repo", { big: "x".repeat(1_001) });
+    for (let i = 0; i < 2; i++) {
+      const { kind, message } = await refusal(get("repo", { limits: { maxBytes, maxFiles } }));
+      expect([kind, message]).toEqual(["job", expect.stringContaining('with "big" it has more than 1000 bytes')]);
+    }
+    expect((await get("repo", { limits: { maxBytes: 10_000, maxFiles } })).text).toBeNull();
+  });
+
+  test("of a few trees that unfold to a hundred million files is refused before it is written", async () => {
+    commit("repo", { file: "one" });
+    const names = Array.from({ length: 10 }, (_, n) => String(n));
+    let inner = `100644 blob ${blob("")}`;
+    for (let depth = 0; depth < 8; depth++) {
+      inner = `040000 tree ${tree(names.map((name) => `${inner}\t${name}\n`).join(""))}`;
+    }
+    craft(`${inner}\tbomb\n`);
+    const { message } = await refusal(get("repo", { limits: { maxBytes: 1e9, maxFiles: 5_000 } }));
+    expect(message).toContain("it has more than 5000 files");
+    expect(existsSync(at(`into-${runs}`, "bomb"))).toBe(false);
+  }, 20_000);
+
   const withModule = (path: string, url: string) => {
     const pinned = commit("lib", { lib: "lib" });
     commit("repo", { ".gitmodules": `[submodule "x"]\n\tpath = ${path}\n\turl = ${url}\n` });

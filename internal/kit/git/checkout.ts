@@ -10,6 +10,7 @@ import { checkLinks } from "./links.ts";
 import { type GitCache, type MirrorPlace, mirrorName, openMirror } from "./mirror.ts";
 import { resolveRef } from "./resolve-ref.ts";
 import { makeRoom } from "./room.ts";
+import { checkSize, type TreeLimits } from "./size.ts";
 import { type SshOptions, STRICT_SSH } from "./ssh-command.ts";
 import { submoduleFolder, submodulesOf } from "./submodules.ts";
 
@@ -33,6 +34,8 @@ export interface CheckoutOptions {
   readonly allow?: readonly ExtraProtocol[];
   /** Shared by the jobs of this machine; left out: nothing is kept. */
   readonly cache?: GitCache;
+  /** Of each repository, submodules by themselves; left out: none. */
+  readonly limits?: TreeLimits;
   /** Default: only hosts whose key is known. */
   readonly ssh?: SshOptions;
   readonly run?: Run;
@@ -64,7 +67,7 @@ export async function checkout(options: CheckoutOptions): Promise<Checkout | nul
   const limitMs = options.timeoutMs ?? 600_000;
   const timeout = AbortSignal.timeout(limitMs);
   const stop = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  const { into, cache } = options;
+  const { into, cache, limits = null } = options;
   const process: GitProcess = {
     env: options.env,
     allow: options.allow ?? [],
@@ -78,7 +81,7 @@ export async function checkout(options: CheckoutOptions): Promise<Checkout | nul
   try {
     await mkdir(into, { recursive: true, mode: 0o700 });
     await rm(join(into, ".git"), { recursive: true, force: true });
-    const work: Work = { process, cache: cache && cache.maxBytes > 0 ? cache : null, limitMs, scratch: into };
+    const work: Work = { process, cache: cache && cache.maxBytes > 0 ? cache : null, limitMs, limits, scratch: into };
     const commit = await place(work, { address, ref, into, submodules: options.submodules ?? false, depth: 0 });
     await checkLinks(into);
     return { commit, root: await innerFolder(into, options.path ?? "") };
@@ -100,6 +103,7 @@ interface Work {
   readonly process: GitProcess;
   readonly cache: GitCache | null;
   readonly limitMs: number;
+  readonly limits: TreeLimits | null;
   /** Beginning of the paths of temporary files. */
   readonly scratch: string;
 }
@@ -120,6 +124,8 @@ async function place(work: Work, order: Order): Promise<string> {
   const mirror = openMirror(at, address, git);
   const index = `${work.scratch}.index`;
   const write = async (commit: string) => {
+    // Each time: a commit that was refused may lie in the cache all the same.
+    if (work.limits) await checkSize({ gitDir: mirror.dir, commit, address }, work.limits, work.process);
     await rm(index, { force: true });
     const call = { gitDir: mirror.dir, workTree: into, index, mayFail: true };
     return await git(["read-tree", "--reset", "-u", "--no-recurse-submodules", commit], call);
