@@ -67,6 +67,10 @@ export interface JobContext<Plan> {
    * is being stopped (after the cancel ladder: the tool is dead then).
    */
   exec(tool: ToolRun): Promise<ToolEnd>;
+  /** Output of work that is no program of `exec` (a pod's log), whole lines, into the job's log. false: the disk is full. */
+  output(lines: string): boolean;
+  /** Exit code of such work, for the step that runs now. */
+  exited(code: number): void;
   readonly tools: ToolFinder;
   readonly kube: KubeSettings;
   readonly sources: SourceFetcher;

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   closeSync,
   cpSync,
   existsSync,
@@ -141,6 +142,13 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
       }
     },
     exec,
+    output(lines) {
+      appendFileSync(output, lines);
+      return true;
+    },
+    exited(code) {
+      lastCode = code;
+    },
     tools: {
       async find(name, version) {
         const found = options.tools?.[name] ?? Bun.which(name);

@@ -13,6 +13,8 @@ export interface OutputFile {
   readonly path: string;
   /** One line (or text of several) of the runner. Never throws: what a full disk refuses is counted and said later. */
   appendLine(severity: Severity, text: string, fields?: Fields): void;
+  /** Text as a tool would write it, redacted when it is read. false: the disk is full and not all of it is there. */
+  append(text: string): boolean;
   /** Bytes in the file now: the offset the next write gets. */
   size(): number;
   close(): void;
@@ -95,7 +97,7 @@ function outputFile(path: string, fd: number, options: OutputFileOptions): Outpu
     open = false;
   };
 
-  return { path, appendLine, size: () => fstatSync(fd).size, close };
+  return { path, appendLine, append: (text) => open && append(text), size: () => fstatSync(fd).size, close };
 }
 
 /** Pieces of at most MAX_TEXT, at line borders where there are any, never inside a character. */

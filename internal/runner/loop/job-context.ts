@@ -23,6 +23,7 @@ export interface ContextDeps {
   readonly signal: AbortSignal;
   readonly step: JobContext<unknown>["step"];
   readonly exec: JobContext<unknown>["exec"];
+  readonly exited: JobContext<unknown>["exited"];
   readonly tools: ToolFinder;
   readonly kube: KubeSettings;
   readonly sources: (scope: SourceScope) => SourceFetcher;
@@ -77,6 +78,8 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
     log: output.log,
     step: deps.step,
     exec: deps.exec,
+    output: output.append,
+    exited: deps.exited,
     tools: {
       find: deps.tools.find,
       cacheDir: deps.tools.cacheDir,

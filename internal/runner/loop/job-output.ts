@@ -100,6 +100,15 @@ export function createJobOutput({ options, deps, ref, folder, nonce: known, plac
 
   return {
     log,
+    /** Bytes of no tool, into the same file; false: not all of it could be written. */
+    append(lines: string): boolean {
+      const out = open();
+      if (!out) return false;
+      markPlace();
+      const written = out.append(lines);
+      shipper?.wake();
+      return written;
+    },
     nonce,
     redactor: {
       redactText: redactor.redactText,

@@ -75,6 +75,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     signal,
     step: steps.run,
     exec: tools.exec,
+    exited: steps.toolEnded,
     tools: deps.tools,
     kube: deps.kube ?? NO_CLUSTER,
     sources: shared.sources,
