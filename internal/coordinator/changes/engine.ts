@@ -7,9 +7,10 @@ import { cancelJob } from "../store/transitions/cancel.ts";
 import { submitJob } from "../store/transitions/submit.ts";
 import type { Refusal } from "../store/types.ts";
 import { applyJob } from "./apply-job.ts";
-import { type PlanOutcome, planOutcome } from "./apply-plan.ts";
+import { planOutcome } from "./apply-plan.ts";
 import { type ChangeRow, isOpen, readChange, updateChange } from "./change-rows.ts";
 import { driftChecked } from "./drift.ts";
+import type { PlanOutcome } from "./plan-outcome.ts";
 import { changeSpec, recordedBase, staleNow } from "./stale.ts";
 
 /** How long a change waits for a person when nothing else is said, in milliseconds. */

@@ -1,5 +1,8 @@
 import { executionResultRequest } from "../../../protocol/nuon/jobs.ts";
+import { helmPlan, kubernetesPlan, type ResourceDiff } from "../../../protocol/nuon/resource-diffs.ts";
 import { readChange } from "../../changes/change-rows.ts";
+import { decodePlanJson } from "../../changes/plan-outcome.ts";
+import { maskedDiffs } from "../../changes/resource-diff-text.ts";
 import { decodePlanDisplay, type PlanChange } from "../../compile/terraform-plan.ts";
 import { collectSecrets } from "../../compile/terraform-value.ts";
 import type { Store } from "../../store/store.ts";
@@ -8,9 +11,10 @@ import { notFound, unwrap } from "./problem.ts";
 const REDACTED = "[redacted]";
 
 /**
- * The plan of a change or of a plan job as a machine reads it: what `terraform show -json` says about changes, with
- * everything that the plan marks sensitive redacted. Configuration, variables and whole states are left out, because
- * there Terraform marks nothing. Throws a problem when there is no such plan.
+ * The plan of a change or of a plan job as a machine reads it. Terraform: what `terraform show -json` says about
+ * changes, with everything that the plan marks sensitive redacted; configuration, variables and whole states are left
+ * out, because there Terraform marks nothing. Helm and manifests: the differences by resource, without values of
+ * Secrets. Throws a problem when there is no such plan.
  */
 export function planDocument(store: Store, id: string): Record<string, unknown> {
   const change = readChange(store, id);
@@ -20,6 +24,21 @@ export function planDocument(store: Store, id: string): Record<string, unknown> 
   const result = executionResultRequest.safeParse(execution?.result ? JSON.parse(execution.result) : null);
   const display = result.success ? result.data.contents_display_compressed : null;
   if (!display) throw notFound(`plan in machine form for ${id}`, "Only a plan job that has finished leaves one.");
+  if (job.type === "helm-chart-deploy") {
+    const { op, helm_content_diff: diffs } = unwrap(decodePlanJson(display, helmPlan));
+    return { op, helm_content_diff: shownDiffs(diffs) };
+  }
+  if (job.type === "kubernetes-manifest-deploy") {
+    const { op, k8s_content_diff: diffs } = unwrap(decodePlanJson(display, kubernetesPlan));
+    return { op, k8s_content_diff: shownDiffs(diffs) };
+  }
+  return terraformDocument(display);
+}
+
+/** The readable forms beside the list (`plan`) are left out: a Go runner's hold the same values unmasked. */
+const shownDiffs = (diffs: readonly ResourceDiff[] | null | undefined) => maskedDiffs(diffs ?? []);
+
+function terraformDocument(display: string): Record<string, unknown> {
   const plan = unwrap(decodePlanDisplay(display));
   const { format_version, terraform_version, resource_changes, output_changes } = plan;
   const drift = Array.isArray(plan.resource_drift) ? plan.resource_drift : [];
