@@ -2,6 +2,7 @@ import type { Clock } from "../../kit/base/clock.ts";
 import { failpoint, pausePoint } from "../../kit/base/failpoint.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { sweep } from "../../kit/exec/index.ts";
+import type { OutcomeStatus } from "../../protocol/enums.ts";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
 import type { Completion, StepReport } from "../../protocol/native.ts";
 import type { ControlPlane, ExecutionRef } from "../controlplane/control-plane.ts";
@@ -60,7 +61,12 @@ export function createEnd(deps: EndDeps) {
     failpoint("runner.report");
     await pausePoint("runner.report");
     await output.flush(LOG_FLUSH_MS);
-    const delivered = await deps.controlPlane.complete(ref, completion, () => cleanUp(deps), processSignal);
+    const delivered = await deps.controlPlane.complete(
+      ref,
+      completion,
+      () => cleanUp(deps, completion.status),
+      processSignal,
+    );
     if (!delivered.ok) {
       // Not delivered: the report stays in the journal and goes out at the next start.
       if (!processSignal.aborted)
@@ -70,20 +76,14 @@ export function createEnd(deps: EndDeps) {
     failpoint("runner.delivered");
     if (!delivered.value.recorded)
       deps.log.warn("the outcome was not recorded", { execution: key.id, reason: delivered.value.reason });
-    await forget();
+    await journal.write(() => journal.forget(key));
   };
 
   /** Somebody else may have the job now: nothing of this epoch is written, only what is ours is removed. */
   const vanish = async (): Promise<void> => {
     output.withhold("the lease is lost");
-    await cleanUp(deps);
-    await forget();
-  };
-
-  /** In this order: a row without its report would be taken for work that is not over. */
-  const forget = async (): Promise<void> => {
+    await cleanUp(deps, null);
     await journal.write(() => journal.forget(key));
-    deps.folder.forgetReport();
   };
 
   return { report, vanish };
@@ -101,7 +101,7 @@ function keepOutcome(completion: Completion, { handler, folder, journal, ref }: 
 }
 
 /** Never throws; answers what went wrong, without secrets. */
-async function cleanUp(deps: EndDeps): Promise<string | null> {
+async function cleanUp(deps: EndDeps, outcome: OutcomeStatus | null): Promise<string | null> {
   const { ref, folder, output, log } = deps;
   deps.at("cleanup");
   failpoint("runner.cleanup");
@@ -117,6 +117,8 @@ async function cleanUp(deps: EndDeps): Promise<string | null> {
     log.error("cleanup failed", { execution: ref.id, reason: error, kept: keep ? folder.work : undefined });
   }
   await output.finish(LOG_LINGER_MS);
+  // The report goes with the folder: a restart before all is told still has to know how it ended.
+  if (outcome !== null && folder.exists()) await deps.journal.write(() => deps.journal.setOutcome(ref, outcome));
   try {
     if (keep) folder.removeSecrets();
     else if (folder.exists()) await folder.remove();

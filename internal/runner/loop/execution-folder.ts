@@ -15,10 +15,8 @@ import type { ExecutionKey } from "./journal.ts";
  * | output      | what tools and runner wrote (kit/logs) |
  * | code-NAME   | exit code of each tool |
  * | result.json | what `execute` returned, for a restart before the report |
+ * | report.json | the completion, until the control plane has it |
  * | work/       | the workspace |
- *
- * Beside it lies `<id>.<epoch>.report`: the completion, until the control plane has all of it. The folder goes before
- * that is so; what then is left of the report is the bare outcome, without a value that could be secret.
  */
 const sealed = z.object({
   plan: z.string().nullable(),
@@ -42,20 +40,17 @@ export function executionFolder(stateDir: string, key: ExecutionKey) {
   const file = (name: string) => join(root, name);
   const make = () => mkdirSync(file("work"), { recursive: true, mode: 0o700 });
 
-  /** Recovery reads these. */
+  /** In place of a half-written file the old one stays: recovery reads these. */
   const writeAtomic = (name: string, value: unknown) => {
     make();
-    replaceFile(file(name), value);
+    writeFileSync(file(`${name}.new`), JSON.stringify(value), { mode: 0o600 });
+    renameSync(file(`${name}.new`), file(name));
   };
-  const report = `${root}${REPORT}`;
-  const read = <T>(name: string, schema: z.ZodType<T>): T | null => readFile(file(name), schema);
-  const bareReport = () => {
-    const whole = readFile(report, completion);
+  const read = <T>(name: string, schema: z.ZodType<T>): T | null => {
     try {
-      if (whole) replaceFile(report, { ...whole, result: null, outputs: null, sensitive_outputs: [], steps: [] });
+      return schema.parse(JSON.parse(readFileSync(file(name), "utf8")));
     } catch {
-      // A full disk: rather no report than one with secrets.
-      for (const path of [report, `${report}.new`]) rmSync(path, { force: true });
+      return null; // absent, cut off by a full disk or a crash: the caller has a rule for each
     }
   };
 
@@ -78,13 +73,8 @@ export function executionFolder(stateDir: string, key: ExecutionKey) {
       }
     },
     loadResult: () => read("result.json", z.object({ result: executionResultRequest.nullable() }))?.result ?? null,
-    saveReport: (value: Completion) => {
-      make();
-      replaceFile(report, value);
-    },
-    loadReport: () => readFile(report, completion),
-    /** The control plane has everything. */
-    forgetReport: () => rmSync(report, { force: true }),
+    saveReport: (value: Completion) => writeAtomic("report.json", value),
+    loadReport: () => read("report.json", completion),
     /** Position of the output file up to which the control plane has it. */
     shipped(): number {
       return read("shipped.json", z.number().int()) ?? 0;
@@ -96,33 +86,14 @@ export function executionFolder(stateDir: string, key: ExecutionKey) {
         // Then a restart asks the control plane from an earlier place; it answers where to go on.
       }
     },
-    /** Everything secret goes first, so that an interrupted removal leaves none. The outcome stays, see above. */
+    /** Everything secret goes first, so that an interrupted removal leaves none. */
     async remove(): Promise<void> {
-      for (const name of ["sealed.json", "result.json"]) rmSync(file(name), { force: true });
-      bareReport();
+      for (const name of ["sealed.json", "report.json", "result.json"]) rmSync(file(name), { force: true });
       await removeTree(root, stateDir);
     },
     /** Keep only the workspace (an unsaved state lies there). */
     removeSecrets(): void {
-      for (const name of ["sealed.json", "result.json", "output"]) rmSync(file(name), { force: true });
-      bareReport();
+      for (const name of ["sealed.json", "report.json", "result.json", "output"]) rmSync(file(name), { force: true });
     },
   };
-}
-
-/** Ending of a report's name beside the folder of its execution. */
-export const REPORT = ".report";
-
-/** In place of a half-written file the old one stays. */
-function replaceFile(path: string, value: unknown): void {
-  writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
-  renameSync(`${path}.new`, path);
-}
-
-function readFile<T>(path: string, schema: z.ZodType<T>): T | null {
-  try {
-    return schema.parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch {
-    return null; // absent, cut off by a full disk or a crash: the caller has a rule for each
-  }
 }

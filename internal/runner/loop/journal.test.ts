@@ -22,6 +22,15 @@ const canMount = (() => {
 })();
 
 describe("a state directory", () => {
+  test("knows how an execution ended although its folder is gone", () => {
+    const journal = openJournal(tempFolder());
+    journal.writeNow(() => journal.addExecution(row()));
+    expect(journal.executions()[0]).toMatchObject({ ended: false, outcome: null });
+    journal.writeNow(() => journal.setOutcome(KEY, "timed-out"));
+    expect(journal.executions()[0]).toMatchObject({ ended: true, outcome: "timed-out" });
+    journal.close();
+  });
+
   test("is one runner's alone; the second is told in one sentence what to do", () => {
     const folder = tempFolder();
     const journal = openJournal(folder);

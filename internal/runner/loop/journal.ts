@@ -1,7 +1,7 @@
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { JobGroup, StepStatus } from "../../protocol/enums.ts";
+import { type JobGroup, OUTCOME_STATUSES, type OutcomeStatus, type StepStatus } from "../../protocol/enums.ts";
 import { reasonOf } from "../../protocol/errors.ts";
 import { newId } from "../../protocol/ids.ts";
 import type { RunnerJob } from "../../protocol/nuon/jobs.ts";
@@ -52,6 +52,8 @@ export interface ExecutionRow {
   readonly done: readonly string[];
   /** The outcome is decided and lies in the execution's folder. */
   readonly ended: boolean;
+  /** How it ended, from when its folder is removed on; null before. */
+  readonly outcome: OutcomeStatus | null;
   readonly createdMs: number;
 }
 
@@ -193,6 +195,10 @@ export function openJournal(stateDir: string) {
     setEnded(key: ExecutionKey): void {
       run("update executions set ended = 1 where id = ? and epoch = ?", key.id, key.epoch);
     },
+    /** The folder with the outcome goes now, but the control plane may not have heard all of it yet. */
+    setOutcome(key: ExecutionKey, status: OutcomeStatus): void {
+      run("update executions set ended = 1, phase = ? where id = ? and epoch = ?", OVER + status, key.id, key.epoch);
+    },
     forget(key: ExecutionKey): void {
       run("delete from executions where id = ? and epoch = ?", key.id, key.epoch);
       run("delete from tools where execution = ? and epoch = ?", key.id, key.epoch);
@@ -304,6 +310,9 @@ interface RawStep {
   code: number | null;
 }
 
+/** Begins the phase of an execution whose folder is gone. */
+const OVER = "over:";
+
 const toExecution = (row: RawExecution): ExecutionRow => ({
   id: row.id,
   epoch: row.epoch,
@@ -315,6 +324,7 @@ const toExecution = (row: RawExecution): ExecutionRow => ({
   phase: row.phase,
   done: row.done.split(",").filter(Boolean),
   ended: row.ended === 1,
+  outcome: OUTCOME_STATUSES.find((status) => row.phase === OVER + status) ?? null,
   createdMs: row.created_ms,
 });
 const toTool = (row: RawTool): ToolRow => ({

@@ -6,7 +6,7 @@ import type { Completion } from "../../protocol/native.ts";
 import type { ControlPlane, ExecutionRef, Work } from "../controlplane/control-plane.ts";
 import type { Handler } from "../handler.ts";
 import type { Begin } from "./execution.ts";
-import { executionFolder, REPORT } from "./execution-folder.ts";
+import { executionFolder } from "./execution-folder.ts";
 import { handlerFor } from "./handler-for.ts";
 import type { ExecutionRow, Journal } from "./journal.ts";
 
@@ -75,9 +75,16 @@ async function remember(
   return {
     row,
     begin,
-    completion: row.ended ? folder.loadReport() : null,
+    completion: row.ended ? (folder.loadReport() ?? bareCompletion(row)) : null,
     toolSince: await livingSince(stateDir, journal, row),
   };
+}
+
+/** The end of an execution whose folder is gone: what was in its report the control plane has had before. */
+function bareCompletion({ id, epoch, outcome }: ExecutionRow): Completion | null {
+  if (outcome === null) return null;
+  const nothing = { reason: "", code: "", result: null, outputs: null, sensitive_outputs: [], steps: [] };
+  return { execution_id: id, epoch, status: outcome, ...nothing };
 }
 
 async function livingSince(stateDir: string, journal: Journal, row: ExecutionRow): Promise<number | null> {
@@ -98,7 +105,5 @@ function dropStrangers(stateDir: string, rows: readonly ExecutionRow[]): void {
     // A kept workspace (an unsaved state) has no secrets left, but its work: it stays until a person removes it.
     if (!known.has(name) && existsSync(join(root, name, "sealed.json")))
       rmSync(join(root, name), { recursive: true, force: true });
-    const [report] = name.split(REPORT);
-    if (name.includes(REPORT) && !known.has(report ?? "")) rmSync(join(root, name), { force: true });
   }
 }
