@@ -70,9 +70,7 @@ describe("the trace of a job", () => {
       "job actions-workflow > queued",
       "job actions-workflow > execution",
       execution,
-      ...["fetch", "validate", "initialize", "execute", "outputs", "report", "cleanup"].map(
-        (name) => `${execution} > ${name}`,
-      ),
+      ...["fetch", "execute", "outputs", "report", "cleanup"].map((name) => `${execution} > ${name}`),
       `${execution} > execute > first`,
       `${execution} > execute > second`,
       `${execution} > execute > first > run`,

@@ -112,7 +112,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
   const entering = async (next: Phase, status: ExecutionStatus, done: readonly string[]) => {
     at.phase = next;
     at.status = status;
-    record.entering(next);
+    record.entering(next, next === "fetch" || next === "execute" || handler[next] !== undefined);
     // A job without a plan leaves nothing behind that a restart could go on from: it is simply run again.
     if (handler.plan !== null && (handler[next] || next === "execute"))
       await journal.write(() => journal.setPhase(key, next, done));

@@ -67,7 +67,8 @@ export function createJobTraces(tracer: Tracer, now: () => number = Date.now): J
   const client = (at: Live, word: string) => {
     const startMs = now();
     const spanId = at.spanOf(word, startMs, ++at.clients);
-    const parentId = at.spanOf("phase", at.phase());
+    const phase = at.phase();
+    const parentId = phase === "" ? at.spanOf("execution") : at.spanOf("phase", phase);
     const end = (name: string, attributes: FinishedSpan["attributes"], error: string | null) =>
       tracer.emit({
         traceId: at.traceId,
@@ -139,10 +140,12 @@ interface TraceDeps {
 function traceOf({ tracer, work, traceId, parentId, spanOf, startMs, runnerId }: TraceDeps): JobTrace {
   const { job, execution } = work;
   const root = spanOf("execution");
-  const about = { "runner.id": runnerId, "job.id": job.id, "job.execution.id": execution.id };
+  // The rest stands on the execution's span: a trace holds thousands of the others.
+  const about = { "job.id": job.id };
   const emit = (span: Omit<FinishedSpan, "traceId" | "kind"> & { readonly kind?: FinishedSpan["kind"] }) =>
     tracer.emit({ kind: "internal", ...span, traceId, attributes: { ...about, ...span.attributes } });
-  const within = (phase: string, step: string) => (step === "" ? spanOf("phase", phase) : spanOf("step", step));
+  const within = (phase: string, step: string) =>
+    step !== "" ? spanOf("step", step) : phase !== "" ? spanOf("phase", phase) : root;
   return {
     place: (phase, step) => ({ traceId, spanId: step ? spanOf("step", step) : phase ? spanOf("phase", phase) : root }),
     phase: (name, from, endMs, error) =>
@@ -187,6 +190,8 @@ function traceOf({ tracer, work, traceId, parentId, spanOf, startMs, runnerId }:
         startMs,
         endMs,
         attributes: {
+          "runner.id": runnerId,
+          "job.execution.id": execution.id,
           "job.type": job.type,
           "job.operation": job.operation ?? "",
           "job.group": execution.group,

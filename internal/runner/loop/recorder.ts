@@ -23,7 +23,8 @@ export interface ExecutionRecord {
   readonly work: Work;
   /** ms since the epoch. */
   readonly startedMs: number;
-  entering(step: string): void;
+  /** `present`: the handler has such a step; one that is absent leaves no span. */
+  entering(step: string, present?: boolean): void;
   /** Before it is spawned. */
   program(tool: ToolRun, redact: (text: string) => string): void;
   /** A step of the work begins or is over. */
@@ -69,16 +70,21 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
     const names = new Set<string>();
     let planHash: string | null = null;
     let programs = 0;
-    let step: { readonly name: string; readonly since: number; readonly startMs: number } | null = null;
+    let step: {
+      readonly name: string;
+      readonly since: number;
+      readonly startMs: number;
+      readonly present: boolean;
+    } | null = null;
     let last: { readonly outcome: string; readonly error: string | null } | null = null;
-    const phase = () => step?.name ?? "fetch";
+    const phase = () => (step?.present ? step.name : "");
     const trace: JobTrace | null =
       traces?.begin(given, { startMs: Math.min(sinceMs ?? startedMs, startedMs), runnerId, phase }) ?? null;
     if (!resumed) vitals.jobBegan(waited(job.created_at, startedMs));
     const leave = (error: string | null = null, told = true) => {
       if (!step) return;
       vitals.step(step.name, clock.monotonic() - step.since);
-      if (told) trace?.phase(step.name, step.startMs, clock.now(), error);
+      if (told && step.present) trace?.phase(step.name, step.startMs, clock.now(), error);
       step = null;
     };
     const loadPlan = given.loadPlan;
@@ -93,9 +99,9 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
     return {
       work: noting ? { ...given, loadPlan: noting } : given,
       startedMs,
-      entering(name) {
+      entering(name, present = true) {
         leave();
-        step = { name, since: clock.monotonic(), startMs: clock.now() };
+        step = { name, since: clock.monotonic(), startMs: clock.now(), present };
       },
       step: (report) => trace?.step(report),
       programEnded(tool, { code, startedMs: startMs, durationMs, step: work }, redact) {

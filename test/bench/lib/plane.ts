@@ -12,11 +12,16 @@ export interface Coordinator extends Watched {
   readonly operator: Operator;
 }
 
-export async function startCoordinator(bed: Bed, binary: string, name = "coordinator"): Promise<Coordinator> {
+export async function startCoordinator(
+  bed: Bed,
+  binary: string,
+  name = "coordinator",
+  env: Readonly<Record<string, string>> = {},
+): Promise<Coordinator> {
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const data = bed.path(name);
-  const proc = bed.spawn([binary, "coordinator", "--listen", `127.0.0.1:${port}`, "--data-dir", data]);
+  const proc = bed.spawn([binary, "coordinator", "--listen", `127.0.0.1:${port}`, "--data-dir", data], env);
   await until(`the coordinator is ready (${name})`, () => answers(`${url}/readyz`));
   const adminKey = readFileSync(`${data}/admin.key`, "utf8").trim();
   const operator = createOperator({ url, adminKey });

@@ -23,7 +23,7 @@ export const throughput: Row = {
       const ours: number[] = [];
       const floor: number[] = [];
       for (let run = 0; run < runs; run++) {
-        ours.push(await ourRate(bed, coordinator, identity, binary));
+        ours.push(await noopRate(bed, coordinator, identity, { binary, jobs: JOBS }));
         floor.push(await bareRate(bare));
         say(`throughput: run ${run + 1}: ${ours.at(-1)?.toFixed(0)} jobs/s, floor ${floor.at(-1)?.toFixed(0)}`);
       }
@@ -46,16 +46,31 @@ export const throughput: Row = {
   },
 };
 
-async function ourRate(bed: Bed, coordinator: Coordinator, identity: Identity, binary: string): Promise<number> {
+export interface NoopLoad {
+  readonly binary: string;
+  readonly jobs: number;
+  /** Of the runner. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Of the runner's state folder. */
+  readonly name?: string;
+}
+
+/** Jobs per second of a queue that is full before the runner is started. */
+export async function noopRate(
+  bed: Bed,
+  coordinator: Coordinator,
+  identity: Identity,
+  { binary, jobs, env = {}, name = "throughput" }: NoopLoad,
+): Promise<number> {
   const { operator } = coordinator;
   const before = await lastSeq(coordinator);
-  let left = JOBS;
+  let left = jobs;
   const submitAll = async () => {
     while (left-- > 0) await operator.submit({ type: "noop", name: "bench" });
   };
   await Promise.all(Array.from({ length: SUBMITTERS }, submitAll));
   const flags = ["--concurrency", `operations=${CONCURRENCY}`];
-  const runner = spawnRunner(bed, coordinator, identity, { binary, name: "throughput", flags });
+  const runner = spawnRunner(bed, coordinator, identity, { binary, name, flags, env });
   // Seldom and cheap: asking costs the coordinator time that the jobs need.
   await until(
     "all jobs are finished",
@@ -67,8 +82,8 @@ async function ourRate(bed: Bed, coordinator: Coordinator, identity: Identity, b
   );
   const spans = await spanOf(coordinator, before);
   await runner.stop();
-  if (spans.finished !== JOBS) throw new Error(`${spans.finished} of ${JOBS} jobs finished`);
-  return (JOBS * 1_000) / (spans.last - spans.first);
+  if (spans.finished !== jobs) throw new Error(`${spans.finished} of ${jobs} jobs finished`);
+  return (jobs * 1_000) / (spans.last - spans.first);
 }
 
 /** First `in-progress` and last `finished` behind `after`, by the coordinator's clock in milliseconds. */
