@@ -11,7 +11,9 @@ export interface Resolved {
 }
 
 /** The maps of a job file whose entries may be `{ env: NAME }` or `{ file: PATH }`. */
-const PLACES = ["env", "vars", "credentials"];
+const PLACES = ["env", "vars", "credentials", "set"];
+/** Blocks in which any value may be one. */
+const WHOLE = ["cluster"];
 /** Where such a map may lie deeper. */
 const ON_THE_WAY = ["source", "git", "oci", "hooks"];
 
@@ -40,10 +42,16 @@ export function resolveSecrets(
         return [name, text ?? value];
       }),
     );
+  const deep = (value: unknown, place: string): unknown => {
+    const text = secret(value, place);
+    if (text !== null || !isRecord(value)) return text ?? value;
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, deep(one, `${place}.${name}`)]));
+  };
   const inSpec = (spec: Record<string, unknown>, place: string): Record<string, unknown> =>
     Object.fromEntries(
       Object.entries(spec).map(([key, value]) => {
         const here = `${place}.${key}`;
+        if (WHOLE.includes(key)) return [key, deep(value, here)];
         if (PLACES.includes(key) && isRecord(value)) return [key, map(value, here)];
         if (ON_THE_WAY.includes(key) && isRecord(value)) return [key, inSpec(value, here)];
         if (key !== "steps" || !Array.isArray(value)) return [key, value];

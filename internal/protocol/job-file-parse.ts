@@ -11,6 +11,8 @@ import {
   type TerraformSpec,
   terraformSpec,
 } from "./job-file.ts";
+import { type HelmSpec, helmSpec } from "./job-specs/helm.ts";
+import { type JobDeploySpec, jobDeploySpec } from "./job-specs/job-deploy.ts";
 import { explainIssues, pathText } from "./suggest.ts";
 
 /** Largest job file that is read, in bytes of UTF-8. */
@@ -30,7 +32,9 @@ const emptySpec = z.strictObject({});
 export const SPEC_SCHEMAS: Partial<Readonly<Record<JobType, z.ZodObject>>> = {
   "actions-workflow": actionSpec,
   script: scriptSpec,
+  "job-deploy": jobDeploySpec,
   "terraform-deploy": terraformSpec,
+  "helm-chart-deploy": helmSpec,
   "shut-down": shutdownSpec,
   noop: emptySpec,
   "noop-deploy": emptySpec,
@@ -41,7 +45,9 @@ export const SPEC_SCHEMAS: Partial<Readonly<Record<JobType, z.ZodObject>>> = {
 export type JobWork =
   | { readonly kind: "action"; readonly spec: ActionSpec }
   | { readonly kind: "terraform"; readonly spec: TerraformSpec; readonly operation: "plan" | "apply" | "destroy" }
+  | { readonly kind: "helm"; readonly spec: HelmSpec; readonly operation: "plan" | "apply" | "destroy" }
   | { readonly kind: "script"; readonly spec: ScriptSpec }
+  | { readonly kind: "kubejob"; readonly spec: JobDeploySpec }
   | { readonly kind: "shutdown"; readonly how: "graceful" | "force" }
   | { readonly kind: "plan"; readonly plan: Readonly<Record<string, unknown>> | null };
 
@@ -114,7 +120,7 @@ export function parseJobDocument(value: unknown, source: string): Result<ParsedJ
 }
 
 /** Types with a plan operation (plan, apply, destroy) in a job file of this version. */
-export const CHANGE_TYPES: readonly JobType[] = ["terraform-deploy"];
+export const CHANGE_TYPES: readonly JobType[] = ["terraform-deploy", "helm-chart-deploy"];
 /** Groups whose wire jobs are told apart by their operation: with `plan:` the file may name it. */
 const PLANNED_GROUPS: readonly JobGroup[] = ["deploy", "sandbox"];
 
@@ -130,7 +136,7 @@ function combinationFault(file: JobFile): string | null {
   const changes = CHANGE_TYPES.includes(file.type) && file.plan === undefined;
   const planned = file.plan !== undefined && PLANNED_GROUPS.includes(JOB_TYPE_GROUP[file.type]);
   if (file.operation !== undefined && !changes && !planned) {
-    return `operation: only ${CHANGE_TYPES.join(", ")} has plan, apply and destroy; leave it out for ${file.type}`;
+    return `operation: only ${CHANGE_TYPES.join(", ")} have plan, apply and destroy; leave it out for ${file.type}`;
   }
   if (file.approval !== undefined && (!changes || file.operation === "plan")) {
     return "approval: only a change (operation apply or destroy) can be approved; leave it out";
@@ -155,8 +161,12 @@ function workOf(file: JobFile, document: Readonly<Record<string, unknown>>, sour
       return then(read(actionSpec), (spec) => ({ kind: "action", spec }));
     case "terraform-deploy":
       return then(read(terraformSpec), (spec) => ({ kind: "terraform", spec, operation: file.operation ?? "apply" }));
+    case "helm-chart-deploy":
+      return then(read(helmSpec), (spec) => ({ kind: "helm", spec, operation: file.operation ?? "apply" }));
     case "script":
       return then(read(scriptSpec), (spec) => ({ kind: "script", spec }));
+    case "job-deploy":
+      return then(read(jobDeploySpec), (spec) => ({ kind: "kubejob", spec }));
     case "shut-down":
       return then(read(shutdownSpec), (spec) => ({ kind: "shutdown", how: spec.shutdown_type ?? "graceful" }));
     case "noop":

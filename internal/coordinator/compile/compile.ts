@@ -7,6 +7,8 @@ import { deployPlan, terraformDeployBlock } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { compileAction } from "./action.ts";
 import { type CompiledJob, type CompiledSubmission, NO_DOCUMENTS } from "./compiled.ts";
+import { compileHelm } from "./helm.ts";
+import { compileJobDeploy } from "./job-deploy.ts";
 import { lacksDocuments, leavesVersionOpen, needsSynthesis, quotesCommand } from "./only-ours.ts";
 import { compileScript } from "./script.ts";
 import { usage } from "./sources.ts";
@@ -52,7 +54,7 @@ export function compileSubmission(
   context: CompileContext,
 ): Result<CompiledSubmission> {
   const { file, work } = parsed;
-  const name = file.name ?? workspaceOf(parsed) ?? file.type;
+  const name = file.name ?? workspaceOf(parsed) ?? (work.kind === "helm" ? work.spec.release : file.type);
   const now = new Date(context.now).toISOString();
   const base = commonOf(parsed, submission, name);
   switch (work.kind) {
@@ -98,14 +100,32 @@ export function compileSubmission(
         sources: deploy.value.sources,
         workspace,
       };
-      const approval = file.approval === "required" ? "required" : "automatic";
-      const change = { approval, approvalMs: file.approval_expiry ?? null } as const;
-      return ok({ job, change: operation === "plan" ? null : { ...change, operation } });
+      return ok({ job, change: operation === "plan" ? null : { ...changeWish(file), operation } });
+    }
+    case "helm": {
+      const { spec, operation } = work;
+      const deploy = compileHelm(spec, submission, { name, now, operation });
+      if (!deploy.ok) return deploy;
+      const { deployId, appConfig, native, plan, ...rest } = deploy.value;
+      const job: CompiledJob = {
+        ...base,
+        ...rest,
+        ...deployOwner(deployId),
+        plan: JSON.stringify(plan),
+        documents: { ...NO_DOCUMENTS, app_config: appConfig },
+        native: base.native || native || (!context.https && rest.sources.length > 0),
+      };
+      return ok({ job, change: operation === "plan" ? null : { ...changeWish(file), operation } });
     }
     case "script": {
       const script = compileScript(work.spec, submission);
       if (!script.ok) return script;
       return single({ ...base, plan: JSON.stringify(script.value.plan), sources: script.value.sources });
+    }
+    case "kubejob": {
+      const plan = compileJobDeploy(work.spec, submission, name);
+      if (!plan.ok) return plan;
+      return single({ ...base, operation: "apply-plan", plan: JSON.stringify(plan.value), native: true });
     }
     case "shutdown":
       return single({ ...base, metadata: { shutdown_type: work.how } });
@@ -132,6 +152,13 @@ function planWorkspace(
   const id = backend?.WorkspaceID;
   return id ? { id: context.exactWorkspace(id), name: id } : null;
 }
+
+/** How the change of a job file is approved. */
+const changeWish = (file: ParsedJob["file"]) =>
+  ({
+    approval: file.approval === "required" ? "required" : "automatic",
+    approvalMs: file.approval_expiry ?? null,
+  }) as const;
 
 const NATIVE_GROUPS: readonly JobGroup[] = ["scripts", "containers", "plugins"];
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { anyObject, bool, foldedObject, int, str, stringMap, word } from "./base.ts";
+import { anyObject, bool, foldedObject, int, ns, str, stringMap, word } from "./base.ts";
 import { installState } from "./install-state.ts";
 import { OCI_REGISTRY_TYPES } from "./words.ts";
 
@@ -112,9 +112,25 @@ const helmDeployBlock = foldedObject({
   storage_driver: str,
   helm_chart_id: str,
   values_files: z.array(z.string()).nullish(),
-  values: z.array(foldedObject({ name: str, value: str, type: str })).nullish(),
+  /** Ours: `literal`, the value is meant as it stands; absent: it is read by the grammar of `helm --set`. */
+  values: z.array(foldedObject({ name: str, value: str, type: str, literal: bool })).nullish(),
   take_ownership: bool,
+  /** Ours: what a job file can ask of helm beyond Nuon's own plans. Absent: as those are meant. */
+  runner_options: foldedObject({
+    /** Exact version of helm; empty: any. */
+    version: str,
+    wait: bool,
+    wait_for_jobs: bool,
+    /** Nanoseconds; 0: four fifths of the job's timeout. */
+    wait_timeout: ns,
+    rollback_on_failure: bool,
+    force_conflicts: bool,
+    no_hooks: bool,
+    history_limit: int,
+    recover_pending: bool,
+  }).nullish(),
 });
+export type HelmDeployBlock = z.infer<typeof helmDeployBlock>;
 
 const kubernetesManifestBlock = foldedObject({
   cluster_info: clusterInfo.nullish(),
@@ -122,6 +138,24 @@ const kubernetesManifestBlock = foldedObject({
   manifest: str,
   oci_artifact: foldedObject({ url: str, tag: str, digest: str }).nullish(),
 });
+
+/** Ours: a Kubernetes Job to run to its end (`job-deploy`). */
+const kubernetesJobBlock = foldedObject({
+  cluster_info: clusterInfo.nullish(),
+  /** Empty: that of the cluster's access. */
+  namespace: str,
+  /** `batch/v1` Job; the runner names and labels it. */
+  job: anyObject,
+  /** Of the first container. */
+  env_vars: stringMap,
+  /** The same, by a Secret that lives as long as the Job. */
+  secret_env_vars: stringMap,
+  /** How long it may fail to start; 0: the default. */
+  start_timeout: ns,
+  /** How long it stays when it has ended; 0: not at all. */
+  keep: ns,
+});
+export type KubernetesJobBlock = z.infer<typeof kubernetesJobBlock>;
 
 export const deployPlan = foldedObject({
   install_id: str,
@@ -141,6 +175,7 @@ export const deployPlan = foldedObject({
   helm: helmDeployBlock.nullish(),
   terraform: terraformDeployBlock.nullish(),
   kubernetes_manifest: kubernetesManifestBlock.nullish(),
+  kubernetes_job: kubernetesJobBlock.nullish(),
   noop: anyObject.nullish(),
   sandbox_mode: sandboxMode.nullish(),
 });
