@@ -165,7 +165,7 @@ describe("the cache of repositories", () => {
     };
     age("/old.git", 3_000);
     age("/mid.git", 1_000);
-    mkdirSync(at("cache", `${"a".repeat(32)}.git.new`));
+    mkdirSync(at("cache", `${"a".repeat(32)}.git.new.1.x`));
     commit("new", { file: "newer" });
     await get("new", { cache: { dir: at("cache"), maxBytes: 150_000 } });
     expect(addresses().sort()).toEqual([`${server.url}/new.git`, `${server.url}/old.git`]);

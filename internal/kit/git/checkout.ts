@@ -93,7 +93,7 @@ export async function checkout(options: CheckoutOptions): Promise<Checkout | nul
       cause,
     });
   } finally {
-    for (const rest of [".git", ".git.new", ".git.old", ".index", ".index.lock"]) {
+    for (const rest of [".git", ".index", ".index.lock"]) {
       await rm(`${into}${rest}`, { recursive: true, force: true });
     }
   }

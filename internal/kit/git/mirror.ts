@@ -60,14 +60,12 @@ export function openMirror(place: MirrorPlace, address: GitAddress, git: Git): M
 
   /** A second repository beside the first: only a fetch that succeeds replaces what is there. */
   const renew = async (wanted: Wanted): Promise<string> => {
-    const [fresh, old] = [`${dir}.new`, `${dir}.old`];
-    for (const path of [fresh, old]) await rm(path, { recursive: true, force: true });
+    const mark = `${process.pid}.${Math.random().toString(36).slice(2)}`;
+    const [fresh, old] = [`${dir}.new.${mark}`, `${dir}.old.${mark}`];
     try {
       await create(fresh, address, git);
       const commit = await fetchInto(fresh, wanted, address, git);
-      await rename(dir, old).catch(() => undefined); // there may be none
-      failpoint("git.swap");
-      await rename(fresh, dir);
+      await exchange(fresh, dir, old);
       return commit;
     } finally {
       for (const path of [fresh, old]) await rm(path, { recursive: true, force: true });
@@ -92,6 +90,20 @@ export function openMirror(place: MirrorPlace, address: GitAddress, git: Git): M
       await utimes(join(dir, "description"), new Date(), new Date()).catch(() => undefined);
     },
   };
+}
+
+/** Twice at once is rare and no harm: the later one stays. */
+async function exchange(fresh: string, dir: string, old: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    await rename(dir, old).catch(() => undefined); // there may be none
+    failpoint("git.swap");
+    try {
+      return await rename(fresh, dir);
+    } catch (error) {
+      if (tries === 3) throw error;
+      await rm(old, { recursive: true, force: true });
+    }
+  }
 }
 
 /** What the remote or the network says is no reason to fetch everything again. */
