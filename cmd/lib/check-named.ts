@@ -3,7 +3,7 @@ import { resolve, sep } from "node:path";
 import { RunnerError } from "../../internal/protocol/errors.ts";
 import { readFile } from "./read-file.ts";
 import { resolveSecrets } from "./resolve-secrets.ts";
-import { type JobInput, sourcesOf } from "./submit.ts";
+import { filesOf, type JobInput, sourcesOf } from "./submit.ts";
 
 /**
  * What a job file names on this machine (secrets, source folders, vars files) is there: said with the file's name before
@@ -20,8 +20,7 @@ export function checkNamed(
       checkFolder(place, resolve(folder, root ?? path));
       if (root !== undefined) checkFolder(`${place}.path`, innerFolder(place, resolve(folder, root), path));
     }
-    const varsFiles = parsed.work.kind === "terraform" ? (parsed.work.spec.vars_files ?? []) : [];
-    for (const name of varsFiles) readFile(resolve(folder, name), "vars file");
+    for (const name of filesOf(parsed) ?? []) readFile(resolve(folder, name), "values file");
   } catch (error) {
     if (!(error instanceof RunnerError) || error.kind !== "usage") throw error;
     const remedy = error.remedy === undefined ? {} : { remedy: error.remedy };

@@ -32,15 +32,21 @@ export async function submitJob(
 ): Promise<string> {
   const { parsed, folder } = input;
   const { document, sensitive } = resolveSecrets(parsed.document, { folder, env: options.env });
-  const varsFiles = parsed.work.kind === "terraform" ? parsed.work.spec.vars_files : undefined;
+  const varsFiles = filesOf(parsed);
   const submission: Submission = {
     job: document,
     sources: await uploadSources(client, parsed, folder),
     sensitive: [...sensitive],
-    ...(varsFiles ? { vars_files: varsFiles.map((name) => readFile(resolve(folder, name), "vars file")) } : {}),
+    ...(varsFiles ? { vars_files: varsFiles.map((name) => readFile(resolve(folder, name), "values file")) } : {}),
     ...(options.runner === null ? {} : { runner: options.runner }),
   };
   return (await client.make("/jobs", submitted, submission, newSecret())).job;
+}
+
+/** Files of values that a job names; their contents travel with it. */
+export function filesOf({ work }: ParsedJob): readonly string[] | undefined {
+  if (work.kind === "terraform") return work.spec.vars_files;
+  return work.kind === "helm" ? work.spec.values_files : undefined;
 }
 
 async function uploadSources(client: OperatorClient, job: ParsedJob, folder: string) {
@@ -63,7 +69,7 @@ type PathSource = Extract<SourceSpec, { path: string }>;
 /** The folders a job names, by their place in the file. */
 export function sourcesOf({ work }: ParsedJob): [string, PathSource][] {
   const all: [string, SourceSpec | undefined][] =
-    work.kind === "terraform" || work.kind === "script"
+    work.kind === "terraform" || work.kind === "script" || work.kind === "helm"
       ? [["spec.source", work.spec.source]]
       : work.kind === "action"
         ? work.spec.steps.map((step, index) => [`spec.steps.${index}.source`, step.source])

@@ -54,7 +54,7 @@ describe("a job file is refused in words that help", () => {
     ["type: actions-workflow\nspec: {steps: [{name: a}]}", "exactly one of command and run"],
     ["type: actions-workflow\nspec: {steps: [{name: a, run: x}, {name: a, run: y}]}", "step names must differ"],
     ["type: shut-down\nspec: {shutdown_type: forced}", 'did you mean "force"?'],
-    ["type: helm-chart-deploy\nspec: {a: 1}", "not built into this version"],
+    ["type: docker-build\nspec: {a: 1}", "not built into this version"],
     ["type: noop\n---\ntype: noop", "holds 2 documents"],
     ["", "empty"],
     ["a: [", "not YAML"],

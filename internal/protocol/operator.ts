@@ -64,7 +64,7 @@ export const submission = z.strictObject({
   job: z.record(z.string(), z.unknown()),
   /** Packed folders by the place of their source in the file, e.g. `spec.source`, `spec.steps.0.source`. */
   sources: z.record(z.string(), z.strictObject({ digest: z.string(), path: z.string() })).optional(),
-  /** Contents of spec.vars_files, same order. */
+  /** Contents of spec.vars_files or spec.values_files, same order. */
   vars_files: z.array(z.string()).optional(),
   /** Names of env or vars entries that came from secret references. */
   sensitive: z.array(z.string()).optional(),

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import type { JobType } from "../../protocol/enums.ts";
-import { readPlanOutcome } from "./plan-outcome.ts";
+import { type PlanOutcome, readPlanOutcome } from "./plan-outcome.ts";
 
 const line = (type: number, payload: string) => ({ payload, type });
 const helm = (plan: object) => outcome("helm-chart-deploy", plan);
 const manifest = (plan: object) => outcome("kubernetes-manifest-deploy", plan);
 
-function outcome(type: JobType, plan: object | string) {
+function outcome(type: JobType, plan: object | string): Partial<PlanOutcome> & { readonly error?: string } {
   const packed = gzipSync(typeof plan === "string" ? plan : JSON.stringify(plan)).toString("base64url");
   const read = readPlanOutcome(type, JSON.stringify({ success: true, contents_compressed: packed }));
   if (!read.ok) return { error: read.error.message };
