@@ -147,6 +147,8 @@ export const claim = z.strictObject({
       .exactOptional(),
     /** What the job file asks of outputs, by name; absent: nothing. */
     outputs: z.record(z.string(), z.strictObject({ required: z.boolean(), sensitive: z.boolean() })).exactOptional(),
+    /** UUIDs of the GPUs that the lease grants; absent: none. */
+    gpus: z.array(z.string()).exactOptional(),
   }),
 });
 export type Claim = z.infer<typeof claim>;

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Engine, Profile } from "../kit/containers/index.ts";
 import type { KubeTarget, SpawnCredential } from "../kit/kube/index.ts";
 import type { JobOperation, JobType } from "../protocol/enums.ts";
 import { RunnerError } from "../protocol/errors.ts";
@@ -22,6 +23,8 @@ export interface Handler<Plan = unknown, Outputs extends object = Record<string,
   readonly plan: z.ZodType<Plan> | null;
   /** Default: TERM to the group, 10 s, KILL to the group. */
   readonly cancel?: CancelLadder;
+  /** The handler itself keeps the work within `resources`: its programs only ask others to do it (a container engine). */
+  readonly limitsItself?: true;
   /** A lost lease parks the job instead of requeueing it: its side effects cannot be fenced. */
   fetch?(ctx: JobContext<Plan>): Promise<void>;
   validate?(ctx: JobContext<Plan>): Promise<void>;
@@ -73,6 +76,7 @@ export interface JobContext<Plan> {
   exited(code: number): void;
   readonly tools: ToolFinder;
   readonly kube: KubeSettings;
+  readonly containers: ContainerSettings;
   readonly sources: SourceFetcher;
   readonly state: StateBackend;
   readonly documents: Documents;
@@ -86,6 +90,10 @@ export interface JobOptions {
   readonly sensitive_vars: readonly string[];
   /** What the job file asks of outputs; enforced for every handler by the engine. */
   readonly outputs?: Readonly<Record<string, { readonly required: boolean; readonly sensitive: boolean }>>;
+  /** Between the first signal and KILL when the job is stopped, milliseconds; absent or null: the handler's own. */
+  readonly cancel_grace_ms?: number | null;
+  /** UUIDs of the GPUs that the lease grants; absent: none. */
+  readonly gpus?: readonly string[];
   /** Limits of the work; enforced for every program of `exec` by the engine. */
   readonly resources?: { readonly cpu: number | null; readonly memory_bytes: number | null };
 }
@@ -177,6 +185,27 @@ export interface KubeSettings {
   /** The same for a kubeconfig that came with a job, with what its programs get; null: they are refused. */
   readonly spawnForJobs: SpawnCredential | null;
 }
+
+/** What the runner's operator says about containers. */
+export interface ContainerSettings {
+  /** podman or docker, as chosen or found. Throws RunnerError environment with the way to get one. */
+  engine(): Engine;
+  /** A named relaxation, read anew for each job. Throws RunnerError: `policy` when the operator approved none of that name. */
+  profile(name: string): Profile;
+  /** Marks the containers of this runner, so that no other removes them. */
+  readonly instance: string;
+}
+
+/** A runner without a container engine. */
+export const NO_CONTAINERS: ContainerSettings = {
+  engine: () => {
+    throw new RunnerError("environment", "no container runtime found");
+  },
+  profile: (name) => {
+    throw new RunnerError("policy", `there is no container profile ${name}`);
+  },
+  instance: "",
+};
 
 /** A runner without a cluster of its own. */
 export const NO_CLUSTER: KubeSettings = {

@@ -17,11 +17,13 @@ import { RunnerError, reasonOf } from "../../internal/protocol/errors.ts";
 import type { ExecutionResultRequest } from "../../internal/protocol/nuon/jobs.ts";
 import type { RunnerSettings } from "../../internal/protocol/nuon/settings.ts";
 import {
+  type ContainerSettings,
   type Documents,
   type Handler,
   type JobContext,
   type KubeSettings,
   NO_CLUSTER,
+  NO_CONTAINERS,
   type StateBackend,
   ToolError,
   type ToolRun,
@@ -55,6 +57,10 @@ export interface HarnessOptions<Plan, Outputs extends Record<string, unknown>> {
   readonly settings?: RunnerSettings;
   /** Of the runner; default: no cluster of its own. */
   readonly kube?: Partial<KubeSettings>;
+  /** Of the runner; default: no engine. */
+  readonly containers?: Partial<ContainerSettings>;
+  /** What the job file asks for besides. */
+  readonly wishes?: Partial<JobContext<unknown>["options"]>;
   /** Paths by name of the tool, in place of PATH. */
   readonly tools?: Readonly<Record<string, string>>;
 }
@@ -117,7 +123,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
     },
     execution: { id: "runtest", epoch: 1 },
     plan: handler.plan === null ? (null as Plan) : parsePlan(handler.plan, JSON.stringify(options.plan ?? null)),
-    options: { verify: options.verify ?? false, sensitive_vars: options.sensitive ?? [] },
+    options: { verify: options.verify ?? false, sensitive_vars: options.sensitive ?? [], ...options.wishes },
     workspace: {
       get root() {
         mkdirSync(work, { recursive: true, mode: 0o700 });
@@ -166,6 +172,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
       }),
     },
     kube: { ...NO_CLUSTER, ...options.kube },
+    containers: { ...NO_CONTAINERS, ...options.containers },
     sources: {
       async oci({ tag }, into) {
         const folder = options.sources?.[tag];

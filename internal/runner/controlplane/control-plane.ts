@@ -115,6 +115,7 @@ export interface Work {
     readonly sensitiveVars: readonly string[];
     readonly resources?: NonNullable<JobOptions["resources"]>;
     readonly outputs?: NonNullable<JobOptions["outputs"]>;
+    readonly gpus?: readonly string[];
   };
   /** Dialect's own facts to keep with the execution (credentials, documents); goes into its 0600 file, given back after a restart. */
   readonly sealed: Readonly<Record<string, unknown>>;

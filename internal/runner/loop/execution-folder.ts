@@ -29,6 +29,7 @@ const sealed = z.object({
     sensitiveVars: z.array(z.string()),
     resources: claim.shape.options.shape.resources,
     outputs: claim.shape.options.shape.outputs,
+    gpus: claim.shape.options.shape.gpus,
   }),
 });
 export type Sealed = z.infer<typeof sealed>;

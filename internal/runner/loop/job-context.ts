@@ -1,6 +1,7 @@
 import type { JobOperation } from "../../protocol/enums.ts";
 import type { ControlPlane, Work } from "../controlplane/control-plane.ts";
 import type {
+  ContainerSettings,
   Handler,
   JobContext,
   JobOptions,
@@ -26,6 +27,7 @@ export interface ContextDeps {
   readonly exited: JobContext<unknown>["exited"];
   readonly tools: ToolFinder;
   readonly kube: KubeSettings;
+  readonly containers: ContainerSettings;
   readonly sources: (scope: SourceScope) => SourceFetcher;
   readonly controlPlane: ControlPlane;
   readonly control: RunnerControl;
@@ -61,7 +63,7 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
       nonce: output.nonce,
       secrets: output.registered(),
       facts: { ...work.execution.sealed },
-      options: { ...work.options, sensitiveVars: [...work.options.sensitiveVars] },
+      options: sealable(work.options),
     });
   if (handler.plan !== null) {
     output.redactor.register(...planSecrets(plan, work.options.sensitiveVars));
@@ -87,6 +89,7 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
       env: (extra) => ({ ...deps.tools.env(extra), HOME: folder.work, TMPDIR: folder.work, ...extra }),
     },
     kube: deps.kube,
+    containers: deps.containers,
     sources: deps.sources({ executionId: id, signal, note, secret: output.redactor.register }),
     state: controlPlane.state(work.execution),
     documents: controlPlane.documents(work.execution),
@@ -100,10 +103,21 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
   };
 }
 
-function jobOptions({ verify, sensitiveVars, resources, outputs }: Work["options"]): JobOptions {
+function sealable({ gpus, ...options }: Work["options"]) {
+  return {
+    ...options,
+    sensitiveVars: [...options.sensitiveVars],
+    ...(gpus === undefined ? {} : { gpus: [...gpus] }),
+  };
+}
+
+function jobOptions(options: Work["options"]): JobOptions {
+  const { verify, sensitiveVars, cancelGraceMs, resources, outputs, gpus } = options;
   return {
     verify,
     sensitive_vars: sensitiveVars,
+    cancel_grace_ms: cancelGraceMs,
+    ...(gpus === undefined ? {} : { gpus }),
     ...(resources === undefined ? {} : { resources }),
     ...(outputs === undefined ? {} : { outputs }),
   };

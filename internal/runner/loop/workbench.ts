@@ -1,6 +1,14 @@
 import { createLimiter, type Limiter } from "../../kit/exec/index.ts";
 import type { Work } from "../controlplane/control-plane.ts";
-import { type CancelLadder, DEFAULT_LADDER, type Handler, type JobLog, NO_CLUSTER, type ToolRun } from "../handler.ts";
+import {
+  type CancelLadder,
+  DEFAULT_LADDER,
+  type Handler,
+  type JobLog,
+  NO_CLUSTER,
+  NO_CONTAINERS,
+  type ToolRun,
+} from "../handler.ts";
 import type { Begin, ExecutionDeps } from "./execution.ts";
 import { executionFolder } from "./execution-folder.ts";
 import { createContext } from "./job-context.ts";
@@ -48,7 +56,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
       void deps.controlPlane.workStep(ref, step, id, processSignal);
     },
   });
-  const limiter = limiterOf(work, output.log, begin.nonce !== null);
+  const limiter = handler.limitsItself ? null : limiterOf(work, output.log, begin.nonce !== null);
   const tools = createToolRunner({
     key,
     folder,
@@ -78,6 +86,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     exited: steps.toolEnded,
     tools: deps.tools,
     kube: deps.kube ?? NO_CLUSTER,
+    containers: deps.containers ?? NO_CONTAINERS,
     sources: shared.sources,
     controlPlane: deps.controlPlane,
     control: shared.control,
