@@ -12,7 +12,9 @@ import {
   terraformSpec,
 } from "./job-file.ts";
 import { type HelmSpec, helmSpec } from "./job-specs/helm.ts";
+import { type ContainerSpec, containerSpec } from "./job-specs/container.ts";
 import { type JobDeploySpec, jobDeploySpec } from "./job-specs/job-deploy.ts";
+import { type KubernetesManifestSpec, kubernetesManifestSpec } from "./job-specs/kubernetes-manifest.ts";
 import { explainIssues, pathText } from "./suggest.ts";
 
 /** Largest job file that is read, in bytes of UTF-8. */
@@ -32,9 +34,11 @@ const emptySpec = z.strictObject({});
 export const SPEC_SCHEMAS: Partial<Readonly<Record<JobType, z.ZodObject>>> = {
   "actions-workflow": actionSpec,
   script: scriptSpec,
+  container: containerSpec,
   "job-deploy": jobDeploySpec,
   "terraform-deploy": terraformSpec,
   "helm-chart-deploy": helmSpec,
+  "kubernetes-manifest-deploy": kubernetesManifestSpec,
   "shut-down": shutdownSpec,
   noop: emptySpec,
   "noop-deploy": emptySpec,
@@ -46,7 +50,13 @@ export type JobWork =
   | { readonly kind: "action"; readonly spec: ActionSpec }
   | { readonly kind: "terraform"; readonly spec: TerraformSpec; readonly operation: "plan" | "apply" | "destroy" }
   | { readonly kind: "helm"; readonly spec: HelmSpec; readonly operation: "plan" | "apply" | "destroy" }
+  | {
+      readonly kind: "manifest";
+      readonly spec: KubernetesManifestSpec;
+      readonly operation: "plan" | "apply" | "destroy";
+    }
   | { readonly kind: "script"; readonly spec: ScriptSpec }
+  | { readonly kind: "container"; readonly spec: ContainerSpec }
   | { readonly kind: "kubejob"; readonly spec: JobDeploySpec }
   | { readonly kind: "shutdown"; readonly how: "graceful" | "force" }
   | { readonly kind: "plan"; readonly plan: Readonly<Record<string, unknown>> | null };
@@ -120,7 +130,7 @@ export function parseJobDocument(value: unknown, source: string): Result<ParsedJ
 }
 
 /** Types with a plan operation (plan, apply, destroy) in a job file of this version. */
-export const CHANGE_TYPES: readonly JobType[] = ["terraform-deploy", "helm-chart-deploy"];
+export const CHANGE_TYPES: readonly JobType[] = ["terraform-deploy", "helm-chart-deploy", "kubernetes-manifest-deploy"];
 /** Groups whose wire jobs are told apart by their operation: with `plan:` the file may name it. */
 const PLANNED_GROUPS: readonly JobGroup[] = ["deploy", "sandbox"];
 
@@ -163,8 +173,14 @@ function workOf(file: JobFile, document: Readonly<Record<string, unknown>>, sour
       return then(read(terraformSpec), (spec) => ({ kind: "terraform", spec, operation: file.operation ?? "apply" }));
     case "helm-chart-deploy":
       return then(read(helmSpec), (spec) => ({ kind: "helm", spec, operation: file.operation ?? "apply" }));
+    case "kubernetes-manifest-deploy": {
+      const operation = file.operation ?? "apply";
+      return then(read(kubernetesManifestSpec), (spec) => ({ kind: "manifest", spec, operation }));
+    }
     case "script":
       return then(read(scriptSpec), (spec) => ({ kind: "script", spec }));
+    case "container":
+      return then(read(containerSpec), (spec) => ({ kind: "container", spec }));
     case "job-deploy":
       return then(read(jobDeploySpec), (spec) => ({ kind: "kubejob", spec }));
     case "shut-down":

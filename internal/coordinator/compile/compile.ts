@@ -7,8 +7,10 @@ import { deployPlan, terraformDeployBlock } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { compileAction } from "./action.ts";
 import { type CompiledJob, type CompiledSubmission, NO_DOCUMENTS } from "./compiled.ts";
+import { compileContainer } from "./container.ts";
 import { compileHelm } from "./helm.ts";
 import { compileJobDeploy } from "./job-deploy.ts";
+import { compileManifest } from "./kubernetes-manifest.ts";
 import { lacksDocuments, leavesVersionOpen, needsSynthesis, quotesCommand } from "./only-ours.ts";
 import { compileScript } from "./script.ts";
 import { usage } from "./sources.ts";
@@ -102,9 +104,14 @@ export function compileSubmission(
       };
       return ok({ job, change: operation === "plan" ? null : { ...changeWish(file), operation } });
     }
-    case "helm": {
-      const { spec, operation } = work;
-      const deploy = compileHelm(spec, submission, { name, now, operation });
+    case "helm":
+    case "manifest": {
+      const { operation } = work;
+      const about = { name, now, operation };
+      const deploy =
+        work.kind === "helm"
+          ? compileHelm(work.spec, submission, about)
+          : compileManifest(work.spec, submission, about);
       if (!deploy.ok) return deploy;
       const { deployId, appConfig, native, plan, ...rest } = deploy.value;
       const job: CompiledJob = {
@@ -126,6 +133,11 @@ export function compileSubmission(
       const plan = compileJobDeploy(work.spec, submission, name);
       if (!plan.ok) return plan;
       return single({ ...base, operation: "apply-plan", plan: JSON.stringify(plan.value), native: true });
+    }
+    case "container": {
+      const container = compileContainer(work.spec, submission, file.requires?.gpus);
+      if (!container.ok) return container;
+      return single({ ...base, plan: JSON.stringify(container.value.plan), sources: container.value.sources });
     }
     case "shutdown":
       return single({ ...base, metadata: { shutdown_type: work.how } });

@@ -137,7 +137,21 @@ const kubernetesManifestBlock = foldedObject({
   namespace: str,
   manifest: str,
   oci_artifact: foldedObject({ url: str, tag: str, digest: str }).nullish(),
+  /** Ours: what a job file can ask for beyond Nuon's own plans. Absent: as those are meant. */
+  runner_options: foldedObject({
+    /** Name under which the cluster remembers what was applied; empty: it does not. */
+    set: str,
+    /** Remove what the last apply of the set made and this manifest does not contain. */
+    prune: bool,
+    /** Take fields that another manager owns. */
+    force_conflicts: bool,
+    /** How long everything may take to become ready, or to go; nanoseconds. 0: an apply is not waited for. */
+    wait_timeout: ns,
+    /** `Foreground`, `Background` or `Orphan`; empty: foreground. */
+    propagation: str,
+  }).nullish(),
 });
+export type KubernetesManifestBlock = z.infer<typeof kubernetesManifestBlock>;
 
 /** Ours: a Kubernetes Job to run to its end (`job-deploy`). */
 const kubernetesJobBlock = foldedObject({
