@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Engine, Profile } from "../kit/containers/index.ts";
 import type { KubeTarget, SpawnCredential } from "../kit/kube/index.ts";
+import type { ToolName } from "../kit/tools/index.ts";
 import type { JobOperation, JobType } from "../protocol/enums.ts";
 import { RunnerError } from "../protocol/errors.ts";
 import type { ActionRun, ActionWorkflowConfig } from "../protocol/nuon/actions.ts";
@@ -141,8 +142,9 @@ export class ToolError extends RunnerError {
   readonly key: string;
   readonly end: ToolEnd;
 
-  constructor(key: string, end: ToolEnd, message?: string) {
-    super("job", message ?? (end.code === null ? `${key}: exit code lost` : `${key} exited with ${end.code}`));
+  constructor(key: string, end: ToolEnd, message?: string, remedy?: string) {
+    const said = message ?? (end.code === null ? `${key}: exit code lost` : `${key} exited with ${end.code}`);
+    super("job", said, remedy === undefined ? {} : { remedy });
     this.name = "ToolError";
     this.key = key;
     this.end = end;
@@ -165,7 +167,7 @@ export class KeepWorkspaceError extends Error {}
 
 export interface ToolFinder {
   /** Absolute path of the tool in exactly this version (any when null). Throws RunnerError kind environment with the remedy. */
-  find(name: "terraform" | "tofu" | "git", version: string | null): Promise<string>;
+  find(name: ToolName, version: string | null): Promise<string>;
   /** Folder that all jobs of this machine share and that outlives them. Nothing half-made may show in it. */
   readonly cacheDir: string;
   /** Folder or https address that every Terraform provider comes from; null: the registries. */

@@ -55,6 +55,8 @@ export interface HarnessOptions<Plan, Outputs extends Record<string, unknown>> {
   /** A server that does not say who holds a lock. */
   readonly hidesLocks?: boolean;
   readonly settings?: RunnerSettings;
+  /** Default: never aborted. */
+  readonly signal?: AbortSignal;
   /** Of the runner; default: no cluster of its own. */
   readonly kube?: Partial<KubeSettings>;
   /** Of the runner; default: no engine. */
@@ -134,7 +136,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
         return join(work, ...parts);
       },
     },
-    signal: new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
     log: { debug: log, info: log, warn: log, error: log },
     async step(step, body) {
       lastCode = null;
@@ -143,6 +145,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
         steps.push({ name: step.name, id: step.id, status: "finished", code: lastCode });
         return value;
       } catch (error) {
+        if (error instanceof ToolError) lastCode = error.end.code;
         steps.push({ name: step.name, id: step.id, status: "error", code: lastCode });
         throw error;
       }

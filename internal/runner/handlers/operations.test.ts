@@ -20,7 +20,16 @@ const job = (type: string, metadata: Record<string, string> = {}): JobContext<un
   metadata,
 });
 const control = { version: "1", settings: () => null, checkLoops: () => ({ deploy: 5 }), shutdown: () => {} };
-const BUILT = ["actions-workflow", "script", "terraform-deploy", "health-check", "noop", "noop-deploy", "shut-down"];
+const BUILT = [
+  "actions-workflow",
+  "script",
+  "terraform-deploy",
+  "job-deploy",
+  "health-check",
+  "noop",
+  "noop-deploy",
+  "shut-down",
+];
 
 describe("operations jobs", () => {
   test("of type noop touch nothing: no workspace, no log, no process", async () => {

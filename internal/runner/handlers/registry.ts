@@ -1,6 +1,7 @@
 import { JOB_TYPES, type JobType } from "../../protocol/enums.ts";
 import type { Handler } from "../handler.ts";
 import { actionsWorkflow } from "./actions/actions-workflow.ts";
+import { kubejob } from "./kubejob/kubejob.ts";
 import { notBuilt } from "./not-built.ts";
 import { healthCheck, noop, shutDown } from "./operations.ts";
 import { sandboxOnly } from "./sandbox-only.ts";
@@ -10,6 +11,7 @@ import { terraformDeploy } from "./terraform/terraform-deploy.ts";
 const built = {
   "actions-workflow": actionsWorkflow,
   script,
+  "job-deploy": kubejob,
   "terraform-deploy": terraformDeploy,
   "health-check": healthCheck,
   noop,
@@ -41,7 +43,6 @@ export const registry = {
   container: later,
   "helm-chart-deploy": planned,
   "kubernetes-manifest-deploy": planned,
-  "job-deploy": later,
   "sandbox-terraform": planned,
   "sandbox-terraform-plan": planned,
   "sandbox-sync-secrets": planned,

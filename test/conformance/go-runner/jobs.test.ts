@@ -41,7 +41,7 @@ describe("a job of the Go runner", () => {
   }
 
   test("of a type it has no handler for is reserved and reported failed, once", async () => {
-    const { doc, worked } = await run({ type: "job-deploy" });
+    const { doc, worked } = await run({ type: "job-deploy", plan: {} });
     expect(worked.ended).toBe("failed");
     expect(doc.status).toBe("failed");
     expect(happened(doc, "failed")).toHaveLength(1);
