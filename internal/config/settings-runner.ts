@@ -203,6 +203,21 @@ export const RUNNER_SETTINGS = {
     commands: [...RUNNING, "doctor"],
     description: "Where tools are fetched instead of from their vendors; checksums are checked all the same.",
   },
+  toolsSums: {
+    flag: "tools-sums",
+    env: "RUNNER_TOOLS_SUMS",
+    type: "path",
+    commands: [...RUNNING, "doctor"],
+    description:
+      "File of further checksums, as sha256sum writes them: versions of tools that this program does not know may be fetched.",
+  },
+  handlersDir: {
+    flag: "handlers-dir",
+    env: "RUNNER_HANDLERS_DIR",
+    type: "path",
+    commands: [...RUNNING, "doctor", "explain"],
+    description: "Folder of plug-in handlers: every *.ts in it brings job types whose names begin with x-.",
+  },
   providerMirror: {
     flag: "provider-mirror",
     env: "RUNNER_PROVIDER_MIRROR",

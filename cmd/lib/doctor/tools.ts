@@ -1,4 +1,4 @@
-import { buildConfig, createToolFinder, platformName } from "../../../internal/kit/tools/index.ts";
+import { buildConfig, createToolFinder, platformName, type ToolName } from "../../../internal/kit/tools/index.ts";
 import { reasonOf } from "../../../internal/protocol/errors.ts";
 import { type Finding, findings } from "./finding.ts";
 
@@ -15,11 +15,14 @@ const NEEDED_BY = {
   terraform: "terraform-deploy",
   tofu: "terraform-deploy with OpenTofu",
   git: "sources in git",
-} as const;
+  helm: "helm-chart-deploy",
+  kubectl: "actions and scripts that call it",
+  oras: "actions and scripts that call it",
+} as const satisfies Partial<Record<ToolName, string>>;
 type Tool = keyof typeof NEEDED_BY;
 const TOOLS = Object.keys(NEEDED_BY) as Tool[];
 /** A runner without these does part of its work all the same, and most need none of them. */
-const OPTIONAL: readonly Tool[] = ["tofu"];
+const OPTIONAL: readonly Tool[] = ["tofu", "helm", "kubectl", "oras"];
 
 /** What each tool's jobs would meet: the one of PATH, of the cache, a download, or nothing. Nothing is fetched. */
 export async function checkTools(places: ToolPlaces): Promise<Finding[]> {

@@ -7,17 +7,30 @@ const toolConfig = z.strictObject({
     .strictObject({
       /** Base address of the vendor; a mirror takes its place. */
       from: z.url(),
-      /** Path below it, with {tool}, {version} and {platform}. */
+      /** Path below it, with {tool}, {version}, {platform}, {os} and {arch}. `.zip`, `.tar.gz`, or the program itself. */
       archive: z.string(),
+      /** The program in the archive, with the same words. Default: the tool's name. */
+      entry: z.string().optional(),
     })
     .optional(),
+  /** Other names it has on PATH, tried after its own. */
+  also: z.array(z.string()).optional(),
   /** version → platform (`linux_amd64`) → SHA-256 of the archive. */
   sha256: z.record(z.string(), z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/))).optional(),
 });
 export type ToolConfig = z.infer<typeof toolConfig>;
 
 const buildConfigSchema = z.strictObject({
-  tools: z.strictObject({ terraform: toolConfig, tofu: toolConfig, git: toolConfig }),
+  tools: z.strictObject({
+    terraform: toolConfig,
+    tofu: toolConfig,
+    git: toolConfig,
+    helm: toolConfig,
+    kubectl: toolConfig,
+    oras: toolConfig,
+    podman: toolConfig,
+    docker: toolConfig,
+  }),
 });
 export type ToolName = keyof z.infer<typeof buildConfigSchema>["tools"];
 

@@ -1,18 +1,19 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { RunnerError } from "../../protocol/errors.ts";
 import type { RetryRule } from "../../protocol/retry.ts";
 import type { Clock } from "../base/clock.ts";
 import { type Fetch, fetchRetry, resumingBody } from "../oci/index.ts";
 import { withFileLock } from "./file-lock.ts";
+import { untarOne } from "./untar-one.ts";
 import { unzipOne } from "./unzip.ts";
 
 export interface DownloadOptions {
   readonly url: string;
   /** Of the archive, lower-case hex. */
   readonly sha256: string;
-  /** Name of the program in the archive. */
+  /** Path of the program in the archive. */
   readonly entry: string;
   /** Where the program goes. */
   readonly into: string;
@@ -39,13 +40,22 @@ export async function downloadTool(options: DownloadOptions): Promise<void> {
     const program = join(dirname(into), `.program.${mark}`);
     try {
       await fetchArchive(options, archive);
-      await unzipOne(archive, options.entry, program, 0o755);
+      await takeProgram(archive, options, program);
       await rename(program, into);
     } finally {
       await rm(archive, { force: true });
       await rm(program, { force: true });
     }
   });
+}
+
+/** By what the address ends in. What is neither zip nor gzipped tar is the program itself. */
+async function takeProgram(archive: string, { url, entry }: DownloadOptions, program: string): Promise<void> {
+  const { pathname } = new URL(url);
+  if (pathname.endsWith(".zip")) return await unzipOne(archive, entry, program, 0o755);
+  if (/\.t(?:ar\.)?gz$/.test(pathname)) return await untarOne(archive, entry, program, 0o755);
+  await chmod(archive, 0o755);
+  await rename(archive, program);
 }
 
 async function fetchArchive(options: DownloadOptions, archive: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { delimiter, isAbsolute, join } from "node:path";
+import { basename, delimiter, isAbsolute, join } from "node:path";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
 import { RETRY, type RetryRule } from "../../protocol/retry.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -7,6 +7,7 @@ import type { Fetch } from "../oci/index.ts";
 import { buildConfig, type ToolConfig, type ToolName } from "./build-config.ts";
 import { downloadTool } from "./download.ts";
 import { platformName } from "./platform.ts";
+import { sumName, type ToolSums } from "./tool-sums.ts";
 import { createVersionReader } from "./tool-version.ts";
 
 export interface ToolFinderOptions {
@@ -16,6 +17,8 @@ export interface ToolFinderOptions {
   readonly cacheDir: string;
   /** Base address that takes the vendor's place, same layout below it (RUNNER_TOOLS_MIRROR). */
   readonly mirror?: string | null;
+  /** Checksums of the machine's operator, beside those of build-config.yaml (RUNNER_TOOLS_SUMS). */
+  readonly sums?: ToolSums;
   /** false: PATH and cache only. Default true. */
   readonly allowDownload?: boolean;
   /** PEM of a private CA, for a mirror. */
@@ -54,13 +57,13 @@ export function createToolFinder(options: ToolFinderOptions): ToolLocator {
 
   const search = async (tool: ToolName, asked: string | null): Promise<FoundTool> => {
     const tried: string[] = [];
-    for (const path of onPath(tool, options.path)) {
+    const config = tools[tool];
+    for (const path of [tool, ...(config.also ?? [])].flatMap((name) => onPath(name, options.path))) {
       const version = await reader.version(tool, path);
       if (asked === null || version === asked) return { path, version, from: "path" };
       tried.push(`${path} is ${version === null ? "of an unknown version" : `version ${version}`}`);
     }
     if (tried.length === 0) tried.push("PATH has none");
-    const config = tools[tool];
     const version = asked ?? config.default;
     if (version === undefined) throw missing(tool, asked, tried, `install ${tool} and put it on PATH`);
     // The version becomes part of a path and of an address.
@@ -94,22 +97,26 @@ async function fetchInto(
   options: ToolFinderOptions & { readonly platform: string },
 ): Promise<void> {
   const install = `install ${tool} ${version} and put it on PATH, or place it at ${path}`;
-  const sha256 = config.sha256?.[version]?.[options.platform];
-  if (!config.download || !sha256) {
+  if (!config.download) throw missing(tool, version, tried, install);
+  const name = (text: string) => inWords(text, tool, version, options.platform);
+  const archive = name(config.download.archive);
+  const file = basename(archive);
+  const sha256 = config.sha256?.[version]?.[options.platform] ?? options.sums?.get(sumName(file, tool, version));
+  if (!sha256) {
     tried.push(`no checksum of it for ${options.platform} is known, so it is not downloaded`);
-    throw missing(tool, version, tried, install);
+    const sums = `or name its SHA-256 in the file of RUNNER_TOOLS_SUMS: "<sum>  ${sumName(file, tool, version)}"`;
+    throw missing(tool, version, tried, `${install}; ${sums}`);
   }
   if (options.allowDownload === false) {
     throw missing(tool, version, [...tried, "downloads are switched off"], install);
   }
   const base = (options.mirror || config.download.from).replace(/\/+$/, "");
-  const names: Record<string, string> = { tool, version, platform: options.platform };
-  const url = `${base}/${config.download.archive.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? "")}`;
+  const url = `${base}/${archive}`;
   try {
     await downloadTool({
       url,
       sha256,
-      entry: tool,
+      entry: name(config.download.entry ?? tool),
       into: path,
       rule: options.rule ?? DOWNLOAD_RULE,
       clock: options.clock ?? systemClock,
@@ -121,6 +128,13 @@ async function fetchInto(
     const remedy = cause instanceof RunnerError && cause.remedy ? `${cause.remedy}; or ${install}` : elsewhere;
     throw missing(tool, version, [...tried, `download failed: ${reasonOf(cause)}`], remedy, cause);
   }
+}
+
+/** `{tool}_{version}` with the words put in. */
+function inWords(text: string, tool: ToolName, version: string, platform: string): string {
+  const [os = "", arch = ""] = platform.split("_");
+  const words: Record<string, string> = { tool, version, platform, os, arch };
+  return text.replace(/\{(\w+)\}/g, (_, word: string) => words[word] ?? "");
 }
 
 /** A person waits for the first start: three tries, then it is said. */

@@ -8,6 +8,11 @@ const QUESTION: Record<ToolName, readonly string[]> = {
   terraform: ["version", "-json"],
   tofu: ["version", "-json"],
   git: ["--version"],
+  helm: ["version", "--short"],
+  kubectl: ["version", "--client", "--output=json"],
+  oras: ["version"],
+  podman: ["--version"],
+  docker: ["--version"],
 };
 
 const cacheSchema = z.record(z.string(), z.string());

@@ -55,6 +55,8 @@ afterAll(async () => {
 
 const clock: Clock = { now: Date.now, monotonic: () => performance.now(), sleep: () => Bun.sleep(5) };
 
+const NO_TOOLS = { terraform: {}, tofu: {}, git: {}, helm: {}, kubectl: {}, oras: {}, podman: {}, docker: {} };
+
 function finder(more: Partial<ToolFinderOptions> = {}, archive = zip("terraform", program("1.11.4"))) {
   requests = [];
   served = () => new Response(archive);
@@ -70,7 +72,7 @@ function finder(more: Partial<ToolFinderOptions> = {}, archive = zip("terraform"
   return createToolFinder({
     path: `${at("bin")}:${at("other")}`,
     cacheDir: at("cache"),
-    tools: { terraform, tofu: {}, git: {} },
+    tools: { ...NO_TOOLS, terraform },
     platform: "test_cpu",
     clock,
     ...more,
