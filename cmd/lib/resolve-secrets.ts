@@ -11,7 +11,7 @@ export interface Resolved {
 }
 
 /** The maps of a job file whose entries may be `{ env: NAME }` or `{ file: PATH }`. */
-const PLACES = ["env", "vars", "credentials", "set"];
+const PLACES = ["env", "vars", "credentials", "set", "files"];
 /** Blocks in which any value may be one. */
 const WHOLE = ["cluster"];
 /** Where such a map may lie deeper. */

@@ -15,6 +15,7 @@ import { createSources } from "../../internal/runner/sources.ts";
 import { startRunner } from "../../internal/runner/start.ts";
 import { readCa } from "./ca-file.ts";
 import { slotsFor } from "./concurrency.ts";
+import { containersFor, sweepLeftContainers } from "./containers.ts";
 import type { Context } from "./context.ts";
 import { kubeFor } from "./kube.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -94,13 +95,15 @@ async function startHalf(
     signal,
   });
   const tools = toolsFor(context);
+  const containers = containersFor(context, journal.instanceId());
+  const slots = slotsFor(half.mode, values.concurrency);
   const runner = startRunner(
     {
       mode: half.mode,
       version,
       runnerId: half.runnerId,
       stateDir: half.stateDir,
-      slots: slotsFor(half.mode, values.concurrency),
+      slots,
       labels: values.label ?? {},
       drainTimeoutMs: values.drainTimeout,
       minFreeBytes: values.minFree,
@@ -114,6 +117,7 @@ async function startHalf(
       vitals,
       tools,
       kube: kubeFor(context),
+      containers,
       sources: createSources({
         apiUrl: half.apiUrl,
         allowFileUrls: half.local,
@@ -128,6 +132,8 @@ async function startHalf(
       log: half.log,
     },
   );
+  // A fresh instance has made none.
+  if (!half.local && (slots.containers ?? 0) > 0) void sweepLeftContainers(containers, journal, half.log);
   health?.watch(runner);
   running = runner;
   half.telemetry?.push(vitals.registry, () => runner.status().settings?.enable_metrics !== false);

@@ -69,7 +69,11 @@ type PathSource = Extract<SourceSpec, { path: string }>;
 /** The folders a job names, by their place in the file. */
 export function sourcesOf({ work }: ParsedJob): [string, PathSource][] {
   const all: [string, SourceSpec | undefined][] =
-    work.kind === "terraform" || work.kind === "script" || work.kind === "container" || work.kind === "helm" || work.kind === "manifest"
+    work.kind === "terraform" ||
+    work.kind === "script" ||
+    work.kind === "container" ||
+    work.kind === "helm" ||
+    work.kind === "manifest"
       ? [["spec.source", work.spec.source]]
       : work.kind === "action"
         ? work.spec.steps.map((step, index) => [`spec.steps.${index}.source`, step.source])

@@ -225,6 +225,24 @@ export const RUNNER_SETTINGS = {
     commands: RUNNING,
     description: "Folder or https address that every Terraform provider comes from, in place of the registries.",
   },
+  containerEngine: {
+    flag: "container-engine",
+    env: "RUNNER_CONTAINER_ENGINE",
+    type: "enum",
+    values: ["podman", "docker"],
+    commands: [...RUNNING, "doctor"],
+    description: "Runs the containers of jobs.",
+    otherwise: "podman when it is on the PATH, else docker",
+  },
+  containerProfiles: {
+    flag: "container-profiles",
+    env: "RUNNER_CONTAINER_PROFILES",
+    type: "path",
+    commands: RUNNING,
+    description:
+      "YAML file with the named relaxations (network, user, mounts, …) that containers of jobs may ask for; read anew for each job.",
+    otherwise: "none: every container is as strict as can be",
+  },
   kubeconfig: {
     flag: "kubeconfig",
     env: "RUNNER_KUBECONFIG",

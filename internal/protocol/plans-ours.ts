@@ -44,3 +44,55 @@ export const scriptPlan = z.strictObject({
   packages: packageList.nullish(),
 });
 export type ScriptPlan = z.infer<typeof scriptPlan>;
+
+/** A task in the form Victoria's runners take (victoria-protocol.md 3): the image's entry point understands it. */
+export const victoriaTask = z.strictObject({
+  /** Its first eight characters name the task's folder, so it should be a UUID. */
+  task_id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{7,99}$/, "8 letters, digits, dots or dashes at least"),
+  prompt: z.string().min(1),
+  /** Where a reporter inside the container reports to; its key comes as NODE_API_KEY of the environment. */
+  orchestrator_url: z.string().nullish(),
+  files: z
+    .array(
+      z.strictObject({
+        /** Reduced to its last part. */
+        name: z.string().min(1),
+        content_base64: z.base64(),
+        /** SHA-256 of the content, hexadecimal. */
+        sha256: z.string().regex(/^[0-9a-fA-F]{64}$/),
+      }),
+    )
+    .nullish(),
+});
+export type VictoriaTask = z.infer<typeof victoriaTask>;
+
+export const PULL_POLICIES = ["missing", "always", "never"] as const;
+
+export const containerPlan = z.strictObject({
+  /** With or without host (docker.io), tag (latest) and digest. */
+  image: z.string(),
+  /** Default: missing. */
+  pull: z.enum(PULL_POLICIES).nullish(),
+  /** Of the image's registry. */
+  credentials: z.strictObject({ username: z.string(), password: z.string() }).nullish(),
+  /** In place of the image's entry point. */
+  entrypoint: z.array(z.string()).nullish(),
+  /** In place of the image's command: arguments of the entry point. */
+  command: z.array(z.string()).nullish(),
+  /** Absolute; default /workspace. */
+  workdir: z.string().nullish(),
+  env_vars: z.record(z.string(), z.string()).nullish(),
+  /** Contents by absolute path inside; read-only there. */
+  files: z.record(z.string(), z.string()).nullish(),
+  /** Lies at /workspace, writable. */
+  source: z.object({ registry: ociRegistry, tag: z.string(), path: z.string().nullish() }).nullish(),
+  git_source: gitSource.nullish(),
+  /** Most processes and threads. */
+  pids: z.number().int().positive().nullish(),
+  /** GPUs that the lease must grant. */
+  gpus: z.number().int().min(0).nullish(),
+  /** Name of a relaxation that the runner's operator approved. */
+  profile: z.string().nullish(),
+  victoria: victoriaTask.nullish(),
+});
+export type ContainerPlan = z.infer<typeof containerPlan>;

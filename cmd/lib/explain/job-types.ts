@@ -58,6 +58,16 @@ spec:
     open(os.environ["RUNNER_OUTPUT"], "a").write("answer=42\\n")
   args: [--all]
 `,
+  container: `type: container
+name: report
+timeout: 30m
+resources: { cpu: 1, memory: 512MiB }
+spec:
+  image: docker.io/library/alpine:3.20
+  command: [sh, -c, 'wc -l * && echo "answer=42" >> "$RUNNER_OUTPUT"']
+  source: { path: ./data }
+  env: { TOKEN: { env: REPORT_TOKEN } }
+`,
   "terraform-deploy": `type: terraform-deploy
 operation: apply
 approval: required

@@ -1,6 +1,7 @@
 import { JOB_TYPES, type JobType } from "../../protocol/enums.ts";
 import type { Handler } from "../handler.ts";
 import { actionsWorkflow } from "./actions/actions-workflow.ts";
+import { container } from "./container/container.ts";
 import { kubejob } from "./kubejob/kubejob.ts";
 import { notBuilt } from "./not-built.ts";
 import { healthCheck, noop, shutDown } from "./operations.ts";
@@ -11,6 +12,7 @@ import { terraformDeploy } from "./terraform/terraform-deploy.ts";
 const built = {
   "actions-workflow": actionsWorkflow,
   script,
+  container,
   "job-deploy": kubejob,
   "terraform-deploy": terraformDeploy,
   "health-check": healthCheck,
@@ -40,7 +42,6 @@ const later = notBuilt(JOB_TYPES.filter((type) => !(type in built || pretended.s
 /** Job type → handler, for every type of the protocol: one that is missing here fails the build. */
 export const registry = {
   ...built,
-  container: later,
   "helm-chart-deploy": planned,
   "kubernetes-manifest-deploy": planned,
   "sandbox-terraform": planned,
