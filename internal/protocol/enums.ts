@@ -136,6 +136,19 @@ export type JobType = keyof typeof JOB_TYPE_GROUP;
 export const JOB_TYPES = Object.keys(JOB_TYPE_GROUP) as [JobType, ...JobType[]];
 export const jobType = z.enum(JOB_TYPES);
 
+/** Types of plug-in handlers (DESIGN section 5): `x-` and what the author calls them, at most 64 characters. */
+export type PluginType = `x-${string}`;
+export const pluginType = z
+  .string()
+  .regex(/^x-(?=[a-z0-9-]{1,62}$)[a-z0-9]+(?:-[a-z0-9]+)*$/, {
+    error: "x-NAME of a plug-in, in lower case letters, digits and single dashes",
+  })
+  .transform((text): PluginType => `x-${text.slice(2)}`);
+/** What a job can be of: a type of the protocol, or a plug-in's. */
+export type AnyJobType = JobType | PluginType;
+export const isPluginType = (type: string): type is PluginType => type.startsWith("x-");
+export const groupOfType = (type: AnyJobType): JobGroup => (isPluginType(type) ? "plugins" : JOB_TYPE_GROUP[type]);
+
 /** Process modes of the runner and the groups each one works (DESIGN section 3, `runner run`). */
 export const RUNNER_MODES = ["all", "install", "org", "mng"] as const;
 export type RunnerMode = (typeof RUNNER_MODES)[number];

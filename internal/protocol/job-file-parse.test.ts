@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { JOB_FILE_LIMIT, parseJobFile } from "./job-file-parse.ts";
+import { JOB_FILE_LIMIT, parseJobDocument, parseJobFile } from "./job-file-parse.ts";
 
 const parse = (text: string, name = "job.yaml") => parseJobFile(text, name);
 const faultOf = (text: string, name?: string): string => {
@@ -84,5 +84,22 @@ describe("a job file is refused in words that help", () => {
     const lines = faultOf(`type: actions-workflow\nspec:\n  steps:\n${steps}\n`).split("\n");
     expect(lines.length).toBe(21);
     expect(lines.at(-1)).toBe("… and 30 more");
+  });
+});
+
+describe("a job of a plug-in's type", () => {
+  test("takes its spec as it is for the plan", () => {
+    const parsed = parseJobDocument({ type: "x-greet", spec: { who: "world", deep: { n: [1] } } }, "job");
+    expect(parsed.ok && parsed.value.work).toEqual({ kind: "plan", plan: { who: "world", deep: { n: [1] } } });
+  });
+  test("has an empty plan when it has no spec", () => {
+    const parsed = parseJobDocument({ type: "x-greet" }, "job");
+    expect(parsed.ok && parsed.value.work).toEqual({ kind: "plan", plan: {} });
+  });
+  test.each(["x-", "x-Greet", "x-a--b", "x-a_b", `x-${"a".repeat(63)}`])("is not called %s", (type) => {
+    const parsed = parseJobDocument({ type }, "job");
+    expect(!parsed.ok && parsed.error.message).toEndWith(
+      "or x-NAME of a plug-in, in lower case letters, digits and single dashes",
+    );
   });
 });

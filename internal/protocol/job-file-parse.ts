@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { JOB_TYPE_GROUP, type JobGroup, type JobType } from "./enums.ts";
+import { type AnyJobType, groupOfType, isPluginType, type JobGroup, type JobType } from "./enums.ts";
 import { fail, ok, type Result, RunnerError } from "./errors.ts";
 import {
   type ActionSpec,
@@ -11,8 +11,8 @@ import {
   type TerraformSpec,
   terraformSpec,
 } from "./job-file.ts";
-import { type HelmSpec, helmSpec } from "./job-specs/helm.ts";
 import { type ContainerSpec, containerSpec } from "./job-specs/container.ts";
+import { type HelmSpec, helmSpec } from "./job-specs/helm.ts";
 import { type JobDeploySpec, jobDeploySpec } from "./job-specs/job-deploy.ts";
 import { type KubernetesManifestSpec, kubernetesManifestSpec } from "./job-specs/kubernetes-manifest.ts";
 import { explainIssues, pathText } from "./suggest.ts";
@@ -130,7 +130,11 @@ export function parseJobDocument(value: unknown, source: string): Result<ParsedJ
 }
 
 /** Types with a plan operation (plan, apply, destroy) in a job file of this version. */
-export const CHANGE_TYPES: readonly JobType[] = ["terraform-deploy", "helm-chart-deploy", "kubernetes-manifest-deploy"];
+export const CHANGE_TYPES: readonly AnyJobType[] = [
+  "terraform-deploy",
+  "helm-chart-deploy",
+  "kubernetes-manifest-deploy",
+];
 /** Groups whose wire jobs are told apart by their operation: with `plan:` the file may name it. */
 const PLANNED_GROUPS: readonly JobGroup[] = ["deploy", "sandbox"];
 
@@ -144,7 +148,7 @@ function combinationFault(file: JobFile): string | null {
   }
   if (file.plan !== undefined && file.spec !== undefined) return "has both spec and plan; write one of them";
   const changes = CHANGE_TYPES.includes(file.type) && file.plan === undefined;
-  const planned = file.plan !== undefined && PLANNED_GROUPS.includes(JOB_TYPE_GROUP[file.type]);
+  const planned = file.plan !== undefined && PLANNED_GROUPS.includes(groupOfType(file.type));
   if (file.operation !== undefined && !changes && !planned) {
     return `operation: only ${CHANGE_TYPES.join(", ")} have plan, apply and destroy; leave it out for ${file.type}`;
   }
@@ -159,6 +163,8 @@ function combinationFault(file: JobFile): string | null {
 
 function workOf(file: JobFile, document: Readonly<Record<string, unknown>>, source: string): Result<JobWork> {
   if (file.plan !== undefined) return ok({ kind: "plan", plan: file.plan });
+  // What a plug-in takes only the runner knows that has it: the spec is its plan.
+  if (isPluginType(file.type)) return ok({ kind: "plan", plan: file.spec ?? {} });
   const read = <T>(schema: z.ZodType<T>): Result<T> => {
     const parsed = schema.safeParse(file.spec ?? {});
     if (parsed.success) return ok(parsed.data);

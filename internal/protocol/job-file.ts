@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { jobType } from "./enums.ts";
+import { jobType, pluginType } from "./enums.ts";
 import { packageFault, packageList, scriptLanguage } from "./plans-ours.ts";
 
 /** What a person writes (DESIGN section 3, "Job file"). Strict: an unknown key is an error that names it. */
@@ -180,7 +180,7 @@ export const scriptSpec = z
 export type ScriptSpec = z.infer<typeof scriptSpec>;
 
 export const jobFile = z.strictObject({
-  type: jobType.describe("what kind of work; `runner explain` lists the types"),
+  type: z.union([jobType, pluginType]).describe("what kind of work; `runner explain` lists the types"),
   operation: z
     .enum(["plan", "apply", "destroy"])
     .optional()

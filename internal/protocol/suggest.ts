@@ -103,9 +103,15 @@ function explainUnion(
   if (chosen !== undefined) return chosen.flatMap((issue) => explainOne(issue, path, input, schema));
   const strange = unknownAtRoot.filter((issue) => unknownToAll(issue, unknownAtRoot));
   if (strange.length > 0) return strange.flatMap((issue) => explainOne(issue, path, input, schema));
-  const expected = [...new Set(flat.flat().map((issue) => expectation(issue)))].join(" or ");
+  const found = valueAt(input, path);
   const at = pathText(path);
-  return [`${at === "" ? "the document" : at}: found ${describe(valueAt(input, path))}; expected ${expected}`];
+  // A closed list beside an open form: the near miss is worth more than the form.
+  const words = flat.flat().flatMap((issue) => (issue.code === "invalid_value" ? issue.values.map(String) : []));
+  if (typeof found === "string" && suggest(found, words) !== null)
+    return [`${at}: ${unknownWord("value", found, words)}`];
+  const expected = [...new Set(flat.flat().map((issue) => expectation(issue)))].join(" or ");
+  if (found === undefined && at !== "") return [`${at} is missing; expected ${expected}`];
+  return [`${at === "" ? "the document" : at}: found ${describe(found)}; expected ${expected}`];
 }
 
 const depth = (branch: readonly Issue[]) => Math.max(0, ...branch.map((issue) => issue.path.length));

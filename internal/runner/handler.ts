@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Engine, Profile } from "../kit/containers/index.ts";
 import type { KubeTarget, SpawnCredential } from "../kit/kube/index.ts";
 import type { ToolName } from "../kit/tools/index.ts";
-import type { JobOperation, JobType } from "../protocol/enums.ts";
+import type { AnyJobType, JobOperation, JobType, PluginType } from "../protocol/enums.ts";
 import { RunnerError } from "../protocol/errors.ts";
 import type { ActionRun, ActionWorkflowConfig } from "../protocol/nuon/actions.ts";
 import type { AppConfig } from "../protocol/nuon/app-config.ts";
@@ -19,7 +19,7 @@ import type { RunnerSettings } from "../protocol/nuon/settings.ts";
  * workspace, and everything it writes itself may be written again.
  */
 export interface Handler<Plan = unknown, Outputs extends object = Record<string, unknown>> {
-  readonly types: readonly JobType[];
+  readonly types: readonly AnyJobType[];
   /** null: this type has no plan document. */
   readonly plan: z.ZodType<Plan> | null;
   /** Default: TERM to the group, 10 s, KILL to the group. */
@@ -37,6 +37,9 @@ export interface Handler<Plan = unknown, Outputs extends object = Record<string,
   /** Runs whatever happened, after every tool of the execution has ended. Never changes the outcome. */
   cleanup?(ctx: JobContext<Plan>): Promise<void>;
 }
+
+/** A handler for every type of the protocol, and those of the plug-ins. */
+export type Handlers = Readonly<Record<JobType, Handler> & Partial<Record<PluginType, Handler>>>;
 
 export interface HandlerOutputs<Outputs extends object> {
   readonly values: Outputs;

@@ -1,10 +1,10 @@
 import type { SystemLog } from "../kit/base/system-log.ts";
-import type { JobGroup, JobType, RunnerMode } from "../protocol/enums.ts";
+import type { JobGroup, RunnerMode } from "../protocol/enums.ts";
 import type { ExitCode } from "../protocol/errors.ts";
 import type { Slots } from "../protocol/native.ts";
 import type { RunnerSettings } from "../protocol/nuon/settings.ts";
 import type { ControlPlane } from "./controlplane/control-plane.ts";
-import type { ContainerSettings, Handler, KubeSettings, ToolFinder } from "./handler.ts";
+import type { ContainerSettings, Handlers, KubeSettings, ToolFinder } from "./handler.ts";
 import type { ExecutionStatusView, SlotView } from "./loop/status.ts";
 
 /** Everything the runner half needs; parsed once in cmd/, frozen, passed down. */
@@ -30,7 +30,7 @@ export interface RunnerOptions {
 
 export interface RunnerDeps {
   readonly controlPlane: ControlPlane;
-  readonly handlers: Readonly<Record<JobType, Handler>>;
+  readonly handlers: Handlers;
   readonly tools: ToolFinder;
   /** Default: no cluster. */
   readonly kube?: KubeSettings;

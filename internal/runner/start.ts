@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../kit/base/clock.ts";
 import { inventoryOf } from "../kit/base/inventory.ts";
 import { freeBytes } from "../kit/workspace/index.ts";
-import { JOB_TYPE_GROUP, type JobGroup, MODE_GROUPS } from "../protocol/enums.ts";
+import { type JobGroup, MODE_GROUPS } from "../protocol/enums.ts";
 import { EXIT, type ExitCode, KIND_EXIT, RunnerError } from "../protocol/errors.ts";
 import { DEFAULT_TIMES, type Times } from "../protocol/times.ts";
 import type { Wish, Work } from "./controlplane/control-plane.ts";
@@ -187,7 +187,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       version: options.version,
       inventory: inventoryOf(options.labels),
       slots: options.slots,
-      jobTypes: Object.keys(JOB_TYPE_GROUP),
+      jobTypes: Object.keys(deps.handlers),
       held: held.map(({ row }) => ({ execution_id: row.id, epoch: row.epoch, jobId: row.job.id })),
       aliveSince: oldest,
     };

@@ -1,4 +1,4 @@
-import { JOB_TYPE_GROUP, type JobGroup, type JobOperation } from "../../protocol/enums.ts";
+import { groupOfType, type JobGroup, type JobOperation } from "../../protocol/enums.ts";
 import { ok, type Result } from "../../protocol/errors.ts";
 import { newId } from "../../protocol/ids.ts";
 import { type ParsedJob, parseJobDocument } from "../../protocol/job-file-parse.ts";
@@ -180,7 +180,7 @@ const unique = (names: readonly string[]) => [...new Set(names)];
 
 /** The wire operation of a job that is no change of ours: what Nuon's server writes for its group. */
 function plainOperation({ file, work }: ParsedJob): JobOperation {
-  const group = JOB_TYPE_GROUP[file.type];
+  const group = groupOfType(file.type);
   if (group === "build") return "build";
   if (file.operation === "plan") return "create-apply-plan";
   if (file.operation === "destroy") return "create-teardown-plan";
@@ -210,11 +210,11 @@ function wishesOf({
 
 function commonOf(parsed: ParsedJob, submission: Submission, name: string): CompiledJob {
   const { file } = parsed;
-  const deploy = JOB_TYPE_GROUP[file.type] === "deploy";
+  const deploy = groupOfType(file.type) === "deploy";
   return {
     name,
     type: file.type,
-    group: JOB_TYPE_GROUP[file.type],
+    group: groupOfType(file.type),
     operation: plainOperation(parsed),
     ...(deploy ? deployOwner(newId("deploy")) : { ownerId: submission.runner ?? "", ownerType: "runners" }),
     metadata: {},
@@ -231,7 +231,7 @@ function commonOf(parsed: ParsedJob, submission: Submission, name: string): Comp
     requires: file.requires ?? {},
     runnerId: submission.runner ?? null,
     // A Go runner knows neither limits nor what is asked of outputs: they must not be dropped silently.
-    native: NATIVE_GROUPS.includes(JOB_TYPE_GROUP[file.type]) || Object.keys(wishesOf(file)).length > 0,
+    native: NATIVE_GROUPS.includes(groupOfType(file.type)) || Object.keys(wishesOf(file)).length > 0,
     sources: [],
     workspace: null,
   };

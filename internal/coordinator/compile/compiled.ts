@@ -1,4 +1,4 @@
-import type { JobGroup, JobOperation, JobType } from "../../protocol/enums.ts";
+import type { AnyJobType, JobGroup, JobOperation } from "../../protocol/enums.ts";
 import type { JobFile } from "../../protocol/job-file.ts";
 import type { Claim } from "../../protocol/native.ts";
 import type { JobTimeouts } from "./timeouts.ts";
@@ -6,7 +6,7 @@ import type { JobTimeouts } from "./timeouts.ts";
 /** A wire job with everything a runner will ask for, before it has an id: what the store keeps. */
 export interface CompiledJob {
   readonly name: string;
-  readonly type: JobType;
+  readonly type: AnyJobType;
   readonly group: JobGroup;
   readonly operation: JobOperation;
   readonly ownerId: string;

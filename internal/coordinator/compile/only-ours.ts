@@ -1,4 +1,4 @@
-import type { JobType } from "../../protocol/enums.ts";
+import type { AnyJobType } from "../../protocol/enums.ts";
 import type { ActionSpec, TerraformSpec } from "../../protocol/job-file.ts";
 
 /**
@@ -16,7 +16,7 @@ export const needsSynthesis = (digest: string, hasFile?: (digest: string, path: 
   hasFile?.(digest, "cdktf.json") ?? false;
 
 /** Types for which a Go runner reads documents besides the plan; a bare plan of a job file has none. */
-const WITH_DOCUMENTS: readonly JobType[] = [
+const WITH_DOCUMENTS: readonly AnyJobType[] = [
   "actions-workflow",
   "terraform-deploy",
   "sandbox-terraform",
@@ -24,4 +24,5 @@ const WITH_DOCUMENTS: readonly JobType[] = [
   "kubernetes-manifest-deploy",
 ];
 
-export const lacksDocuments = (type: JobType, plan: unknown): boolean => plan !== null && WITH_DOCUMENTS.includes(type);
+export const lacksDocuments = (type: AnyJobType, plan: unknown): boolean =>
+  plan !== null && WITH_DOCUMENTS.includes(type);

@@ -1,4 +1,4 @@
-import type { JobType } from "../../protocol/enums.ts";
+import type { AnyJobType } from "../../protocol/enums.ts";
 
 /** Limits of a job in milliseconds (nuon-runner-api.md 9.1). */
 export interface JobTimeouts {
@@ -16,8 +16,9 @@ const DEFAULT_AVAILABLE_MS = 30_000;
 const DEFAULT_EXECUTION_MS = 5 * MINUTE;
 
 /** Types whose execution limit differs from the default of five minutes. */
-const EXECUTION_MS: Partial<Record<JobType, number>> = {
+const EXECUTION_MS: Partial<Record<AnyJobType, number>> = {
   script: 10 * MINUTE,
+  container: 60 * MINUTE,
   "docker-build": 60 * MINUTE,
   "terraform-deploy": 60 * MINUTE,
   "sandbox-terraform": 60 * MINUTE,
@@ -35,7 +36,7 @@ export const ACTION_TIMEOUT_MS = 10 * MINUTE;
 const ACTION_MARGIN_MS = MINUTE;
 
 /** `wanted` is the job file's `timeout`: the limit of one execution, whatever the type. */
-export function timeoutsOf(type: JobType, wanted: number | undefined): JobTimeouts {
+export function timeoutsOf(type: AnyJobType, wanted: number | undefined): JobTimeouts {
   const preset =
     type === "actions-workflow" ? ACTION_TIMEOUT_MS + ACTION_MARGIN_MS : (EXECUTION_MS[type] ?? DEFAULT_EXECUTION_MS);
   const executionMs = wanted ?? preset;

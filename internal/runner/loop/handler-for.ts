@@ -1,7 +1,8 @@
-import type { JobType } from "../../protocol/enums.ts";
-import type { Handler } from "../handler.ts";
+import type { AnyJobType } from "../../protocol/enums.ts";
+import type { Handler, Handlers } from "../handler.ts";
 
 /** The handler of a job type. One that this version does not know is refused by its name, as the types of later versions are. */
-export function handlerFor(handlers: Readonly<Record<JobType, Handler>>, type: string): Handler {
-  return Object.hasOwn(handlers, type) ? handlers[type as JobType] : handlers["runner-local"];
+export function handlerFor(handlers: Handlers, type: string): Handler {
+  const known = Object.hasOwn(handlers, type) ? handlers[type as AnyJobType] : undefined;
+  return known ?? handlers["runner-local"];
 }

@@ -1,10 +1,9 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { findTool, readCode } from "../../kit/exec/index.ts";
-import type { JobType } from "../../protocol/enums.ts";
 import type { Completion } from "../../protocol/native.ts";
 import type { ControlPlane, ExecutionRef, Work } from "../controlplane/control-plane.ts";
-import type { Handler } from "../handler.ts";
+import type { Handlers } from "../handler.ts";
 import type { Begin } from "./execution.ts";
 import { executionFolder } from "./execution-folder.ts";
 import { handlerFor } from "./handler-for.ts";
@@ -23,7 +22,7 @@ export interface Found {
 export async function findExecutions(
   stateDir: string,
   journal: Journal,
-  handlers: Readonly<Record<JobType, Handler>>,
+  handlers: Handlers,
   controlPlane: ControlPlane,
 ): Promise<Found[]> {
   const rows = journal.executions();
@@ -35,7 +34,7 @@ async function remember(
   stateDir: string,
   journal: Journal,
   row: ExecutionRow,
-  handlers: Readonly<Record<JobType, Handler>>,
+  handlers: Handlers,
   controlPlane: ControlPlane,
 ): Promise<Found> {
   const folder = executionFolder(stateDir, row);
