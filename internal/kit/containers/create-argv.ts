@@ -34,7 +34,7 @@ export interface Mount {
   readonly own: boolean;
 }
 
-const TMPFS = "/tmp:rw,nosuid,nodev,noexec,mode=1777,size=67108864";
+const TMP_BYTES = 64 * 2 ** 20;
 
 /**
  * Arguments that make a container as strict as DESIGN section 8 asks; only what the profile names is looser. They hold
@@ -56,7 +56,7 @@ export function createArgv(engine: Pick<Engine, "name" | "rootless">, request: C
     ...profile.capabilities.map((name) => `--cap-add=${name}`),
     ...(profile.new_privileges ? [] : ["--security-opt=no-new-privileges"]),
     ...(profile.writable_root ? [] : ["--read-only", ...(podman ? ["--read-only-tmpfs=false"] : [])]),
-    `--tmpfs=${TMPFS}`,
+    tmpArg(podman, request.user),
     `--network=${profile.network}`,
     ...Object.entries(profile.hosts).map(([name, address]) => `--add-host=${name}:${address}`),
     ...(request.user === null ? [] : [`--user=${request.user}`]),
@@ -79,6 +79,18 @@ export function createArgv(engine: Pick<Engine, "name" | "rootless">, request: C
     ...request.entrypoint.slice(1),
     ...request.command,
   ];
+}
+
+/**
+ * A private /tmp. runc gives a tmpfs the rights of the image's folder whatever mode is asked for, so it has to belong to
+ * the container's user, which each engine says in its own way.
+ */
+function tmpArg(podman: boolean, user: string | null): string {
+  if (podman)
+    return `--mount=type=tmpfs,destination=/tmp,tmpfs-mode=1777,tmpfs-size=${TMP_BYTES},nosuid,nodev,noexec,U=true`;
+  const [uid, gid] = user?.split(":") ?? [];
+  const owner = uid === undefined || gid === undefined ? "" : `,uid=${uid},gid=${gid}`;
+  return `--tmpfs=/tmp:rw,nosuid,nodev,noexec,mode=1777,size=${TMP_BYTES}${owner}`;
 }
 
 /** CDI names for podman; for docker one device request, whose list of UUIDs needs quotes of its own (it is CSV). */

@@ -3,9 +3,10 @@ import { fail, ok, type Result, RunnerError } from "../../protocol/errors.ts";
 import { askEngine, type Engine, lastLine } from "./engine.ts";
 import type { ImageReference } from "./image-reference.ts";
 
-const inspected = z.object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish() });
+const repoDigests = z.array(z.string()).nullable();
 
-const FORMAT = '{"Id":{{json .Id}},"RepoDigests":{{json .RepoDigests}}}';
+/** All of it is more than is kept of an answer. */
+const FORMAT = "{{.Id}} {{json .RepoDigests}}";
 
 export interface ImageFacts {
   /** With `sha256:`; names the image whatever its tags become. */
@@ -24,10 +25,12 @@ export async function imageFacts(engine: Engine, image: ImageReference): Promise
     return fail(new RunnerError("environment", `${engine.name}: ${lastLine(stderr)}`));
   }
   try {
-    const { Id, RepoDigests } = inspected.parse(JSON.parse(stdout));
-    const own = (RepoDigests ?? []).filter((one) => one.split("@")[0]?.endsWith(image.repository));
+    const [id = "", ...rest] = stdout.trim().split(" ");
+    const own = (repoDigests.parse(JSON.parse(rest.join(" "))) ?? []).filter((one) =>
+      one.split("@")[0]?.endsWith(image.repository),
+    );
     const digest = image.digest ?? own[0]?.split("@")[1] ?? null;
-    return ok({ id: Id.startsWith("sha256:") ? Id : `sha256:${Id}`, digest });
+    return ok({ id: id.startsWith("sha256:") ? id : `sha256:${id}`, digest });
   } catch {
     return fail(new RunnerError("environment", `${engine.name}: its answer to \`image inspect\` is not understood`));
   }
