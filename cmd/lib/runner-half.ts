@@ -117,6 +117,7 @@ async function startHalf(
       vitals,
       tools,
       kube: kubeFor(context),
+      cloud: { env: context.env },
       containers,
       sources: createSources({
         apiUrl: half.apiUrl,

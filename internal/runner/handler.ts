@@ -80,6 +80,7 @@ export interface JobContext<Plan> {
   exited(code: number): void;
   readonly tools: ToolFinder;
   readonly kube: KubeSettings;
+  readonly cloud: CloudSettings;
   readonly containers: ContainerSettings;
   readonly sources: SourceFetcher;
   readonly state: StateBackend;
@@ -219,6 +220,12 @@ export const NO_CLUSTER: KubeSettings = {
   spawn: () => Promise.reject(new RunnerError("environment", "credential plug-ins are not run here")),
   spawnForJobs: null,
 };
+
+/** Where cloud credentials of the runner itself come from; handlers ask by `cloudKeys`. */
+export interface CloudSettings {
+  /** Of the runner's process: endpoints, region, the token service of a CI job. Never given to a program as it is. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
 
 /** The job that sources are fetched for. */
 export interface SourceScope {

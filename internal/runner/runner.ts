@@ -4,7 +4,7 @@ import type { ExitCode } from "../protocol/errors.ts";
 import type { Slots } from "../protocol/native.ts";
 import type { RunnerSettings } from "../protocol/nuon/settings.ts";
 import type { ControlPlane } from "./controlplane/control-plane.ts";
-import type { ContainerSettings, Handlers, KubeSettings, ToolFinder } from "./handler.ts";
+import type { CloudSettings, ContainerSettings, Handlers, KubeSettings, ToolFinder } from "./handler.ts";
 import type { ExecutionStatusView, SlotView } from "./loop/status.ts";
 
 /** Everything the runner half needs; parsed once in cmd/, frozen, passed down. */
@@ -34,6 +34,7 @@ export interface RunnerDeps {
   readonly tools: ToolFinder;
   /** Default: no cluster. */
   readonly kube?: KubeSettings;
+  readonly cloud?: CloudSettings;
   /** Default: no container engine. */
   readonly containers?: ContainerSettings;
   readonly log: SystemLog;

@@ -59,6 +59,8 @@ export interface HarnessOptions<Plan, Outputs extends Record<string, unknown>> {
   readonly signal?: AbortSignal;
   /** Of the runner; default: no cluster of its own. */
   readonly kube?: Partial<KubeSettings>;
+  /** Of the runner's process, as cloud SDKs read it. */
+  readonly cloudEnv?: Readonly<Record<string, string>>;
   /** Of the runner; default: no engine. */
   readonly containers?: Partial<ContainerSettings>;
   /** What the job file asks for besides. */
@@ -175,6 +177,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
       }),
     },
     kube: { ...NO_CLUSTER, ...options.kube },
+    cloud: { env: options.cloudEnv ?? {} },
     containers: { ...NO_CONTAINERS, ...options.containers },
     sources: {
       async oci({ tag }, into) {

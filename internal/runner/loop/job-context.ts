@@ -1,6 +1,7 @@
 import type { JobOperation } from "../../protocol/enums.ts";
 import type { ControlPlane, Work } from "../controlplane/control-plane.ts";
 import type {
+  CloudSettings,
   ContainerSettings,
   Handler,
   JobContext,
@@ -27,6 +28,7 @@ export interface ContextDeps {
   readonly exited: JobContext<unknown>["exited"];
   readonly tools: ToolFinder;
   readonly kube: KubeSettings;
+  readonly cloud: CloudSettings;
   readonly containers: ContainerSettings;
   readonly sources: (scope: SourceScope) => SourceFetcher;
   readonly controlPlane: ControlPlane;
@@ -89,6 +91,7 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
       env: (extra) => ({ ...deps.tools.env(extra), HOME: folder.work, TMPDIR: folder.work, ...extra }),
     },
     kube: deps.kube,
+    cloud: deps.cloud,
     containers: deps.containers,
     sources: deps.sources({ executionId: id, signal, note, secret: output.redactor.register }),
     state: controlPlane.state(work.execution),

@@ -86,6 +86,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     exited: steps.toolEnded,
     tools: deps.tools,
     kube: deps.kube ?? NO_CLUSTER,
+    cloud: deps.cloud ?? { env: {} },
     containers: deps.containers ?? NO_CONTAINERS,
     sources: shared.sources,
     controlPlane: deps.controlPlane,

@@ -10,6 +10,8 @@ import {
 import { RunnerError, reasonOf } from "../../../protocol/errors.ts";
 import type { ClusterInfo } from "../../../protocol/nuon/plans.ts";
 import type { JobContext } from "../../handler.ts";
+import type { CloudJob } from "../cloud-keys.ts";
+import { cloudTarget } from "./cloud-target.ts";
 import { kubeconfigFile } from "./kubeconfig-file.ts";
 
 /** One cluster as a job may use it. */
@@ -24,7 +26,7 @@ export interface KubeAccess {
 }
 
 /** What of a job context the access needs. */
-export type KubeJob = Pick<JobContext<unknown>, "kube" | "secrets" | "signal" | "workspace">;
+export type KubeJob = CloudJob & Pick<JobContext<unknown>, "kube" | "workspace">;
 
 /**
  * The cluster of a plan, or the runner's own when the plan names none (nuon-handlers.md 5.2). Credentials are made for
@@ -46,7 +48,7 @@ async function targetOf(ctx: KubeJob, info: ClusterInfo | null | undefined): Pro
     if (read.ok) return read.value;
     throw new RunnerError("job", read.error.message, { remedy: PLAN_REMEDY, cause: read.error });
   }
-  throw new RunnerError("job", "clusters by cloud credentials are not built into this version");
+  return cloudTarget(ctx, info);
 }
 
 const PLAN_REMEDY =

@@ -1,0 +1,29 @@
+import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import type { AzureAuth } from "../../protocol/nuon/plans.ts";
+import { type Renewed, renewed } from "./renewed.ts";
+
+/** What AKS calls itself in Entra ID, the same everywhere (the "server id" of kubelogin). */
+const AKS = "6dae42f8-4368-4678-94ff-3960e28e3630/.default";
+
+/**
+ * Bearer token of an AKS cluster, by the credentials of the runner's machine: variables, workload identity, managed
+ * identity, az. A plan names at most the tenant. Throws RunnerError (environment).
+ */
+export function azureToken(auth: AzureAuth): Renewed<string> {
+  return renewed(async () => {
+    const { DefaultAzureCredential } = await import("@azure/identity");
+    const tenantId = auth.service_principal?.subscription_tenant_id;
+    try {
+      const credential = new DefaultAzureCredential(tenantId ? { tenantId } : {});
+      const { token, expiresOnTimestamp } = await credential.getToken(AKS);
+      return { value: token, untilMs: expiresOnTimestamp };
+    } catch (cause) {
+      const said = reasonOf(cause).split("\n")[0]?.slice(0, 300) ?? "";
+      throw new RunnerError("environment", `the runner's machine has no Azure credentials: ${said}`, {
+        remedy:
+          "Give the machine a managed identity, the pod a workload identity, or the runner's process AZURE_* variables.",
+        cause,
+      });
+    }
+  });
+}

@@ -1,0 +1,84 @@
+import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
+import { type AwsKeys, type AwsPlace, sdkKeys, stsEndpoint } from "./aws-credentials.ts";
+import { type Renewed, renewed } from "./renewed.ts";
+
+/** Servers of EKS take a token until 15 minutes after it was signed (aws-iam-authenticator); a minute is for clocks. */
+const LIFE_MS = 14 * 60_000;
+
+/**
+ * Bearer token of an EKS cluster: the signed address of a request that asks AWS "who am I", which the cluster sends for
+ * us. No program is run and nothing is asked of AWS to make it.
+ */
+export function eksToken(
+  keys: Renewed<AwsKeys>,
+  cluster: { readonly name: string; readonly region: string },
+  place: AwsPlace,
+): Renewed<string> {
+  return renewed(async () => {
+    const signed = await keys();
+    const now = Date.now();
+    const url = await presigned(signed.value, cluster, await endpointOf(cluster.region, place), new Date(now));
+    const value = `k8s-aws-v1.${Buffer.from(url).toString("base64url")}`;
+    return { value, untilMs: Math.min(now + LIFE_MS, signed.untilMs ?? Number.POSITIVE_INFINITY) };
+  });
+}
+
+/** The SDK knows the address of each region and partition. */
+async function endpointOf(region: string, { env }: AwsPlace): Promise<URL> {
+  const given = stsEndpoint(env);
+  if (given !== null) return new URL(given);
+  const { STSClient } = await import("@aws-sdk/client-sts");
+  return new STSClient({ region }).config.endpointProvider({ Region: region, UseDualStack: false, UseFIPS: false }).url;
+}
+
+async function presigned(
+  keys: AwsKeys,
+  { name, region }: { name: string; region: string },
+  endpoint: URL,
+  at: Date,
+): Promise<string> {
+  const { SignatureV4 } = await import("@smithy/signature-v4");
+  const signer = new SignatureV4({ service: "sts", region, credentials: sdkKeys(keys), sha256: Sha256 });
+  const request = await signer.presign(
+    {
+      method: "GET",
+      protocol: endpoint.protocol,
+      hostname: endpoint.hostname,
+      ...(endpoint.port === "" ? {} : { port: Number(endpoint.port) }),
+      path: "/",
+      query: { Action: "GetCallerIdentity", Version: "2011-06-15" },
+      headers: { host: endpoint.host, "x-k8s-aws-id": name },
+    },
+    { expiresIn: 60, signingDate: at, unhoistableHeaders: new Set(["x-k8s-aws-id"]) },
+  );
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(request.query ?? {})) query.set(key, String(value));
+  return `${endpoint.protocol}//${endpoint.host}/?${query}`;
+}
+
+/** SHA-256 in the form the signer wants; with a secret, its HMAC. */
+class Sha256 {
+  #hash: Hash | Hmac;
+  readonly #secret: Uint8Array | null;
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#secret = secret === undefined ? null : bytesOf(secret);
+    this.#hash = this.#fresh();
+  }
+  #fresh = () => (this.#secret === null ? createHash("sha256") : createHmac("sha256", this.#secret));
+  update(data: string | ArrayBuffer | ArrayBufferView): void {
+    this.#hash.update(bytesOf(data));
+  }
+  digest(): Promise<Uint8Array> {
+    return Promise.resolve(new Uint8Array(this.#hash.digest()));
+  }
+  reset(): void {
+    this.#hash = this.#fresh();
+  }
+}
+
+function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (typeof data === "string") return new TextEncoder().encode(data);
+  return data instanceof ArrayBuffer
+    ? new Uint8Array(data)
+    : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
