@@ -3,6 +3,7 @@ import type { Handler } from "../handler.ts";
 import { actionsWorkflow } from "./actions/actions-workflow.ts";
 import { container } from "./container/container.ts";
 import { kubejob } from "./kubejob/kubejob.ts";
+import { manifestDeploy } from "./manifest/manifest-deploy.ts";
 import { notBuilt } from "./not-built.ts";
 import { healthCheck, noop, shutDown } from "./operations.ts";
 import { sandboxOnly } from "./sandbox-only.ts";
@@ -14,6 +15,7 @@ const built = {
   script,
   container,
   "job-deploy": kubejob,
+  "kubernetes-manifest-deploy": manifestDeploy,
   "terraform-deploy": terraformDeploy,
   "health-check": healthCheck,
   noop,
@@ -23,7 +25,6 @@ const built = {
 
 const pretended = [
   "helm-chart-deploy",
-  "kubernetes-manifest-deploy",
   "sandbox-terraform",
   "sandbox-terraform-plan",
   "sandbox-sync-secrets",
@@ -43,7 +44,6 @@ const later = notBuilt(JOB_TYPES.filter((type) => !(type in built || pretended.s
 export const registry = {
   ...built,
   "helm-chart-deploy": planned,
-  "kubernetes-manifest-deploy": planned,
   "sandbox-terraform": planned,
   "sandbox-terraform-plan": planned,
   "sandbox-sync-secrets": planned,
