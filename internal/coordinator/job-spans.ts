@@ -13,12 +13,21 @@ export interface JobSpans {
  * end, every wait for a runner, every execution. The runner's spans lie below that of their execution.
  */
 export function traceJobs(store: Store, tracer: Tracer): JobSpans {
+  const read = rowsOf(store);
+  let ended: string[] = [];
+  /** All that one group commit ended: two queries for dozens of jobs. */
+  const tell = () => {
+    const ids = JSON.stringify(ended);
+    ended = [];
+    const executions = Map.groupBy(read.executions.all(ids), (one) => one.job_id);
+    for (const job of read.jobs.all(ids)) {
+      for (const span of spansOf(job, executions.get(job.id) ?? [])) tracer.emit(span);
+    }
+  };
   store.jobEnded.push((jobId) => {
-    const traceId = traceIdOf(jobId);
-    if (!tracer.samples(traceId, null)) return;
+    if (!tracer.samples(traceIdOf(jobId), null)) return;
     store.db.afterCommit(() => {
-      const job = store.sql.job.get(jobId);
-      if (job) for (const span of spansOf(job, store.sql.executionsOfJob.all(jobId))) tracer.emit(span);
+      if (ended.push(jobId) === 1) queueMicrotask(tell);
     });
   });
   return {
@@ -29,7 +38,41 @@ export function traceJobs(store: Store, tracer: Tracer): JobSpans {
   };
 }
 
-function* spansOf(job: JobRow, executions: readonly ExecutionRow[]): Generator<FinishedSpan> {
+type TracedJob = Pick<
+  JobRow,
+  | "id"
+  | "name"
+  | "type"
+  | "operation"
+  | "job_group"
+  | "change_id"
+  | "status"
+  | "reason"
+  | "created_at"
+  | "updated_at"
+  | "finished_at"
+>;
+type TracedExecution = Pick<
+  ExecutionRow,
+  "id" | "job_id" | "runner_id" | "epoch" | "status" | "reason" | "created_at" | "finished_at"
+>;
+
+/** Only what a span tells: whole rows hold results and outputs. The parameter is a JSON list of job ids. */
+function rowsOf({ db }: Store) {
+  const listed = "(SELECT value FROM json_each(?))";
+  return {
+    jobs: db.prepare<TracedJob, [string]>(
+      "SELECT id, name, type, operation, job_group, change_id, status, reason, created_at, updated_at, finished_at " +
+        `FROM jobs WHERE id IN ${listed}`,
+    ),
+    executions: db.prepare<TracedExecution, [string]>(
+      "SELECT id, job_id, runner_id, epoch, status, reason, created_at, finished_at " +
+        `FROM executions WHERE job_id IN ${listed} ORDER BY epoch`,
+    ),
+  };
+}
+
+function* spansOf(job: TracedJob, executions: readonly TracedExecution[]): Generator<FinishedSpan> {
   const traceId = traceIdOf(job.id);
   const root = spanIdOf("job", job.id);
   const endMs = job.finished_at ?? job.updated_at;

@@ -7,6 +7,8 @@ export interface ProtoWriter {
   double(field: number, value: number): void;
   text(field: number, value: string): void;
   bytes(field: number, value: Uint8Array): void;
+  /** Bytes that are given as hex digits. */
+  hex(field: number, digits: string): void;
   /** A nested message: what `fill` writes. */
   message(field: number, fill: () => unknown): void;
   /** The bytes, a copy; the writer must not be used any more. */
@@ -84,8 +86,25 @@ export function createProtoWriter(): ProtoWriter {
     at += length;
   };
 
+  /** Most texts are names and ids: short, one byte a character. False: it is not, and nothing was written. */
+  const ascii = (value: string): boolean => {
+    room(value.length + 1);
+    const start = at;
+    buffer[at++] = value.length;
+    for (let n = 0; n < value.length; n++) {
+      const code = value.charCodeAt(n);
+      if (code > 0x7f) {
+        at = start;
+        return false;
+      }
+      buffer[at++] = code;
+    }
+    return true;
+  };
+
   const text = (field: number, value: string) => {
     tag(field, LENGTH);
+    if (value.length < 0x80 && ascii(value)) return;
     const length = Buffer.byteLength(value);
     number(length);
     room(length);
@@ -101,10 +120,21 @@ export function createProtoWriter(): ProtoWriter {
     at += value.length;
   };
 
+  const hex = (field: number, digits: string) => {
+    tag(field, LENGTH);
+    const length = digits.length >> 1;
+    number(length);
+    room(length);
+    for (let n = 0; n < length * 2; n += 2) {
+      buffer[at++] = (nibble(digits.charCodeAt(n)) << 4) | nibble(digits.charCodeAt(n + 1));
+    }
+  };
+
   return {
     varint,
     text,
     bytes,
+    hex,
     message,
     fixed64: (field, value) => eight(field, () => view.setBigUint64(at, BigInt.asUintN(64, value), true)),
     double: (field, value) => eight(field, () => view.setFloat64(at, value, true)),
@@ -115,6 +145,9 @@ export function createProtoWriter(): ProtoWriter {
     },
   };
 }
+
+/** Of a lower-case hex digit. */
+const nibble = (code: number): number => (code < 0x60 ? code - 0x30 : code - 0x57);
 
 function lengthBytes(length: number): number {
   let bytes = 1;

@@ -118,11 +118,17 @@ function writeAttributes(
   field: number,
   attributes: Readonly<Record<string, SpanValue | null | undefined>>,
 ): void {
-  const given = Object.entries(attributes).flatMap(([key, value]) => (value == null ? [] : [{ key, value }]));
-  out.each(field, "attributes", given, (pair, { key, value }) => {
-    pair.text(1, "key", key);
-    pair.message(2, "value", (inner) => writeValue(inner, value));
-  });
+  const given: (readonly [string, SpanValue])[] = [];
+  for (const key in attributes) {
+    const value = attributes[key];
+    if (value != null) given.push([key, value]);
+  }
+  out.each(field, "attributes", given, writePair);
+}
+
+function writePair(out: OtlpOut, [key, value]: readonly [string, SpanValue]): void {
+  out.text(1, "key", key);
+  out.message(2, "value", (inner) => writeValue(inner, value));
 }
 
 function writeValue(out: OtlpOut, value: SpanValue): void {
