@@ -10,13 +10,15 @@ import {
 } from "../../../protocol/nuon/actions.ts";
 import { type ActionWorkflowRunPlan, actionWorkflowRunPlan } from "../../../protocol/nuon/plans.ts";
 import { type Handler, type JobContext, StopError, ToolError } from "../../handler.ts";
+import { cloudKeys } from "../cloud-keys.ts";
 import { endedText } from "../ended-text.ts";
+import { kubeAccess } from "../kube/access.ts";
 import { withSandboxMode } from "../sandbox-mode.ts";
 import { secretEnvValues } from "../secret-values.ts";
 import { emptyFolder } from "../source-folder.ts";
 import { type ActionStep, pairSteps } from "./pair-steps.ts";
 import { stepArgv, stepFiles, stepFolder } from "./step-command.ts";
-import { stepEnvironment } from "./step-environment.ts";
+import { type StepAccess, stepEnvironment } from "./step-environment.ts";
 
 type Context = JobContext<ActionWorkflowRunPlan>;
 
@@ -136,19 +138,30 @@ async function fetchSource(ctx: Context, step: ActionStep): Promise<void> {
   else await ctx.sources.git(source, into);
 }
 
-const environmentOf = (ctx: Context, run: ActionRun, step: ActionStep) =>
+const environmentOf = (ctx: Context, run: ActionRun, step: ActionStep, access?: StepAccess) =>
   stepEnvironment(ctx.tools, {
     plan: ctx.plan,
     run,
     step,
     outputs: stepFiles(ctx.workspace.root, step).outputs,
     root: ctx.workspace.root,
+    ...(access === undefined ? {} : { access }),
   });
+
+/** Anew for each step: keys of a role are good for an hour. */
+async function accessOf(ctx: Context): Promise<StepAccess> {
+  const cluster = ctx.plan.cluster_info;
+  const named = cluster?.endpoint || cluster?.kube_config;
+  return {
+    cloud: await cloudKeys(ctx, ctx.plan),
+    kubeconfig: named ? await (await kubeAccess(ctx, cluster)).kubeconfig() : null,
+  };
+}
 
 async function runStep(ctx: Context, run: ActionRun, step: ActionStep): Promise<void> {
   const { root } = ctx.workspace;
   const cwd = stepFolder(root, step);
-  const env = environmentOf(ctx, run, step);
+  const env = environmentOf(ctx, run, step, await accessOf(ctx));
   const argv = stepArgv(step, { root, cwd, env });
   try {
     await ctx.exec({ key: step.key, argv, env, cwd });
