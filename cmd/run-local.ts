@@ -10,6 +10,7 @@ import type { Command, Context } from "./lib/context.ts";
 import { type LocalDone, runLocalJob } from "./lib/local-job.ts";
 import { startLocalPlane } from "./lib/local-plane.ts";
 import { nextChange } from "./lib/next-change.ts";
+import { pluginsFor, refuseUnknownPlugin } from "./lib/plugins.ts";
 import { writeQuickstart } from "./lib/quickstart.ts";
 import { onStop } from "./lib/signals.ts";
 import { type JobInput, readJob } from "./lib/submit.ts";
@@ -30,9 +31,11 @@ export const runLocal: Command = async (context) => {
 /** Every file is read before the first one is run: a mistake in the last one must not cost an hour. */
 async function runAll(context: Context, files: readonly string[]): Promise<ExitCode> {
   const jobs: JobInput[] = [];
+  const plugins = await pluginsFor(context);
   for (const file of files) {
     const job = await readJob(file, context.cwd);
     checkNamed(job, file, context.env);
+    refuseUnknownPlugin(job.parsed.file.type, plugins);
     jobs.push(job);
   }
   let worst: ExitCode = EXIT.done;

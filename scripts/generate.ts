@@ -28,6 +28,12 @@ for (const [file, name, make] of PARTS) {
   put(file, text.slice(0, from + begin.length) + make() + text.slice(to));
 }
 
+/** The types that authors of plug-ins get: the interface the loader checks against, as it is. */
+function handlerTypes(): string {
+  const text = readFileSync(`${ROOT}internal/runner/plugins/plugin-api.ts`, "utf8");
+  return `// Generated from internal/runner/plugins/plugin-api.ts by npm run generate.\n${text}`;
+}
+put("examples/handlers/handler.d.ts", handlerTypes());
 put("docs/openapi.json", `${JSON.stringify(openApiDocument(), null, 2)}\n`);
 
 if (checking && outOfStep.length > 0) {

@@ -60,6 +60,14 @@ describe("secret references", () => {
     expect(sensitive).toEqual(["password"]);
   });
 
+  test("may stand anywhere in the spec of a plug-in, where the nearest key becomes secret", () => {
+    const spec = { env: "eu", login: { token: { env: "TOKEN" } }, keys: ["plain", { env: "TOKEN" }] };
+    const from = { folder: ".", env: { TOKEN: "t0k3n" } };
+    const { document, sensitive } = resolveSecrets({ type: "x-greet", spec }, from);
+    expect(document.spec).toEqual({ env: "eu", login: { token: "t0k3n" }, keys: ["plain", "t0k3n"] });
+    expect(sensitive).toEqual(["token", "keys"]);
+  });
+
   test("that lead nowhere are refused with their place", () => {
     const missing = (ref: object) => () => resolveSecrets({ spec: { env: { A: ref } } }, from);
     expect(missing({ env: "NOPE" })).toThrow("spec.env.A: environment variable NOPE is not set");

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { isPluginType } from "../../internal/protocol/enums.ts";
 import { RunnerError } from "../../internal/protocol/errors.ts";
 import { secretRef } from "../../internal/protocol/job-file.ts";
 import { readFile } from "./read-file.ts";
@@ -47,6 +48,16 @@ export function resolveSecrets(
     if (text !== null || !isRecord(value)) return text ?? value;
     return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, deep(one, `${place}.${name}`)]));
   };
+  // What a plug-in takes is its own: a reference may stand anywhere, and makes the nearest key secret.
+  const anywhere = (value: unknown, place: string, key: string): unknown => {
+    const text = secret(value, place);
+    if (text !== null) sensitive.add(key);
+    if (text !== null || value === null || typeof value !== "object") return text ?? value;
+    if (Array.isArray(value)) return value.map((one, index) => anywhere(one, `${place}[${index}]`, key));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, one]) => [name, anywhere(one, `${place}.${name}`, name)]),
+    );
+  };
   const inSpec = (spec: Record<string, unknown>, place: string): Record<string, unknown> =>
     Object.fromEntries(
       Object.entries(spec).map(([key, value]) => {
@@ -58,7 +69,12 @@ export function resolveSecrets(
         return [key, value.map((step, index) => (isRecord(step) ? inSpec(step, `${here}[${index}]`) : step))];
       }),
     );
-  const spec = isRecord(document.spec) ? { spec: inSpec(document.spec, "spec") } : {};
+  const opaque = typeof document.type === "string" && isPluginType(document.type);
+  const ofPlugin = (found: Record<string, unknown>) =>
+    Object.fromEntries(Object.entries(found).map(([name, one]) => [name, anywhere(one, `spec.${name}`, name)]));
+  const spec = isRecord(document.spec)
+    ? { spec: opaque ? ofPlugin(document.spec) : inSpec(document.spec, "spec") }
+    : {};
   return { document: { ...document, ...spec }, sensitive: [...sensitive] };
 }
 

@@ -9,6 +9,7 @@ import { registry } from "../../internal/runner/handlers/registry.ts";
 import { type HealthServer, serveHealth } from "../../internal/runner/health.ts";
 import { openJournal } from "../../internal/runner/loop/journal.ts";
 import { createVitals, type Vitals } from "../../internal/runner/loop/vitals.ts";
+import { pluginHandlers } from "../../internal/runner/plugins/load-plugins.ts";
 import type { RunnerProcess } from "../../internal/runner/runner.ts";
 import { runnerGauges } from "../../internal/runner/runner-gauges.ts";
 import { createSources } from "../../internal/runner/sources.ts";
@@ -18,6 +19,7 @@ import { slotsFor } from "./concurrency.ts";
 import { containersFor, sweepLeftContainers } from "./containers.ts";
 import type { Context } from "./context.ts";
 import { kubeFor } from "./kube.ts";
+import { pluginsFor, tellPlugins } from "./plugins.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { toolsFor } from "./tools.ts";
 
@@ -95,6 +97,8 @@ async function startHalf(
     signal,
   });
   const tools = toolsFor(context);
+  const plugins = await pluginsFor(context);
+  tellPlugins(plugins, half.log);
   const containers = containersFor(context, journal.instanceId());
   const slots = slotsFor(half.mode, values.concurrency);
   const runner = startRunner(
@@ -112,7 +116,7 @@ async function startHalf(
     },
     {
       controlPlane: half.wrap?.(controlPlane) ?? controlPlane,
-      handlers: registry,
+      handlers: { ...registry, ...pluginHandlers(plugins) },
       journal,
       vitals,
       tools,
