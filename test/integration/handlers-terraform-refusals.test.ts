@@ -39,7 +39,7 @@ describe("a terraform job is refused in one line, before terraform runs,", () =>
     ],
     ["when its module uses the cloud", own("cloud"), {}, "the module configures its own cloud backend in z.tf"],
     ["when its module lies elsewhere", good, { plan: { src_path: "sub" } }, "the source has no folder sub"],
-    ["when its path leaves the source", good, { plan: { src_path: "a/../../b" } }, `${unusable}the module path`],
+    ["when its path leaves the source", good, { plan: { src_path: "a/../../b" } }, `${unusable}the path`],
     ["when its source has no module", { "README.md": "x" }, {}, "there is no .tf file in the source"],
     [
       "when its component is unknown",

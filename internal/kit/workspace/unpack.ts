@@ -103,6 +103,12 @@ interface Plan {
   readonly archives: readonly Archive[];
 }
 
+/** Layers that `helm push` makes have no file name; their media type says what they are. */
+const UNTITLED: Readonly<Record<string, string>> = {
+  "application/vnd.cncf.helm.chart.content.v1.tar+gzip": "chart.tgz",
+  "application/vnd.cncf.helm.chart.provenance.v1.prov": "chart.tgz.prov",
+};
+
 function planOf(manifest: Manifest, ledger: Ledger): Plan {
   const notes = manifest.annotations ?? {};
   const modes = parseJson(notes[MODES] ?? "{}", modesSchema, MODES);
@@ -110,8 +116,8 @@ function planOf(manifest: Manifest, ledger: Ledger): Plan {
   const modeOf = (path: string) => Number.parseInt((Object.hasOwn(modes, path) && modes[path]) || "644", 8);
   const files: PlannedFile[] = [];
   const archives: Archive[] = [];
-  for (const { annotations, digest, size } of manifest.layers) {
-    const title = annotations?.[TITLE];
+  for (const { annotations, digest, size, mediaType } of manifest.layers) {
+    const title = annotations?.[TITLE] || UNTITLED[mediaType];
     if (!title) {
       throw badArtifact("one of its layers has no file name (it looks like an image, not like a packed folder)");
     }

@@ -2,6 +2,7 @@ import { JOB_TYPES, type JobType } from "../../protocol/enums.ts";
 import type { Handler } from "../handler.ts";
 import { actionsWorkflow } from "./actions/actions-workflow.ts";
 import { container } from "./container/container.ts";
+import { helmChartDeploy } from "./helm/helm-chart-deploy.ts";
 import { kubejob } from "./kubejob/kubejob.ts";
 import { manifestDeploy } from "./manifest/manifest-deploy.ts";
 import { notBuilt } from "./not-built.ts";
@@ -17,6 +18,7 @@ const built = {
   "job-deploy": kubejob,
   "kubernetes-manifest-deploy": manifestDeploy,
   "terraform-deploy": terraformDeploy,
+  "helm-chart-deploy": helmChartDeploy,
   "health-check": healthCheck,
   noop,
   "noop-deploy": noop,
@@ -24,7 +26,6 @@ const built = {
 } satisfies Partial<Record<JobType, Handler>>;
 
 const pretended = [
-  "helm-chart-deploy",
   "sandbox-terraform",
   "sandbox-terraform-plan",
   "sandbox-sync-secrets",
@@ -43,7 +44,6 @@ const later = notBuilt(JOB_TYPES.filter((type) => !(type in built || pretended.s
 /** Job type → handler, for every type of the protocol: one that is missing here fails the build. */
 export const registry = {
   ...built,
-  "helm-chart-deploy": planned,
   "sandbox-terraform": planned,
   "sandbox-terraform-plan": planned,
   "sandbox-sync-secrets": planned,

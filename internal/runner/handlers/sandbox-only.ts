@@ -12,10 +12,11 @@ import { encodeContents } from "./terraform/saved-plan.ts";
  * 12): every family reports what its plan makes up. Any plan document is read for its `sandbox_mode` alone.
  */
 export function sandboxOnly(types: readonly JobType[]): Handler<DeployPlan> {
-  return withSandboxMode({ ...notBuilt(types), plan: deployPlan }, pretend);
+  return withSandboxMode({ ...notBuilt(types), plan: deployPlan }, pretendPlans);
 }
 
-async function pretend(ctx: JobContext<DeployPlan>): Promise<ExecutionResultRequest | null> {
+/** The plan that the server made up for a deploy of this family. */
+export async function pretendPlans(ctx: JobContext<DeployPlan>): Promise<ExecutionResultRequest | null> {
   const made = ctx.plan.sandbox_mode?.helm ?? ctx.plan.sandbox_mode?.kubernetes_manifest;
   if (!made?.plan_contents) return pretendTerraform(ctx);
   return {

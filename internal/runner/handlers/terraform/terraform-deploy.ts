@@ -4,9 +4,11 @@ import { RunnerError, reasonOf } from "../../../protocol/errors.ts";
 import type { ExecutionResultRequest } from "../../../protocol/nuon/jobs.ts";
 import { type DeployPlan, deployPlan } from "../../../protocol/nuon/plans.ts";
 import { type Handler, type JobContext, KeepWorkspaceError, StopError, TERRAFORM_LADDER } from "../../handler.ts";
+import { fetchDeploySource } from "../deploy-source.ts";
 import { withSandboxMode } from "../sandbox-mode.ts";
 import { leafTexts } from "../secret-values.ts";
 import { writeCliConfig } from "./cli-config.ts";
+import { withCloudAccess } from "./cloud-access.ts";
 import { runErrorHook, runHook } from "./hooks.ts";
 import { checkedModule, emptySourceFolder, moduleFolder, planFile, prepareModule, varFiles } from "./module-folder.ts";
 import { pluginCache } from "./plugin-cache.ts";
@@ -16,7 +18,7 @@ import { encodeContents, refuseStalePlan } from "./saved-plan.ts";
 import { synthesise } from "./synth.ts";
 import { outputsOfCommand, readState, type TerraformOutputs } from "./terraform-outputs.ts";
 import { lockMark, type TerraformRunner, terraformRunner } from "./terraform-run.ts";
-import { type TerraformSource, type TerraformWork, terraformWork } from "./terraform-work.ts";
+import { type TerraformWork, terraformWork } from "./terraform-work.ts";
 import { secretVariableValues } from "./variables.ts";
 
 type Context = JobContext<DeployPlan>;
@@ -37,7 +39,7 @@ const realWork: Handler<DeployPlan> = {
     const work = workOf(ctx);
     ctx.secrets.register(...secretVariableValues(work, ctx.options.sensitive_vars));
     const version = await askedVersion(ctx);
-    await fetchSource(ctx, work.source);
+    await fetchDeploySource(ctx.sources, work.source, emptySourceFolder(ctx.workspace));
     writeFileSync(ctx.workspace.path("version"), version ?? "", { mode: 0o600 });
   },
 
@@ -48,7 +50,6 @@ const realWork: Handler<DeployPlan> = {
     ctx.secrets.register(...secretVariableValues(work, sensitiveVariables));
     await refuseStalePlan(ctx, work);
     await findProgram(ctx);
-    warnAboutCredentials(ctx);
   },
 
   async initialize(ctx) {
@@ -59,7 +60,7 @@ const realWork: Handler<DeployPlan> = {
   },
 
   async execute(ctx) {
-    const work = workOf(ctx);
+    const work = await withCloudAccess(ctx, workOf(ctx));
     const terraform = terraformRunner(ctx, work, await findProgram(ctx));
     await ctx
       .step({ name: "init" }, () => terraform({ key: "init", args: ["init", "-no-color", "-input=false"] }))
@@ -93,12 +94,6 @@ const realWork: Handler<DeployPlan> = {
 };
 
 export const terraformDeploy = withSandboxMode(realWork, pretendTerraform);
-
-async function fetchSource(ctx: Context, source: TerraformSource): Promise<void> {
-  const into = emptySourceFolder(ctx.workspace);
-  if (source.kind === "oci") await ctx.sources.oci(source, into);
-  else await ctx.sources.git(source, into);
-}
 
 /** What cannot be shared is fetched again by the next job: no reason to fail this one. */
 function sharePlugins(ctx: Context, work: TerraformWork): void {
@@ -140,18 +135,6 @@ async function findProgram(ctx: Context): Promise<string> {
   return program;
 }
 
-/** Cloud credentials of a plan come with a later version; until then a person must not have to guess. */
-function warnAboutCredentials(ctx: Context): void {
-  const block = ctx.plan.terraform;
-  const given = [
-    block?.aws_auth && !block.aws_auth.use_default ? "aws_auth" : "",
-    block?.azure_auth?.service_principal ? "azure_auth" : "",
-    block?.cluster_info?.id || block?.cluster_info?.kube_config ? "cluster_info" : "",
-  ].filter(Boolean);
-  if (given.length === 0) return;
-  ctx.log.warn(`this version does not pass ${given.join(", ")} of the plan on to terraform; use env_vars instead`);
-}
-
 async function makePlan(
   ctx: Context,
   work: TerraformWork,
@@ -182,8 +165,17 @@ function planFlags(ctx: Context, work: TerraformWork): string[] {
   return ["-no-color", "-input=false", "-detailed-exitcode", ...files];
 }
 
+/** What the plan says itself is judged, not what was shown of it. */
+async function passPolicy(ctx: Context, terraform: TerraformRunner): Promise<void> {
+  if (!ctx.policy.wanted()) return;
+  const args = ["show", "-json", "-no-color", planFile(ctx.workspace)] as const;
+  await terraform({ key: "policy", args: [...args], capture: "policy-plan.json" });
+  ctx.policy.terraformPlan(readFileSync(ctx.workspace.path("policy-plan.json"), "utf8"));
+}
+
 async function applyPlan(ctx: Context, work: TerraformWork, terraform: TerraformRunner): Promise<void> {
   const args = ["apply", "-no-color", "-input=false", planFile(ctx.workspace)] as const;
+  await passPolicy(ctx, terraform);
   await runHook(ctx, work, "pre");
   try {
     await ctx.step({ name: "apply" }, () => terraform({ key: "apply", args: [...args], locks: true }));

@@ -1,6 +1,6 @@
-import { isAbsolute, normalize } from "node:path";
-import { type ErrorKind, RunnerError } from "../../../protocol/errors.ts";
-import type { DeployPlan, OciRegistry } from "../../../protocol/nuon/plans.ts";
+import { RunnerError } from "../../../protocol/errors.ts";
+import type { DeployPlan } from "../../../protocol/nuon/plans.ts";
+import { type DeploySource, deploySource, invalidPlan, sourcePath } from "../deploy-source.ts";
 import { decodeContents } from "./saved-plan.ts";
 
 /** What a terraform job is asked to do, checked: everything a plan may leave out is here or an error was thrown. */
@@ -8,7 +8,7 @@ export interface TerraformWork {
   readonly operation: "plan" | "plan-destroy" | "apply";
   readonly tool: "terraform" | "tofu";
   readonly workspaceId: string;
-  readonly source: TerraformSource;
+  readonly source: DeploySource;
   /** Folder of the module inside the source, normalised, never outside it. */
   readonly path: string;
   readonly vars: Readonly<Record<string, unknown>>;
@@ -23,15 +23,7 @@ export interface TerraformWork {
   readonly savedPlan: Uint8Array | null;
 }
 
-export type TerraformSource =
-  | { readonly kind: "oci"; readonly registry: OciRegistry; readonly tag: string }
-  | {
-      readonly kind: "git";
-      readonly url: string;
-      readonly ref: string;
-      readonly path: string;
-      readonly submodules: boolean;
-    };
+const invalid = invalidPlan("terraform");
 
 const OPERATIONS: Readonly<Record<string, TerraformWork["operation"]>> = {
   "create-apply-plan": "plan",
@@ -56,8 +48,8 @@ export function terraformWork(plan: DeployPlan, operation: string): TerraformWor
     operation: kind,
     tool: toolOf(block.tool),
     workspaceId,
-    source: sourceOf(plan),
-    path: modulePath((plan.src_git?.url ? plan.src_git.path : plan.src_path) || "."),
+    source: deploySource(plan, invalid),
+    path: sourcePath(plan, invalid),
     vars: block.vars ?? {},
     varsFiles: (block.vars_files ?? []).filter((text) => text.trim() !== ""),
     env: checkedEnv(block.env_vars ?? {}),
@@ -90,24 +82,6 @@ function hooksOf({ hooks, destroy }: NonNullable<DeployPlan["terraform"]>): Terr
   };
 }
 
-function sourceOf({ src_git: git, src_registry: registry, src_tag: tag }: DeployPlan): TerraformSource {
-  if (git?.url) {
-    const { url, ref, path, recurse_submodules: submodules } = git;
-    return { kind: "git", url, ref: ref ?? "", path: path ?? "", submodules: submodules ?? false };
-  }
-  if (!registry?.Repository) throw invalid("it names no source (src_registry)");
-  if (!tag) throw invalid("it names no version of its source (src_tag)");
-  return { kind: "oci", registry, tag };
-}
-
-function modulePath(path: string): string {
-  const normal = normalize(path);
-  if (isAbsolute(normal) || normal === ".." || normal.startsWith("../") || normal.includes("\0")) {
-    throw invalid(`the module path ${JSON.stringify(path)} leads out of its source`, "job");
-  }
-  return normal;
-}
-
 /** Names that would change where state lies, what terraform is asked, or how we find its process again. */
 const OURS = /^(TF_CLI_ARGS(_.*)?|TF_WORKSPACE|TF_HTTP_.*|TF_DATA_DIR|TF_LOG_PATH|TF_PLUGIN_CACHE_.*|RUNNER_.*)$/;
 
@@ -125,6 +99,3 @@ function checkedEnv(env: Readonly<Record<string, string | null>>): Record<string
   }
   return Object.fromEntries(entries);
 }
-
-const invalid = (what: string, kind: ErrorKind = "protocol") =>
-  new RunnerError(kind, `the plan of this terraform job cannot be used: ${what}`);
