@@ -1,104 +1,91 @@
-import { z } from "zod";
 import { JOB_TYPES, type JobType } from "../internal/protocol/enums.ts";
 import { EXIT, RunnerError } from "../internal/protocol/errors.ts";
-import { jobFile } from "../internal/protocol/job-file.ts";
-import { CHANGE_TYPES, SPEC_SCHEMAS } from "../internal/protocol/job-file-parse.ts";
 import { suggest } from "../internal/protocol/suggest.ts";
+import type { Plugins } from "../internal/runner/plugins/load-plugins.ts";
 import type { Command } from "./lib/context.ts";
-import { TYPE_EXAMPLE, TYPE_SUMMARY } from "./lib/explain/job-types.ts";
+import { TYPE_SUMMARY } from "./lib/explain/job-types.ts";
 import { type KeyRow, keyRows } from "./lib/explain/key-rows.ts";
+import { type Described, describeBuilt, describePlugin, schemaOf, strictly } from "./lib/explain/schema.ts";
+import { pluginsFor } from "./lib/plugins.ts";
 
 export const explain: Command = async (context) => {
   const { json } = context.values;
   const [word] = context.operands;
+  const plugins = await pluginsFor(context);
+  for (const { file, reason } of plugins.refused) context.say(`runner: plug-in refused: ${file}: ${reason}`);
+  const known = [...built(), ...plugins.loaded.flatMap(describePlugin)];
   if (word === undefined) {
-    context.out(json ? JSON.stringify(listed()) : listText());
+    context.out(json ? JSON.stringify(listed(known)) : listText(known));
     return EXIT.done;
   }
-  const type = typeOf(word);
-  const schema = schemaOf(type);
-  context.out(json ? JSON.stringify(strictly(schema)) : typeText(type, keyRows(schema)));
+  const described = typeOf(word, known, plugins);
+  const schema = schemaOf(described);
+  context.out(json ? JSON.stringify(strictly(schema)) : typeText(described, keyRows(schema)));
   return EXIT.done;
 };
 
-function listed() {
-  return JOB_TYPES.map((type) => ({ type, summary: TYPE_SUMMARY[type], built: type in SPEC_SCHEMAS }));
+const built = () => JOB_TYPES.map(describeBuilt).filter((one) => one !== null);
+const notBuilt = (type: JobType) => describeBuilt(type) === null;
+
+/** With keys and example, for what makes documents of it. */
+function listed(known: readonly Described[]) {
+  return [
+    ...known.map((one) => {
+      const { type, summary, example } = one;
+      return { type, summary, built: true, keys: keyRows(schemaOf(one)), example };
+    }),
+    ...JOB_TYPES.filter(notBuilt).map((type) => ({ type, summary: TYPE_SUMMARY[type], built: false })),
+  ];
 }
 
-function listText(): string {
-  const width = Math.max(...JOB_TYPES.map((type) => type.length));
-  const line = (type: JobType) => `  ${type.padEnd(width)}  ${TYPE_SUMMARY[type]}`;
-  const has = (type: JobType) => type in SPEC_SCHEMAS;
+function listText(known: readonly Described[]): string {
+  const width = Math.max(...[...JOB_TYPES, ...known.map(({ type }) => type)].map((type) => type.length));
+  const line = ({ type, summary }: { type: string; summary: string }) => `  ${type.padEnd(width)}  ${summary}`;
   return [
     "Job types with a job file:",
-    ...JOB_TYPES.filter(has).map(line),
+    ...known.map(line),
     "",
     "Not built into this version:",
-    ...JOB_TYPES.filter((type) => !has(type)).map(line),
+    ...JOB_TYPES.filter(notBuilt).map((type) => line({ type, summary: TYPE_SUMMARY[type] })),
     "",
-    "`runner explain TYPE` shows the keys and an example.",
+    "`runner explain TYPE` shows the keys and an example; with --handlers-dir plug-ins are listed too.",
   ].join("\n");
 }
 
 /** Throws RunnerError usage for a word that is no type, or a type without a job file in this version. */
-function typeOf(word: string): JobType {
+function typeOf(word: string, known: readonly Described[], { loaded }: Plugins): Described {
+  const described = known.find((one) => one.type === word);
+  if (described !== undefined) return described;
   const type = JOB_TYPES.find((one) => one === word);
-  if (type === undefined) {
-    const near = suggest(word, JOB_TYPES);
-    throw new RunnerError("usage", `there is no job type ${JSON.stringify(word)}`, {
-      remedy: near ? `Did you mean \`runner explain ${near}\`?` : "`runner explain` lists the types.",
+  if (type !== undefined) {
+    throw new RunnerError("usage", `job type ${type} is not built into this version (${TYPE_SUMMARY[type]})`, {
+      remedy: "`runner explain` lists the types that are.",
     });
   }
-  if (type in SPEC_SCHEMAS) return type;
-  throw new RunnerError("usage", `job type ${type} is not built into this version (${TYPE_SUMMARY[type]})`, {
-    remedy: "`runner explain` lists the types that are.",
+  if (word.startsWith("x-") && loaded.length === 0) {
+    throw new RunnerError("usage", `there is no job type ${JSON.stringify(word)}`, {
+      remedy: "Types that begin with x- come from plug-ins: name their folder with --handlers-dir.",
+    });
+  }
+  const near = suggest(word, [...JOB_TYPES, ...known.map((one) => one.type)]);
+  throw new RunnerError("usage", `there is no job type ${JSON.stringify(word)}`, {
+    remedy: near ? `Did you mean \`runner explain ${near}\`?` : "`runner explain` lists the types.",
   });
 }
 
-/** Keys that only a type with a plan, an approval and an apply takes. */
-const OF_CHANGES = ["operation", "approval"];
-
-/** JSON Schema of a job file of this type: the common keys, with the spec of the type in its place. */
-function schemaOf(type: JobType) {
-  const work = SPEC_SCHEMAS[type] ?? z.strictObject({});
-  const spec = (work.safeParse({}).success ? work.optional() : work).describe("the work itself");
-  const own: Readonly<Record<string, z.ZodType>> = { type: z.literal(type).describe("what kind of work"), spec };
-  const keys = Object.entries<z.ZodType>(jobFile.shape)
-    .filter(([key]) => CHANGE_TYPES.includes(type) || !OF_CHANGES.includes(key))
-    .filter(([key]) => key !== "spec" || Object.keys(work.shape).length > 0)
-    .map(([key, schema]) => [key, own[key] ?? schema] as const);
-  const schema = z.toJSONSchema(z.strictObject(Object.fromEntries(keys)), { io: "input" });
-  return { title: `runner job file: ${type}`, description: TYPE_SUMMARY[type], ...schema };
-}
-
-/** For validators, which need each way written out: the work in `spec`, or the wire plan in its place. */
-function strictly({ properties = {}, required = [], $schema, title, description }: ReturnType<typeof schemaOf>) {
-  const { spec, plan, ...common } = properties;
-  const head = { $schema, title, description };
-  const way = (own: object, keys: readonly string[]) => ({
-    type: "object",
-    properties: { ...common, ...own },
-    required: keys,
-    additionalProperties: false,
-  });
-  const rest = required.filter((key) => key !== "spec");
-  if (!required.includes("spec")) return { ...head, ...way({ ...(spec === undefined ? {} : { spec }), plan }, rest) };
-  return { ...head, anyOf: [way({ spec }, [...rest, "spec"]), way({ plan }, [...rest, "plan"])] };
-}
-
-function typeText(type: JobType, rows: readonly KeyRow[]): string {
+function typeText({ type, summary, example }: Described, rows: readonly KeyRow[]): string {
   const name = (row: KeyRow) => `${row.path}${row.required ? " *" : ""}`;
   const width = Math.max(...rows.map((row) => name(row).length));
   const line = (row: KeyRow) =>
     `  ${name(row).padEnd(width)}  ${row.takes}${row.meaning ? `\n  ${"".padEnd(width)}    ${row.meaning}` : ""}`;
   return [
-    `${type}: ${TYPE_SUMMARY[type]}`,
+    `${type}: ${summary}`,
     "",
     "Keys (* is required):",
     ...rows.map(line),
     "",
     "Example:",
     "",
-    (TYPE_EXAMPLE[type] ?? `type: ${type}\n`).trimEnd(),
+    example.trimEnd(),
   ].join("\n");
 }
