@@ -2,8 +2,9 @@ import type { ManifestObject } from "./parse.ts";
 
 /** Kinds that others need, wave by wave; what is not named comes in between, in one wave. */
 const FIRST: readonly (readonly string[])[] = [
-  ["Namespace", "PriorityClass", "RuntimeClass", "StorageClass"],
+  // Before namespaces, so that in reverse a namespace goes while the cluster still knows the kinds of its content.
   ["CustomResourceDefinition"],
+  ["Namespace", "PriorityClass", "RuntimeClass", "StorageClass"],
   [
     "ServiceAccount",
     "Secret",

@@ -1,6 +1,7 @@
 import { secretValues } from "../../../kit/diff/index.ts";
 import { resourceFinder } from "../../../kit/kube/index.ts";
 import type { ManifestObject } from "../../../kit/manifest/index.ts";
+import { RunnerError } from "../../../protocol/errors.ts";
 import type { ExecutionResultRequest } from "../../../protocol/nuon/jobs.ts";
 import { type DeployPlan, deployPlan } from "../../../protocol/nuon/plans.ts";
 import type { Handler, JobContext } from "../../handler.ts";
@@ -47,16 +48,15 @@ const realWork: Handler<DeployPlan> = {
     const { objects, sha256 } = readManifest(ctx, work);
     const { client } = await kubeAccess(ctx, work.cluster);
     const cluster: Cluster = { client, finder: resourceFinder(client, ctx.signal), signal: ctx.signal };
-    const job: Job = { ctx, work, cluster, objects, sha256: boundTo(work, sha256) };
-    switch (work.operation) {
-      case "plan":
-        return ctx.step({ name: "plan" }, () => plan(job));
-      case "plan-delete":
-        return ctx.step({ name: "plan" }, () => planTeardown(job));
-      case "apply":
-        return apply(job);
-      case "delete":
-        return tearDown(job);
+    try {
+      return await perform({ ctx, work, cluster, objects, sha256: boundTo(work, sha256) });
+    } catch (error) {
+      if (!(error instanceof RunnerError) || error.kind !== "unreachable") throw error;
+      const remedy = error.remedy ?? "Check the address in the kubeconfig, and that the runner's network reaches it.";
+      throw new RunnerError("unreachable", `the cluster at ${client.target.server}: ${error.message}`, {
+        remedy,
+        cause: error,
+      });
     }
   },
 
@@ -91,6 +91,19 @@ interface Job {
 function boundTo({ namespace, set, prune, force, propagation }: ManifestWork, sha256: string): string {
   const parts = JSON.stringify([sha256, namespace, set, prune, force, propagation]);
   return new Bun.CryptoHasher("sha256").update(parts).digest("hex");
+}
+
+async function perform(job: Job): Promise<ExecutionResultRequest | null> {
+  switch (job.work.operation) {
+    case "plan":
+      return job.ctx.step({ name: "plan" }, () => plan(job));
+    case "plan-delete":
+      return job.ctx.step({ name: "plan" }, () => planTeardown(job));
+    case "apply":
+      return apply(job);
+    case "delete":
+      return tearDown(job);
+  }
 }
 
 async function planned({

@@ -127,6 +127,6 @@ function changesText(live: KubeObject | null, wanted: Readonly<Record<string, un
 function brief(value: unknown): string {
   if (value === undefined) return "(none)";
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  const line = text.replace(/\s+/g, " ");
+  const line = text.replace(/\s+/g, " ").trim();
   return line.length > 60 ? `${line.slice(0, 59)}…` : line;
 }

@@ -21,7 +21,7 @@ export function refusal(object: ObjectRef & Partial<Pick<Located, "resource">>, 
   if (isTypeError(error))
     return say(message, `Correct that field; \`kubectl explain ${explained(object)}\` shows the known ones.`);
   if (status === null || status === 429 || status >= 500) {
-    return say(message, error.remedy ?? "Try again when the cluster answers.", "unreachable");
+    return say(message, error.remedy, "unreachable");
   }
   return say(message, error.remedy);
 }
