@@ -23,6 +23,9 @@ export const APT_PACKAGES: Readonly<Record<string, string>> = {
   zsh: "zsh",
 };
 
+/** moto of PyPI, the stand-in for AWS, in an environment of its own. */
+export const MOTO = "5.2.5";
+
 export type GoBuild =
   /** `go install PACKAGE@vVERSION`. */
   | { readonly how: "install"; readonly package: string }

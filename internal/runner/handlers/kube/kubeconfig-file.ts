@@ -7,10 +7,14 @@ import type { KubeJob } from "./access.ts";
 const RENEW_MS = 30_000;
 
 /** Writes the kubeconfig of a job's programs on first use and keeps its token fresh until the workspace is removed. */
-export function kubeconfigFile(ctx: KubeJob, target: KubeTarget): () => Promise<string> {
+export function kubeconfigFile(
+  ctx: Pick<KubeJob, "workspace">,
+  target: KubeTarget,
+  renewMs = RENEW_MS,
+): () => Promise<string> {
   let written: Promise<string> | null = null;
   return () => {
-    written ??= write(ctx, target).catch((error: unknown) => {
+    written ??= write(ctx, target, renewMs).catch((error: unknown) => {
       written = null;
       throw error;
     });
@@ -18,17 +22,17 @@ export function kubeconfigFile(ctx: KubeJob, target: KubeTarget): () => Promise<
   };
 }
 
-async function write(ctx: KubeJob, target: KubeTarget): Promise<string> {
+async function write(ctx: Pick<KubeJob, "workspace">, target: KubeTarget, renewMs: number): Promise<string> {
   const folder = ctx.workspace.path("kube");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, "config");
   const tokenFile = target.credential.kind === "token" ? join(folder, "token") : null;
-  if (tokenFile !== null) await keepToken(target, tokenFile);
+  if (tokenFile !== null) await keepToken(target, tokenFile, renewMs);
   replace(file, kubeconfigText(target, tokenFile));
   return file;
 }
 
-async function keepToken({ credential }: KubeTarget, file: string): Promise<void> {
+async function keepToken({ credential }: KubeTarget, file: string, renewMs: number): Promise<void> {
   if (credential.kind !== "token") return;
   let shown = await credential.token();
   replace(file, shown);
@@ -42,7 +46,7 @@ async function keepToken({ credential }: KubeTarget, file: string): Promise<void
     } catch {
       // The old token may have minutes left; the next turn asks again, and the program says what the cluster answered.
     }
-  }, RENEW_MS);
+  }, renewMs);
   timer.unref();
 }
 
