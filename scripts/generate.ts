@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { settingsTable } from "../internal/config/help.ts";
 import { openApiDocument } from "../internal/coordinator/api/operator/openapi.ts";
+import { handlerDocs, putPart } from "./lib/handler-docs.ts";
 import { ROOT } from "./lib/spawn.ts";
 
 /**
@@ -20,13 +21,12 @@ function put(file: string, text: string): void {
 }
 
 for (const [file, name, make] of PARTS) {
-  const text = readFileSync(ROOT + file, "utf8");
-  const [begin, end] = [`<!-- generated: ${name} -->\n`, "\n<!-- end -->"];
-  const from = text.indexOf(begin);
-  const to = text.indexOf(end, from);
-  if (from < 0 || to < 0) throw new Error(`${file} has no place for ${name}`);
-  put(file, text.slice(0, from + begin.length) + make() + text.slice(to));
+  const text = putPart(readFileSync(ROOT + file, "utf8"), name, make());
+  if (text === null) throw new Error(`${file} has no place for ${name}`);
+  put(file, text);
 }
+
+for (const [file, text] of handlerDocs()) put(file, text);
 
 /** The types that authors of plug-ins get: the interface the loader checks against, as it is. */
 function handlerTypes(): string {

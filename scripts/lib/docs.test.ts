@@ -3,8 +3,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ROOT } from "./spawn.ts";
 
-const documents = ["README.md", "CONTRIBUTING.md", ...readdirSync(`${ROOT}docs`).map((name) => `docs/${name}`)].filter(
-  (name) => name.endsWith(".md"),
+const inside = (folder: string) => readdirSync(ROOT + folder).map((name) => `${folder}/${name}`);
+const documents = ["README.md", "CONTRIBUTING.md", ...inside("docs"), ...inside("docs/handlers")].filter((name) =>
+  name.endsWith(".md"),
 );
 const read = (name: string) => readFileSync(`${ROOT}${name}`, "utf8");
 
