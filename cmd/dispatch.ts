@@ -22,6 +22,7 @@ export const DISPATCH: Readonly<Record<CommandName, () => Promise<Command>>> = {
   "runners rotate": async () => (await import("./runners.ts")).runnersRotate,
   "runners drain": async () => (await import("./runners.ts")).runnersDrain,
   "runners settings": async () => (await import("./settings.ts")).runnersSettings,
+  "policy test": async () => (await import("./policy.ts")).policyTest,
   "audit show": async () => (await import("./audit.ts")).auditShow,
   "audit verify": async () => (await import("./audit.ts")).auditVerify,
   "audit list": async () => (await import("./audit.ts")).auditList,

@@ -4,7 +4,7 @@ import { checkNamed } from "./lib/check-named.ts";
 import type { Command } from "./lib/context.ts";
 import { operatorFrom } from "./lib/operator-client.ts";
 import { readJob, refuseMissing, submitJob } from "./lib/submit.ts";
-import { exitOf, painter, summaryOf, summaryText } from "./lib/summary.ts";
+import { exitOfJob, painter, summaryOf, summaryText } from "./lib/summary.ts";
 
 export const jobSubmit: Command = async (context) => {
   const { values } = context;
@@ -20,5 +20,5 @@ export const jobSubmit: Command = async (context) => {
   if (!values.json) context.say(`submitted ${id}`);
   const job = await awaitJob(context, client, id);
   context.out(values.json ? JSON.stringify(summaryOf(job)) : summaryText(job, painter(context.terminal.colour)));
-  return exitOf(job.status);
+  return exitOfJob(job);
 };

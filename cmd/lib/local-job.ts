@@ -7,7 +7,7 @@ import type { Context } from "./context.ts";
 import type { LocalPlane } from "./local-plane.ts";
 import { onStop } from "./signals.ts";
 import { type JobInput, submitJob } from "./submit.ts";
-import { exitOf, painter, summaryOf, summaryText } from "./summary.ts";
+import { exitOfJob, painter, summaryOf, summaryText } from "./summary.ts";
 
 export interface LocalDone {
   readonly code: ExitCode;
@@ -40,7 +40,7 @@ export async function runLocalJob(context: Context, plane: LocalPlane, job: JobI
     const { colour } = context.terminal;
     context.out(context.values.json ? JSON.stringify(summaryOf(end)) : summaryText(end, painter(colour)));
     const abandoned = left.signal.aborted;
-    return { code: abandoned ? EXIT.cancelled : exitOf(end.status), outputs: clear(end, plane), abandoned };
+    return { code: abandoned ? EXIT.cancelled : exitOfJob(end), outputs: clear(end, plane), abandoned };
   } finally {
     stop();
   }

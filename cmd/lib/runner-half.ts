@@ -20,6 +20,7 @@ import { containersFor, sweepLeftContainers } from "./containers.ts";
 import type { Context } from "./context.ts";
 import { kubeFor } from "./kube.ts";
 import { pluginsFor, tellPlugins } from "./plugins.ts";
+import { policyFor } from "./policy.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { toolsFor } from "./tools.ts";
 
@@ -79,6 +80,8 @@ async function startHalf(
 ): Promise<RunnerProcess> {
   const { values, version } = context;
   let running: RunnerProcess | null = null;
+  // A policy that cannot be used is told before any job is taken.
+  const policy = policyFor(context, half);
   runnerGauges({ version, mode: half.mode, stateDir: half.stateDir, vitals }, () => running);
   const journal = openJournal(half.stateDir);
   half.supervisor?.ready();
@@ -121,6 +124,7 @@ async function startHalf(
       vitals,
       tools,
       kube: kubeFor(context),
+      ...(policy === null ? {} : { policy }),
       cloud: { env: context.env },
       containers,
       sources: createSources({

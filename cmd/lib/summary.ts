@@ -17,6 +17,11 @@ export function exitOf(status: JobShow["status"]): ExitCode {
   }
 }
 
+/** The same for a job or change that has ended: one that a policy or a signature refused has a code of its own. */
+export function exitOfJob({ status, executions }: Pick<JobShow, "status" | "executions">): ExitCode {
+  return status === "failed" && executions.at(-1)?.code === "policy" ? EXIT.policy : exitOf(status);
+}
+
 /** The line of `run-local --json` and `job submit --wait --json`. */
 export function summaryOf(job: JobShow): RunSummary {
   return {
@@ -25,7 +30,7 @@ export function summaryOf(job: JobShow): RunSummary {
     reason: job.reason,
     outputs: job.outputs ?? {},
     steps: job.steps.map(({ name, status, duration_ms, exit_code }) => ({ name, status, duration_ms, exit_code })),
-    exit_code: exitOf(job.status),
+    exit_code: exitOfJob(job),
   };
 }
 

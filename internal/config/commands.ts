@@ -173,6 +173,18 @@ export const COMMANDS = {
       "Checks the chain of what it reads; exit code 1 when it is broken. --expect names a hash that must be in it.",
     examples: ["runner audit list", "runner audit list --json --expect 9f2c…"],
   },
+  "policy test": {
+    summary: "explain, rule by rule, whether a policy lets a job run",
+    operands: "FILE JOB",
+    count: [2, 2],
+    details:
+      "FILE is a policy (see --policy of run), JOB a job file. Exit code 4: the job is refused. What only the tool's own plan tells is asked when that is made; --plan gives the JSON of one (`terraform show -json`) to judge with. --at judges as if it were that moment.",
+    examples: [
+      "runner policy test /etc/runner/policy.yaml job.yaml",
+      "runner policy test policy.yaml network.yaml --plan plan.json",
+      "runner policy test policy.yaml job.yaml --at 2026-12-24T20:00:00Z --json",
+    ],
+  },
   "workspaces list": {
     summary: "Terraform workspaces with their serial and lock",
     operands: "",
@@ -284,4 +296,4 @@ export const MODE_ALIASES = {
 } as const;
 
 /** Commands of later versions: answered plainly, never listed. */
-export const LATER_COMMANDS = ["serve", "mcp", "service", "policy", "machines", "classes", "keys"] as const;
+export const LATER_COMMANDS = ["serve", "mcp", "service", "machines", "classes", "keys"] as const;

@@ -42,6 +42,21 @@ export const LOCAL_SETTINGS = {
     commands: ["doctor"],
     description: "Check what `runner coordinator` needs instead of what `runner run` needs.",
   },
+  plan: {
+    flag: "plan",
+    env: "RUNNER_PLAN",
+    type: "path",
+    commands: ["policy test"],
+    description: "JSON of a terraform plan (`terraform show -json`) to judge the job with.",
+  },
+  at: {
+    flag: "at",
+    env: "RUNNER_AT",
+    type: "string",
+    commands: ["policy test"],
+    description: "Moment to judge the job at, such as 2026-12-24T20:00:00Z.",
+    otherwise: "now",
+  },
   schema: {
     flag: "schema",
     env: "RUNNER_SCHEMA",

@@ -260,4 +260,12 @@ export const RUNNER_SETTINGS = {
     description:
       "Run the credential plug-ins (programs) that a job's own kubeconfig names; those of --kubeconfig are always run.",
   },
+  policy: {
+    flag: "policy",
+    env: "RUNNER_POLICY",
+    type: "path",
+    commands: RUNNING,
+    description: "File with the rules of this machine's owner: which jobs are worked, whatever a control plane asks.",
+    otherwise: "every job is",
+  },
 } as const satisfies Record<string, Setting>;

@@ -11,6 +11,7 @@ const PRINTING = [
   "audit show",
   "audit verify",
   "run-local",
+  "policy test",
   "doctor",
   "config",
   "explain",

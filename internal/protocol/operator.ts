@@ -93,6 +93,8 @@ export const executionDoc = z.strictObject({
   job_id: z.string(),
   status: z.string(),
   reason: z.string(),
+  /** Machine word beside the reason, such as `policy`; empty when there is none. */
+  code: z.string(),
   epoch: z.number().int(),
   runner_id: z.string(),
   phase: z.string(),

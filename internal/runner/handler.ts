@@ -85,6 +85,8 @@ export interface JobContext<Plan> {
   readonly sources: SourceFetcher;
   readonly state: StateBackend;
   readonly documents: Documents;
+  /** What the owner of this machine lets the job do, as far as only the handler's tool can tell. */
+  readonly policy: PlanGate;
   readonly secrets: { register(...values: readonly (string | null | undefined)[]): void };
   /** Facts and wishes of the process itself, for operations handlers. */
   readonly runner: RunnerControl;
@@ -179,6 +181,17 @@ export interface ToolFinder {
   /** Environment every tool gets: PATH, HOME inside the workspace, LANG, proxy and CA variables, the marker. */
   env(extra: Readonly<Record<string, string>>): Record<string, string>;
 }
+
+/** The gate before a saved plan is applied. The plan that a plan job makes is judged by the engine. */
+export interface PlanGate {
+  /** The policy has rules about it, and it has not passed yet. */
+  readonly wanted: () => boolean;
+  /** `terraform show -json` of the plan that will be applied. Throws RunnerError policy. */
+  readonly terraformPlan: (json: string) => void;
+}
+
+/** A runner without a policy. */
+export const NO_POLICY: PlanGate = { wanted: () => false, terraformPlan: () => {} };
 
 /** What the runner's operator says about clusters; handlers reach one by `kubeAccess` of handlers/kube. */
 export interface KubeSettings {

@@ -1,4 +1,5 @@
 import type { SystemLog } from "../kit/base/system-log.ts";
+import type { PolicyFile } from "../kit/policy/index.ts";
 import type { JobGroup, RunnerMode } from "../protocol/enums.ts";
 import type { ExitCode } from "../protocol/errors.ts";
 import type { Slots } from "../protocol/native.ts";
@@ -37,7 +38,15 @@ export interface RunnerDeps {
   readonly cloud?: CloudSettings;
   /** Default: no container engine. */
   readonly containers?: ContainerSettings;
+  /** Default: every job is allowed. */
+  readonly policy?: JobPolicy;
   readonly log: SystemLog;
+}
+
+/** What the owner of this machine lets jobs do. */
+export interface JobPolicy extends PolicyFile {
+  /** Host and port of the control plane, which serves packed folders. */
+  readonly controlPlane: string;
 }
 
 /** What a runner is doing right now; times in milliseconds. */

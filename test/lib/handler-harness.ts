@@ -24,6 +24,7 @@ import {
   type KubeSettings,
   NO_CLUSTER,
   NO_CONTAINERS,
+  NO_POLICY,
   type StateBackend,
   ToolError,
   type ToolRun,
@@ -55,6 +56,8 @@ export interface HarnessOptions<Plan, Outputs extends Record<string, unknown>> {
   /** A server that does not say who holds a lock. */
   readonly hidesLocks?: boolean;
   readonly settings?: RunnerSettings;
+  /** Default: runtest. */
+  readonly executionId?: string;
   /** Default: never aborted. */
   readonly signal?: AbortSignal;
   /** Of the runner; default: no cluster of its own. */
@@ -125,7 +128,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
       operation: options.operation ?? "exec",
       metadata: { ...options.metadata },
     },
-    execution: { id: "runtest", epoch: 1 },
+    execution: { id: options.executionId ?? "runtest", epoch: 1 },
     plan: handler.plan === null ? (null as Plan) : parsePlan(handler.plan, JSON.stringify(options.plan ?? null)),
     options: { verify: options.verify ?? false, sensitive_vars: options.sensitive ?? [], ...options.wishes },
     workspace: {
@@ -199,6 +202,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
       appConfig: absent("app config"),
       ...options.documents,
     },
+    policy: NO_POLICY,
     secrets: { register: (...values) => void values.map((value) => value && secrets.add(value)) },
     runner: {
       version: "test",
@@ -209,6 +213,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
   });
 
   return {
+    handler,
     root,
     work,
     context,

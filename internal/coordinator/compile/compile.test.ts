@@ -209,7 +209,7 @@ describe("a terraform job with a stack or hooks", () => {
       true,
     ]);
     expect(blockOf({ hooks: {} }, "destroy").block?.destroy).toBe(true);
-    expect(blockOf({}, "destroy").block?.destroy).toBeUndefined();
+    expect(blockOf({}, "destroy").block?.destroy).toBe(true);
   });
 });
 

@@ -78,7 +78,7 @@ export function compileTerraform(
       terraform: {
         ...(spec.tool === "tofu" ? { tool: spec.tool } : {}),
         ...(spec.stack === undefined ? {} : { stack: spec.stack }),
-        ...(spec.hooks !== undefined && context.operation === "destroy" ? { destroy: true } : {}),
+        ...(context.operation === "destroy" ? { destroy: true } : {}),
         vars: spec.vars ?? {},
         env_vars: env.value,
         vars_files: files,

@@ -31,8 +31,8 @@ export function decide(policy: Policy, facts: JobFacts, now: number, last = fals
     const applies = settled(holds, effect, last);
     rules.push({ rule: name, effect, applies, why });
     if (applies !== "decides") continue;
-    const blind = holds === "yes" ? "" : ` (${why})`;
-    return outcome(rules, { rule: name, effect, reason: `${reason}${blind}` });
+    const seen = effect === "deny" || holds !== "yes" ? ` (${why})` : "";
+    return outcome(rules, { rule: name, effect, reason: `${reason}${seen}` });
   }
   const effect = policy.default;
   return outcome(rules, {

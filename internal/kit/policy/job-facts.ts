@@ -93,9 +93,10 @@ function actionFacts({ plan, actionConfig, controlPlane }: JobInHand): Partial<J
   const config = actionWorkflowConfig.safeParse(actionConfig);
   const written = steps.map((one) => textOf(one.interpolated_inline_contents, one.interpolated_command));
   const rest = config.success ? (config.data.steps ?? []).map((one) => textOf(one.inline_contents, one.command)) : [];
-  const items = [...written, ...rest].filter((one) => one !== null);
   // What the plan leaves out the config says: as long as that is not here, there may be more.
-  const open = !config.success && written.includes(null) ? "never" : "no";
+  const lacks = written.includes(null);
+  const items = [...written, ...(lacks ? rest : [])].filter((one) => one !== null);
+  const open = lacks && !config.success ? "never" : "no";
   return { sources, commands: { items, open } };
 }
 

@@ -123,7 +123,7 @@ describe("the first rule that is about the job decides", () => {
     expect(decide(text, facts("script", { language: "shell", code: "x" }), NOW)).toMatchObject({
       verdict: "deny",
       rule: "no-shell",
-      reason: "nobody reads it",
+      reason: 'nobody reads it (command "script shell")',
     });
     expect(decide(text, facts("script", { language: "python", code: "x" }), NOW)).toMatchObject({ rule: "scripts" });
   });

@@ -10,6 +10,7 @@ import type { RunnerDeps, RunnerOptions } from "../runner.ts";
 import { createEnd } from "./execution-end.ts";
 import type { Journal } from "./journal.ts";
 import { type Ended, type Phase, runLifecycle } from "./lifecycle.ts";
+import type { PolicyGate } from "./policy-gate.ts";
 import type { Recorder } from "./recorder.ts";
 import { createWorkbench } from "./workbench.ts";
 
@@ -86,7 +87,11 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     sinceMs: begin.deadlineMs - limitOf(work),
   });
   const phase = () => at.phase;
-  const { folder, output, steps, tools, context, limiter } = createWorkbench(shared, begin, { signal, phase, record });
+  const { folder, output, steps, tools, context, gate, limiter } = createWorkbench(shared, begin, {
+    signal,
+    phase,
+    record,
+  });
   const end = createEnd({
     ref,
     handler,
@@ -122,10 +127,14 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     if (begin.completion) return begin.completion;
     const inTime = stopAtDeadline(begin, clock, stop);
     const outcome = await runLifecycle({
-      handler,
+      handler: judged(handler, gate),
       signal,
       done: begin.done,
-      context: context.get,
+      context: async () => {
+        const ctx = await context.get();
+        gate.admit(ctx, begin.done.length > 0);
+        return ctx;
+      },
       savedResult: folder.loadResult,
       saveResult: (result) => result === null || folder.saveResult(result),
       entering,
@@ -164,6 +173,16 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       .finally(record.settled),
   };
 }
+
+/** The plan a handler made is nobody's before the policy has seen it. */
+const judged = (handler: Handler, gate: PolicyGate): Handler => ({
+  ...handler,
+  async execute(ctx) {
+    const result = await handler.execute(ctx);
+    gate.planned(result);
+    return result;
+  },
+});
 
 /** A tool that the kernel ended says nothing itself. */
 function outOfMemory(ended: Ended | null, work: Work): Ended | null {

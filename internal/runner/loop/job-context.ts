@@ -7,6 +7,7 @@ import type {
   JobContext,
   JobOptions,
   KubeSettings,
+  PlanGate,
   RunnerControl,
   SourceFetcher,
   SourceScope,
@@ -32,6 +33,7 @@ export interface ContextDeps {
   readonly containers: ContainerSettings;
   readonly sources: (scope: SourceScope) => SourceFetcher;
   readonly controlPlane: ControlPlane;
+  readonly gate: PlanGate;
   readonly control: RunnerControl;
 }
 
@@ -96,6 +98,7 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
     sources: deps.sources({ executionId: id, signal, note, secret: output.redactor.register }),
     state: controlPlane.state(work.execution),
     documents: controlPlane.documents(work.execution),
+    policy: deps.gate,
     secrets: {
       register: (...values) => {
         output.redactor.register(...values);

@@ -31,6 +31,8 @@ export interface ExecutionRecord {
   step(report: StepReport): void;
   /** A tool is over, or was when it was taken up again. */
   programEnded(tool: ToolRun, end: ProgramEnd, redact: (text: string) => string): void;
+  /** What decided that the job may run, or may not: a rule of the policy. */
+  judged(rule: string): void;
   /** The work is over. `ended` null: `stop` says why nothing is reported. */
   over(ended: Ended | null, stop: StopReason | null, redact: (text: string) => string): void;
   /** Reported, cleaned up, forgotten. */
@@ -70,6 +72,7 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
     const names = new Set<string>();
     let planHash: string | null = null;
     let programs = 0;
+    let rule: string | null = null;
     let step: {
       readonly name: string;
       readonly since: number;
@@ -133,6 +136,9 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
           env,
         });
       },
+      judged(name) {
+        rule = name;
+      },
       over(ended, stop, redact) {
         const why = redact(ended?.reason ?? stop?.why ?? "").slice(0, ARG_LIMIT);
         const outcome = ended?.status ?? "lost";
@@ -153,6 +159,7 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
           group: execution.group,
           runner: runnerId,
           plan_sha256: planHash ?? (given.plan === null ? null : sha256(given.plan)),
+          ...(rule === null ? {} : { policy: rule }),
           programs,
           env: [...names].slice(0, NAMES_LIMIT),
           outcome,

@@ -13,6 +13,7 @@ import type { Begin, ExecutionDeps } from "./execution.ts";
 import { executionFolder } from "./execution-folder.ts";
 import { createContext } from "./job-context.ts";
 import { createJobOutput } from "./job-output.ts";
+import { createPolicyGate } from "./policy-gate.ts";
 import type { ExecutionRecord } from "./recorder.ts";
 import { createStepTracker } from "./step-tracker.ts";
 import { createToolRunner } from "./tool-runner.ts";
@@ -75,6 +76,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     starting: (tool) => record.program(tool, output.redactor.redactText),
     note: (text) => output.log.info(text),
   });
+  const gate = createPolicyGate({ policy: deps.policy ?? null, work, folder, clock, judged: record.judged });
   const context = createContext({
     work,
     handler,
@@ -90,9 +92,10 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     containers: deps.containers ?? NO_CONTAINERS,
     sources: shared.sources,
     controlPlane: deps.controlPlane,
+    gate,
     control: shared.control,
   });
-  return { folder, output, steps, tools, context, limiter };
+  return { gate, folder, output, steps, tools, context, limiter };
 }
 
 /** null: the job has no limits. */

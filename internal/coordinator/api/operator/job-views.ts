@@ -131,6 +131,7 @@ function executionView(row: ExecutionRow): z.infer<typeof executionDoc> {
     job_id: row.job_id,
     status: row.status,
     reason: row.reason,
+    code: row.code,
     epoch: row.epoch,
     runner_id: row.runner_id,
     phase: row.phase,
