@@ -48,21 +48,28 @@ export type ScriptPlan = z.infer<typeof scriptPlan>;
 /** A task in the form Victoria's runners take (victoria-protocol.md 3): the image's entry point understands it. */
 export const victoriaTask = z.strictObject({
   /** Its first eight characters name the task's folder, so it should be a UUID. */
-  task_id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{7,99}$/, "8 letters, digits, dots or dashes at least"),
-  prompt: z.string().min(1),
+  task_id: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{7,99}$/, "8 letters, digits, dots or dashes at least")
+    .describe("a UUID; its first eight characters name the task's folder"),
+  prompt: z.string().min(1).describe("what the agent is asked to do"),
   /** Where a reporter inside the container reports to; its key comes as NODE_API_KEY of the environment. */
-  orchestrator_url: z.string().nullish(),
+  orchestrator_url: z.string().nullish().describe("where a reporter inside the container reports to"),
   files: z
     .array(
       z.strictObject({
         /** Reduced to its last part. */
-        name: z.string().min(1),
-        content_base64: z.base64(),
+        name: z.string().min(1).describe("file name; a path is reduced to its last part"),
+        content_base64: z.base64().describe("content, base64"),
         /** SHA-256 of the content, hexadecimal. */
-        sha256: z.string().regex(/^[0-9a-fA-F]{64}$/),
+        sha256: z
+          .string()
+          .regex(/^[0-9a-fA-F]{64}$/)
+          .describe("SHA-256 of the content, hexadecimal; checked"),
       }),
     )
-    .nullish(),
+    .nullish()
+    .describe("files laid beside the task"),
 });
 export type VictoriaTask = z.infer<typeof victoriaTask>;
 

@@ -81,6 +81,42 @@ spec:
   vars: { cidr: 10.0.0.0/16 }
   verify: true
 `,
+  "helm-chart-deploy": `type: helm-chart-deploy
+operation: apply
+approval: required
+name: web
+spec:
+  source: { path: ./chart }
+  release: web
+  namespace: shop
+  version: 3.19.0
+  values: { replicas: 2 }
+  set: { db.password: { env: DB_PASSWORD } }
+`,
+  "kubernetes-manifest-deploy": `type: kubernetes-manifest-deploy
+operation: apply
+approval: required
+name: settings
+spec:
+  namespace: shop
+  set: settings
+  prune: true
+  manifest: |
+    apiVersion: v1
+    kind: ConfigMap
+    metadata: { name: settings }
+    data: { colour: blue }
+`,
+  "job-deploy": `type: job-deploy
+name: migrate
+timeout: 10m
+resources: { cpu: 0.5, memory: 256MiB }
+spec:
+  namespace: shop
+  image: docker.io/library/alpine:3.20
+  command: [sh, -c, 'echo "migrating $DB_HOST"']
+  env: { DB_HOST: db.shop, DB_PASSWORD: { env: DB_PASSWORD } }
+`,
   "health-check": "type: health-check\n",
   noop: "type: noop\n",
   "noop-deploy": "type: noop-deploy\n",
