@@ -37,8 +37,8 @@ export type Profile = z.infer<typeof profile>;
 
 const profilesFile = z.strictObject({ profiles: z.record(z.string(), profile) });
 
-/** No job gets the engine itself: whoever has its socket is root on the machine. */
-const SOCKET = /(?:^|\/)(?:docker|podman|containerd|crio)(?:\.sock)?$|\.sock$/;
+/** No job gets the engine itself, nor a folder that holds its socket: whoever has that is root on the machine. */
+const SOCKET = /\.sock$|^\/(?:var\/?)?$|^\/(?:var\/)?run(?:\/(?:docker|podman|containerd|crio).*)?\/?$/;
 
 /** The profile of this name. Throws RunnerError: `policy` when there is none, `environment` for a file that cannot be used. */
 export function readProfile(file: string | null, name: string, read: (path: string) => string): Profile {
@@ -62,7 +62,7 @@ export function readProfile(file: string | null, name: string, read: (path: stri
   const found = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
   if (found === undefined) throw unknownProfile(name, `the runner has ${Object.keys(profiles).join(", ") || "none"}`);
   const socket = [...found.mounts.map(({ from }) => from), ...found.devices].find((path) => SOCKET.test(path));
-  if (socket !== undefined) throw unusable(`${name}: ${socket} looks like an engine's socket, which no job gets`);
+  if (socket !== undefined) throw unusable(`${name}: ${socket} has an engine's socket, which no job gets`);
   return found;
 }
 

@@ -32,7 +32,7 @@ const CAUSES: readonly Cause[] = [
     ],
   ],
   [
-    /unauthorized|authentication required|invalid username\/password|access (?:to the resource )?is denied|denied: |forbidden/i,
+    /unauthorized|authentication required|no basic auth credentials|invalid username\/password|access (?:to the resource )?is denied|denied: |forbidden/i,
     ({ host }) => [`${host} refused the login`, "Check spec.credentials, and that this user may pull the image."],
   ],
   [

@@ -51,6 +51,16 @@ function notStarted(why: string): RunnerError {
       remedy: "Check `command` and `entrypoint`, and the PATH of the image.",
     });
   }
+  if (/CDI device|device driver "" with capabilities: \[\[gpu/i.test(why)) {
+    return new RunnerError(
+      "environment",
+      `the container could not start: the engine cannot give it its GPUs (${why})`,
+      {
+        remedy:
+          "Install the NVIDIA container toolkit on the runner's machine; for podman `nvidia-ctk cdi generate` too.",
+      },
+    );
+  }
   const denied = /exec(?:utable file)?:? "([^"]*)".*permission denied/i.exec(why)?.[1];
   if (denied !== undefined) {
     return new RunnerError("job", `the container could not start: ${denied} is not executable for its user`, {

@@ -111,11 +111,16 @@ async function stateOf(
     if (asked.ok && asked.value !== null) return { state: asked.value, waited: waitedMs > 0 };
     if (asked.ok) throw new RunnerError("environment", `the container was removed by somebody else while it ran`);
     if (ctx.signal.aborted) throw new StopError(ctx.signal.reason);
-    if (waitedMs >= ENGINE_BACK_MS) throw asked.error;
+    if (waitedMs >= ENGINE_BACK_MS) throw engineStayedAway(asked.error);
     if (waitedMs === 0) ctx.log.warn(`${asked.error.message}; waiting for it`);
     await Bun.sleep(ENGINE_LOOK_MS);
   }
 }
+
+const engineStayedAway = (error: RunnerError) =>
+  new RunnerError("environment", `the container engine died while the container ran: ${error.message}`, {
+    remedy: "Start the engine again; what it left of this job is removed at the next start of the runner.",
+  });
 
 function tailOf(file: string): string {
   return existsSync(file) ? readFileSync(file, "utf8").slice(-4096).replaceAll("\0", "") : "";
