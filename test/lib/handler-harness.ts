@@ -25,6 +25,7 @@ import {
   NO_CLUSTER,
   NO_CONTAINERS,
   NO_POLICY,
+  type ReleaseStore,
   type StateBackend,
   ToolError,
   type ToolRun,
@@ -47,6 +48,7 @@ export interface HarnessOptions<Plan, Outputs extends Record<string, unknown>> {
   /** Folders by tag. */
   readonly sources?: Readonly<Record<string, string>>;
   readonly state?: StateServer;
+  readonly releases?: ReleaseStore;
   readonly verify?: boolean;
   readonly sensitive?: readonly string[];
   readonly shutdown?: (how: string) => void;
@@ -195,6 +197,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
         return Bun.spawnSync(["git", "-C", into, "rev-parse", "HEAD"]).stdout.toString().trim();
       },
     },
+    releases: options.releases ?? null,
     state: stateOf(options.state, secrets, unlocked, options.hidesLocks === true),
     documents: {
       actionRun: absent("action run"),
