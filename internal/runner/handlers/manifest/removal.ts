@@ -2,7 +2,7 @@ import type { KubeObject, KubeResource } from "../../../kit/kube/index.ts";
 import { kubeObject, objectPath } from "../../../kit/kube/index.ts";
 import { inWaves } from "../../../kit/manifest/index.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
-import { type Cluster, labelOf, type ObjectRef, together } from "./cluster.ts";
+import { type Cluster, groupOf, labelOf, type ObjectRef, together } from "./cluster.ts";
 import { createDeadline } from "./deadline.ts";
 import type { Propagation } from "./manifest-work.ts";
 import type { Note } from "./planning.ts";
@@ -60,13 +60,19 @@ async function removeOne(
   cluster: Cluster,
   { log }: Note,
   target: Target,
-  propagationPolicy: Propagation,
+  propagation: Propagation,
 ): Promise<Target | null> {
   const answer = await cluster.client.request(
     {
       method: "DELETE",
       path: objectPath(target.resource, target.namespace, target.name),
-      body: { kind: "DeleteOptions", apiVersion: "v1", propagationPolicy, preconditions: { uid: target.uid } },
+      body: {
+        kind: "DeleteOptions",
+        apiVersion: "v1",
+        // Foreground of what has no dependents is only slow: the collector must take a finalizer away first.
+        propagationPolicy: propagation === "Foreground" && !mayOwn(target) ? "Background" : propagation,
+        preconditions: { uid: target.uid },
+      },
       signal: cluster.signal,
     },
     kubeObject,
@@ -79,6 +85,12 @@ async function removeOne(
   if (answer.error.status !== 409) throw refusal(target, answer.error);
   log.warn(`${labelOf(target)} was made anew since the plan; it stays`);
   return null;
+}
+
+/** Workloads own pods, and nobody knows what a custom resource owns. */
+function mayOwn({ apiVersion }: ObjectRef): boolean {
+  const group = groupOf(apiVersion);
+  return group === "apps" || group === "batch" || (group.includes(".") && !group.endsWith(".k8s.io"));
 }
 
 async function waitGone(
