@@ -40,8 +40,8 @@ function jobOf(spec: JobDeploySpec): Record<string, unknown> {
   const container = {
     name: "main",
     image: spec.image,
-    ...(spec.command === undefined ? {} : { command: spec.command }),
-    ...(spec.args === undefined ? {} : { args: spec.args }),
+    ...(spec.command === undefined ? {} : { command: spec.command.map(verbatim) }),
+    ...(spec.args === undefined ? {} : { args: spec.args.map(verbatim) }),
     ...(spec.working_dir === undefined ? {} : { workingDir: spec.working_dir }),
     ...(spec.pull_policy === undefined ? {} : { imagePullPolicy: spec.pull_policy }),
     // What is written there comes back as the container's termination message, 4 KiB at most.
@@ -70,3 +70,6 @@ function jobOf(spec: JobDeploySpec): Record<string, unknown> {
     spec: { backoffLimit: (spec.attempts ?? 1) - 1, template: { spec: pod } },
   };
 }
+
+/** Kubernetes would put variables in place of $(NAME); a job file's words are what they are. */
+const verbatim = (text: string) => text.replaceAll("$", () => "$$");

@@ -54,7 +54,7 @@ const FAULTS: readonly (readonly [string, Wanted, string, string])[] = [
     "ran longer than its deadline",
     "Raise the job's timeout",
   ],
-  ["a signal", { script: "sh -c 'kill -9 $$'; exit $?" }, "exited with 137 (signal 9)", ""],
+  ["a signal", { script: "sh -c 'kill -9 $$$$'; exit $?" }, "exited with 137 (signal 9)", ""],
   ["a namespace that is not there", { block: { namespace: "absent" } }, 'namespaces "absent" not found', ""],
   ["a field that no Job has", { spec: { backofLimit: 1 } }, 'unknown field "spec.backofLimit"', ""],
   ["a quota that is used up", { block: { namespace: "full", start_timeout: 2e9 } }, "exceeded quota", "Free quota"],

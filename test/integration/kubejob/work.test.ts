@@ -34,10 +34,10 @@ describe.skipIf(skip)("a Kubernetes Job", () => {
   test("runs to its end with its log, its outputs and its exit code, and leaves nothing in the cluster", async () => {
     const { status, outputs, log, bed, reason } = await work({
       script: 'echo "hello from $WHO"; echo "answer=42" >> "$RUNNER_OUTPUT"',
-      block: { env_vars: { WHO: "a pod" } },
+      block: { env_vars: { WHO: "a pod $(HOME) $$" } },
     });
     expect({ status, reason }).toEqual({ status: "finished", reason: "" });
-    expect(log).toContain("hello from a pod\n");
+    expect(log).toContain("hello from a pod $(HOME) $$\n");
     expect(outputs).toEqual({ answer: "42" });
     expect(bed.steps).toEqual([{ name: "job", id: undefined, status: "finished", code: 0 }]);
     expect(await left()).toBe("");

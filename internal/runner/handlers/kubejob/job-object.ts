@@ -124,8 +124,9 @@ export function jobObject({ metadata, spec, ...rest }: JobManifest, wishes: JobW
   };
 }
 
+/** Kubernetes would put variables in place of $(NAME) in a value: a doubled $ is one. */
 function firstContainer(one: z.infer<typeof container>, { secret, env, limits }: JobWishes): Record<string, unknown> {
-  const added = Object.entries(env).map(([name, value]) => ({ name, value }));
+  const added = Object.entries(env).map(([name, value]) => ({ name, value: value.replaceAll("$", () => "$$") }));
   const names = new Set(added.map(({ name }) => name));
   return {
     ...one,
