@@ -3,15 +3,21 @@ import { EXIT, RunnerError } from "../internal/protocol/errors.ts";
 import { readCa } from "./lib/ca-file.ts";
 import type { Command, Context } from "./lib/context.ts";
 import { checkCertificate } from "./lib/doctor/certificate.ts";
+import { checkCluster } from "./lib/doctor/cluster.ts";
 import { checkControlPlane } from "./lib/doctor/control-plane.ts";
 import { checkAdminKey, checkListen, checkTlsFiles } from "./lib/doctor/coordinator.ts";
+import { checkEngine } from "./lib/doctor/engine.ts";
 import { type Finding, findings } from "./lib/doctor/finding.ts";
 import { checkFolder } from "./lib/doctor/folder.ts";
+import { checkPlugins, checkPolicy } from "./lib/doctor/own-rules.ts";
 import { checkProxies, proxied } from "./lib/doctor/proxies.ts";
 import { checkTools } from "./lib/doctor/tools.ts";
 import { stateBase, toolsFolder } from "./lib/folders.ts";
+import { kubeFor } from "./lib/kube.ts";
+import { pluginsFor } from "./lib/plugins.ts";
 import { readLine } from "./lib/read-file.ts";
 import { painter } from "./lib/summary.ts";
+import { sumsFrom } from "./lib/tools.ts";
 
 export const doctor: Command = async (context) => {
   const found = context.values.coordinator ? await checkCoordinator(context) : await checkRunner(context);
@@ -32,6 +38,7 @@ async function checkRunner(context: Context): Promise<Finding[]> {
     "token",
     () => values.apiToken ?? (values.tokenFile ? readLine(values.tokenFile, "token file") : null),
   );
+  const sums = given("tools sums", () => sumsFrom(values.toolsSums));
   const url = apiUrl === null ? null : new URL(apiUrl);
   const connection = { apiUrl, runnerId, dialect, token: token.value, ca: ca.value };
   const parts = await Promise.all([
@@ -41,12 +48,18 @@ async function checkRunner(context: Context): Promise<Finding[]> {
     // What lies behind a proxy cannot be looked at from here; the request itself still tells trust from distrust.
     url && !proxied(env, url) ? checkCertificate(url, ca.value) : [],
     checkControlPlane(connection),
+    sums.faults,
     checkTools({
       path: env.PATH ?? "",
       cacheDir: values.toolsDir ?? toolsFolder({ env }),
       mirror: values.toolsMirror,
+      sums: sums.value ?? new Map(),
       ca: ca.value,
     }),
+    checkEngine({ wanted: values.containerEngine, env, uid: home.uid }),
+    checkCluster(kubeFor(context)),
+    checkPolicy(values.policy, context.cwd, home.uid),
+    pluginsFor(context).then(checkPlugins),
   ]);
   return parts.flat();
 }

@@ -1,11 +1,18 @@
-import { buildConfig, createToolFinder, platformName, type ToolName } from "../../../internal/kit/tools/index.ts";
-import { reasonOf } from "../../../internal/protocol/errors.ts";
+import {
+  buildConfig,
+  createToolFinder,
+  platformName,
+  type ToolName,
+  type ToolSums,
+} from "../../../internal/kit/tools/index.ts";
 import { type Finding, findings } from "./finding.ts";
 
 export interface ToolPlaces {
   readonly path: string;
   readonly cacheDir: string;
   readonly mirror: string | null;
+  /** Checksums of the operator's own file. */
+  readonly sums: ToolSums;
   /** PEM, for the mirror. */
   readonly ca: string | null;
 }
@@ -26,20 +33,31 @@ const OPTIONAL: readonly Tool[] = ["tofu", "helm", "kubectl", "oras"];
 
 /** What each tool's jobs would meet: the one of PATH, of the cache, a download, or nothing. Nothing is fetched. */
 export async function checkTools(places: ToolPlaces): Promise<Finding[]> {
-  return Promise.all([...TOOLS.map((tool) => checkTool(tool, places)), engines(places.path)]);
+  return Promise.all(TOOLS.map((tool) => checkTool(tool, places)));
 }
 
-async function checkTool(tool: Tool, { path, cacheDir, mirror, ca }: ToolPlaces): Promise<Finding> {
+async function checkTool(tool: Tool, { path, cacheDir, mirror, sums, ca }: ToolPlaces): Promise<Finding> {
   const say = findings(tool);
   const finder = createToolFinder({ path, cacheDir, allowDownload: false });
   try {
     const found = await finder.locate(tool, null);
+    const others = named(sums, tool);
     return say.ok(
-      `${found.version ?? "of an unknown version"}, ${found.path}${found.from === "cache" ? " (fetched)" : ""}`,
+      `${found.version ?? "of an unknown version"}, ${found.path}${found.from === "cache" ? " (fetched)" : ""}${others}`,
     );
   } catch {
     return absent(tool, mirror, ca);
   }
+}
+
+/** Versions that could be fetched by a sum of the operator's file. */
+function named(sums: ToolSums, tool: Tool): string {
+  const versions = [...sums.keys()].flatMap((file) =>
+    file.startsWith(`${tool}-`) || file.startsWith(`${tool}_`)
+      ? (/\d+\.\d+\.\d+(?:-[a-z]+\.\d+)?/.exec(file)?.[0] ?? [])
+      : [],
+  );
+  return versions.length === 0 ? "" : `; ${[...new Set(versions)].join(", ")} may be fetched by --tools-sums`;
 }
 
 async function absent(tool: Tool, mirror: string | null, ca: string | null): Promise<Finding> {
@@ -72,28 +90,5 @@ async function answers(url: string, ca: string | null): Promise<boolean> {
     return answer.status > 0;
   } catch {
     return false;
-  }
-}
-
-const ENGINES = ["podman", "docker"] as const;
-
-async function engines(path: string): Promise<Finding> {
-  const say = findings("containers");
-  const there = await Promise.all(ENGINES.map((name) => engine(name, path)));
-  const found = there.filter((one) => one !== null);
-  const none = "neither podman nor docker is on PATH; only container jobs would need one";
-  return say.ok(found.length === 0 ? none : found.join("; "));
-}
-
-/** `podman 4.3.1, /usr/bin/podman`. null: not on PATH. */
-async function engine(name: string, path: string): Promise<string | null> {
-  const program = Bun.which(name, { PATH: path });
-  if (program === null) return null;
-  try {
-    const child = Bun.spawn([program, "--version"], { env: { PATH: path }, stderr: "ignore", timeout: ANSWER_MS });
-    const version = /\d+\.\d+\.\d+/.exec(await new Response(child.stdout).text())?.[0];
-    return `${name} ${version ?? "of an unknown version"}, ${program}`;
-  } catch (error) {
-    return `${name}, ${program} (does not start: ${reasonOf(error)})`;
   }
 }
