@@ -6,6 +6,7 @@ import type { Times } from "../internal/protocol/times.ts";
 import type { Command } from "./lib/context.ts";
 import { stateBase } from "./lib/folders.ts";
 import { onStop } from "./lib/signals.ts";
+import { signingKeyOf } from "./lib/signing-key.ts";
 import { refusePlainHttp, retentionOf } from "./lib/start-coordinator.ts";
 import { TELEMETRY_END_MS, telemetryFor } from "./lib/telemetry.ts";
 import { readTlsPair } from "./lib/tls-files.ts";
@@ -17,6 +18,7 @@ export const coordinator: Command = async (context) => {
   refusePlainHttp(listen.host, tls !== null, values.insecure);
   const dataDir = values.dataDir ?? join(stateBase({ env: context.env, uid: process.getuid?.() ?? 0 }), "coordinator");
   const adminKeyFile = values.adminKeyFile ?? join(dataDir, "admin.key");
+  const signingKey = values.signingKeyFile === null ? null : signingKeyOf(values.signingKeyFile);
   const stopped = Promise.withResolvers<void>();
   const stop = onStop([() => stopped.resolve(), () => process.exit(EXIT.done)]);
   const telemetry = await telemetryFor(context, "runner-coordinator");
@@ -34,6 +36,7 @@ export const coordinator: Command = async (context) => {
       approvalMs: values.approvalExpiry,
       keepStates: values.keepStates,
       exclusive: true,
+      ...(signingKey === null ? {} : { signingKey }),
     },
     { log, telemetry },
   );

@@ -22,6 +22,8 @@ export const DISPATCH: Readonly<Record<CommandName, () => Promise<Command>>> = {
   "runners rotate": async () => (await import("./runners.ts")).runnersRotate,
   "runners drain": async () => (await import("./runners.ts")).runnersDrain,
   "runners settings": async () => (await import("./settings.ts")).runnersSettings,
+  "keys create": async () => (await import("./keys.ts")).keysCreate,
+  "keys show": async () => (await import("./keys.ts")).keysShow,
   "policy test": async () => (await import("./policy.ts")).policyTest,
   "audit show": async () => (await import("./audit.ts")).auditShow,
   "audit verify": async () => (await import("./audit.ts")).auditVerify,

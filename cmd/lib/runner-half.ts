@@ -20,7 +20,7 @@ import { containersFor, sweepLeftContainers } from "./containers.ts";
 import type { Context } from "./context.ts";
 import { kubeFor } from "./kube.ts";
 import { pluginsFor, tellPlugins } from "./plugins.ts";
-import { policyFor } from "./policy.ts";
+import { policyFor, trustFor } from "./policy.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { toolsFor } from "./tools.ts";
 
@@ -82,6 +82,7 @@ async function startHalf(
   let running: RunnerProcess | null = null;
   // A policy that cannot be used is told before any job is taken.
   const policy = policyFor(context, half);
+  const trust = trustFor(context, half);
   runnerGauges({ version, mode: half.mode, stateDir: half.stateDir, vitals }, () => running);
   const journal = openJournal(half.stateDir);
   half.supervisor?.ready();
@@ -125,6 +126,7 @@ async function startHalf(
       tools,
       kube: kubeFor(context),
       ...(policy === null ? {} : { policy }),
+      ...(trust === null ? {} : { trust }),
       cloud: { env: context.env },
       containers,
       sources: createSources({

@@ -173,6 +173,21 @@ export const COMMANDS = {
       "Checks the chain of what it reads; exit code 1 when it is broken. --expect names a hash that must be in it.",
     examples: ["runner audit list", "runner audit list --json --expect 9f2c…"],
   },
+  "keys create": {
+    summary: "make an Ed25519 key that signs work",
+    operands: "FILE",
+    count: ONE,
+    details:
+      "FILE (0600, never written over) is for `runner coordinator --signing-key-file`; its public half, a JWKS on stdout, is for `runner run --trust-keys`.",
+    examples: ["runner keys create /etc/runner/signing.jwk"],
+  },
+  "keys show": {
+    summary: "the public halves of signing keys as one JWKS",
+    operands: "FILE…",
+    count: [1, MANY],
+    details: "Several files: during a change of keys a runner trusts the old one and the new one.",
+    examples: ["runner keys show old.jwk new.jwk"],
+  },
   "policy test": {
     summary: "explain, rule by rule, whether a policy lets a job run",
     operands: "FILE JOB",
@@ -296,4 +311,4 @@ export const MODE_ALIASES = {
 } as const;
 
 /** Commands of later versions: answered plainly, never listed. */
-export const LATER_COMMANDS = ["serve", "mcp", "service", "machines", "classes", "keys"] as const;
+export const LATER_COMMANDS = ["serve", "mcp", "service", "machines", "classes"] as const;

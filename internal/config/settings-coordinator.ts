@@ -31,6 +31,14 @@ export const COORDINATOR_SETTINGS = {
     description: "File with the admin key on one line; the coordinator makes it with mode 0600 when it is missing.",
     otherwise: "coordinator: admin.key in the data directory",
   },
+  signingKeyFile: {
+    flag: "signing-key-file",
+    env: "RUNNER_SIGNING_KEY_FILE",
+    type: "path",
+    commands: ["coordinator"],
+    description: "Ed25519 key that signs the work handed to runners, as `runner keys create` makes it.",
+    otherwise: "work is not signed",
+  },
   publicUrl: {
     flag: "public-url",
     env: "RUNNER_PUBLIC_URL",

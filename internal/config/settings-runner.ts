@@ -238,7 +238,7 @@ export const RUNNER_SETTINGS = {
     flag: "container-profiles",
     env: "RUNNER_CONTAINER_PROFILES",
     type: "path",
-    commands: RUNNING,
+    commands: [...RUNNING, "doctor"],
     description:
       "YAML file with the named relaxations (network, user, mounts, …) that containers of jobs may ask for; read anew for each job.",
     otherwise: "none: every container is as strict as can be",
@@ -260,11 +260,19 @@ export const RUNNER_SETTINGS = {
     description:
       "Run the credential plug-ins (programs) that a job's own kubeconfig names; those of --kubeconfig are always run.",
   },
+  trustKeys: {
+    flag: "trust-keys",
+    env: "RUNNER_TRUST_KEYS",
+    type: "path",
+    commands: ["run"],
+    description: "JWKS file of the keys that may sign work; with it, work that none of them signed is refused.",
+    otherwise: "work need not be signed",
+  },
   policy: {
     flag: "policy",
     env: "RUNNER_POLICY",
     type: "path",
-    commands: RUNNING,
+    commands: [...RUNNING, "doctor"],
     description: "File with the rules of this machine's owner: which jobs are worked, whatever a control plane asks.",
     otherwise: "every job is",
   },

@@ -1,4 +1,5 @@
 import type { SystemLog } from "../kit/base/system-log.ts";
+import type { SigningKey } from "../kit/signing/index.ts";
 import type { Telemetry } from "../kit/telemetry/telemetry.ts";
 import type { Times } from "../protocol/times.ts";
 import type { Retention } from "./store/transitions/prune.ts";
@@ -22,6 +23,8 @@ export interface CoordinatorOptions {
   readonly approvalMs?: number;
   /** State versions kept per workspace; 0: all. Default 100. */
   readonly keepStates?: number;
+  /** Signs the work it hands out; default: nothing is signed. */
+  readonly signingKey?: SigningKey;
   /** false for run-local: several may share one data folder. */
   readonly exclusive: boolean;
 }

@@ -9,6 +9,7 @@ import { type DataDir, keyFile, openDataDir } from "./data-dir.ts";
 import { traceJobs } from "./job-spans.ts";
 import { createLogStore } from "./logs/log-store.ts";
 import { coordinatorMetrics } from "./metrics.ts";
+import { claimSigner } from "./signing/claim-signer.ts";
 import { sourceRoutes } from "./sources/oci-routes.ts";
 import { sourcesReached } from "./sources/reach.ts";
 import { createSourceStore } from "./sources/source-store.ts";
@@ -94,13 +95,24 @@ function assemble(
   });
   telemetry?.push(metrics.registry);
   const spans = telemetry?.tracer ? { spans: traceJobs(store, telemetry.tracer) } : {};
+  const { signingKey } = options;
+  const signs = signingKey ? { sign: claimSigner(signingKey, clock) } : {};
   store.jobEnded.push(changes.jobEnded);
   store.startChecks.push(changes.startCheck);
   graceAfterStart(store);
   const jumped = createJumpWatch(clock);
   let prunesAt = clock.monotonic() + PRUNE_MS;
   const app = createApp({
-    runner: { store, logs, log, version: options.version, publicUrl: options.publicUrl, renderPlan, ...spans },
+    runner: {
+      store,
+      logs,
+      log,
+      version: options.version,
+      publicUrl: options.publicUrl,
+      renderPlan,
+      ...spans,
+      ...signs,
+    },
     operator: operatorRoutes({
       store,
       sources,
@@ -109,6 +121,7 @@ function assemble(
       adminKey,
       https: servesHttps(options),
       log,
+      signingKeys: signingKey ? [signingKey.jwk] : [],
     }),
     sources: sourceRoutes({ sources, reach: (username, password) => sourcesReached(store, username, password) }),
     metrics: { registry: metrics.registry, adminKey },

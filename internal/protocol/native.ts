@@ -129,6 +129,8 @@ export const claim = z.strictObject({
   credentials: z.strictObject({ username: z.string(), password: z.string() }),
   /** W3C Trace Context: the coordinator's span of this execution. Absent: it records no trace of the job. */
   traceparent: z.string().optional(),
+  /** Compact JWS over the work (kit/signing); absent: the coordinator has no key. */
+  signature: z.string().optional(),
   /** Documents that a Go runner would fetch one by one. */
   documents: z.strictObject({
     action_run: actionRun.nullable(),

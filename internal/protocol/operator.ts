@@ -59,6 +59,20 @@ export const auditDoc = z.strictObject({
 });
 export type AuditDoc = z.infer<typeof auditDoc>;
 
+/** GET /jwks: the public keys that work is signed with, for a runner's --trust-keys (RFC 7517). */
+export const jwksDoc = z.strictObject({
+  keys: z.array(
+    z.strictObject({
+      kty: z.literal("OKP"),
+      crv: z.literal("Ed25519"),
+      x: z.string(),
+      kid: z.string(),
+      use: z.literal("sig"),
+      alg: z.literal("EdDSA"),
+    }),
+  ),
+});
+
 export const submission = z.strictObject({
   /** The job file after the submitter resolved secrets; validated again here. */
   job: z.record(z.string(), z.unknown()),

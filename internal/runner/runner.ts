@@ -1,5 +1,7 @@
 import type { SystemLog } from "../kit/base/system-log.ts";
+import type { WatchedFile } from "../kit/base/watched-file.ts";
 import type { PolicyFile } from "../kit/policy/index.ts";
+import type { TrustedKeys } from "../kit/signing/index.ts";
 import type { JobGroup, RunnerMode } from "../protocol/enums.ts";
 import type { ExitCode } from "../protocol/errors.ts";
 import type { Slots } from "../protocol/native.ts";
@@ -40,6 +42,8 @@ export interface RunnerDeps {
   readonly containers?: ContainerSettings;
   /** Default: every job is allowed. */
   readonly policy?: JobPolicy;
+  /** Keys that may sign work. Default: work need not be signed. */
+  readonly trust?: WatchedFile<TrustedKeys>;
   readonly log: SystemLog;
 }
 

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { SystemLog } from "../../kit/base/system-log.ts";
+import type { Claim } from "../../protocol/native.ts";
 import type { JobSpans } from "../job-spans.ts";
 import type { LogStore } from "../logs/log-store.ts";
 import type { Store } from "../store/store.ts";
@@ -14,6 +15,8 @@ export interface RunnerApiDeps {
   readonly publicUrl: string | null;
   /** Absent: no trace of jobs is recorded here. */
   readonly spans?: JobSpans;
+  /** Of a claim for a runner. Absent: work is not signed. */
+  readonly sign?: (claim: Claim, runnerId: string) => string;
   /** The text a runner gets of a stored plan (compile/render-plan.ts). */
   readonly renderPlan: (
     text: string,

@@ -127,7 +127,7 @@ export function claimDocument(deps: RunnerApiDeps, grant: Grant, publicUrl: stri
   const credentials = credentialsOf(store, execution);
   const plan = store.sql.plan.get(job.id);
   const documents = plan === null ? NO_DOCUMENTS : claimDocuments(store, job.id);
-  return {
+  const claim: Claim = {
     job: { ...jobDocument(job, execution.runner_id), log_stream_id: execution.log_stream_id },
     plan: plan === null ? null : deps.renderPlan(plan.text, { credentials, publicUrl }),
     execution_id: execution.id,
@@ -137,6 +137,7 @@ export function claimDocument(deps: RunnerApiDeps, grant: Grant, publicUrl: stri
     documents,
     options: optionsOf(job),
   };
+  return deps.sign ? { ...claim, signature: deps.sign(claim, execution.runner_id) } : claim;
 }
 
 export function credentialsOf(store: Store, execution: ExecutionRow): Claim["credentials"] {

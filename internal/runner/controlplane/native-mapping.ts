@@ -30,12 +30,13 @@ export function groupOf(job: Pick<RunnerJob, "group" | "type">): JobGroup {
  * answer, less a tenth for the time the answer may have been on its way; the first renewal makes it exact.
  */
 export function workOf(given: Claim, instanceId: string): Work {
-  const { credentials, documents, traceparent } = given;
+  const { credentials, documents, traceparent, signature } = given;
   const sealed: NativeSealed = {
     instance_id: instanceId,
     credentials,
     documents,
     ...(traceparent === undefined ? {} : { traceparent }),
+    ...(signature === undefined ? {} : { signature }),
   };
   const { verify, cancel_grace_ms, sensitive_vars, ...wishes } = given.options;
   return {

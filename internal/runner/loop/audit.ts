@@ -31,6 +31,8 @@ export type AuditEvent =
       readonly runner: string;
       /** Hex; null: the plan never came. */
       readonly plan_sha256: string | null;
+      /** Name of the key that signed the work; absent: none was asked for, or an earlier process checked it. */
+      readonly signer?: string;
       /** Rule of the policy that decided last; absent: there was none, or an earlier process asked it. */
       readonly policy?: string;
       /** Programs that this process started for it; each has a line of its own. */

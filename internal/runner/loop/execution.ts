@@ -12,6 +12,7 @@ import type { Journal } from "./journal.ts";
 import { type Ended, type Phase, runLifecycle } from "./lifecycle.ts";
 import type { PolicyGate } from "./policy-gate.ts";
 import type { Recorder } from "./recorder.ts";
+import { signerOf } from "./signature-gate.ts";
 import { createWorkbench } from "./workbench.ts";
 
 /** A job without an execution timeout gets the server's default (nuon-runner-api.md 9.1). */
@@ -71,7 +72,7 @@ export function deadlineOf(work: Work, now: number): number {
 
 /** Runs one execution from its first step, or from where a restart found it, to its last trace. */
 export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecution {
-  const { deps, journal, clock, processSignal } = shared;
+  const { options, deps, journal, clock, processSignal } = shared;
   const { work, handler, group } = begin;
   const ref = work.execution;
   const key = { id: ref.id, epoch: ref.epoch };
@@ -131,6 +132,14 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       signal,
       done: begin.done,
       context: async () => {
+        if (begin.done.length === 0) {
+          const asked = {
+            trust: deps.trust ?? null,
+            runnerId: options.runnerId ?? "",
+            dialect: deps.controlPlane.dialect,
+          };
+          record.signed(signerOf(asked, work, clock.now()));
+        }
         const ctx = await context.get();
         gate.admit(ctx, begin.done.length > 0);
         return ctx;

@@ -31,6 +31,8 @@ export interface ExecutionRecord {
   step(report: StepReport): void;
   /** A tool is over, or was when it was taken up again. */
   programEnded(tool: ToolRun, end: ProgramEnd, redact: (text: string) => string): void;
+  /** Name of the key that signed the work; null: none was asked for. */
+  signed(signer: string | null): void;
   /** What decided that the job may run, or may not: a rule of the policy. */
   judged(rule: string): void;
   /** The work is over. `ended` null: `stop` says why nothing is reported. */
@@ -73,6 +75,7 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
     let planHash: string | null = null;
     let programs = 0;
     let rule: string | null = null;
+    let signer: string | null = null;
     let step: {
       readonly name: string;
       readonly since: number;
@@ -136,6 +139,9 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
           env,
         });
       },
+      signed(name) {
+        signer = name;
+      },
       judged(name) {
         rule = name;
       },
@@ -159,6 +165,7 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
           group: execution.group,
           runner: runnerId,
           plan_sha256: planHash ?? (given.plan === null ? null : sha256(given.plan)),
+          ...(signer === null ? {} : { signer }),
           ...(rule === null ? {} : { policy: rule }),
           programs,
           env: [...names].slice(0, NAMES_LIMIT),

@@ -10,6 +10,7 @@ import { answerError, explained, problem } from "./problem.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { jobRoutes } from "./routes/jobs.ts";
+import { jwksRoutes } from "./routes/jwks.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { reportedRoutes } from "./routes/reported.ts";
 import { runnerRoutes } from "./routes/runners.ts";
@@ -37,6 +38,7 @@ export function operatorRoutes(deps: OperatorDeps): OpenAPIHono {
   reportedRoutes(app, deps);
   settingsRoutes(app, deps);
   auditRoutes(app, audit);
+  jwksRoutes(app, deps);
   workspaceRoutes(app, deps);
   uploadRoutes(app, deps);
   // Not by `notFound`: that of a mounted app is never asked.
@@ -45,7 +47,7 @@ export function operatorRoutes(deps: OperatorDeps): OpenAPIHono {
 }
 
 const TOO_LARGE = `the body is larger than ${BODY_LIMIT} bytes`;
-const ROOMS = ["jobs", "runners", "settings", "audit", "workspaces", "events", "sources", "openapi.json"];
+const ROOMS = ["jobs", "runners", "settings", "audit", "workspaces", "events", "jwks", "sources", "openapi.json"];
 
 function unknownRoute(path: string): Response {
   const room = path.replace(/^\/api\/v1\/?/, "").split("/")[0] ?? "";

@@ -1,4 +1,5 @@
 import type { SystemLog } from "../../../kit/base/system-log.ts";
+import type { PublicJwk } from "../../../kit/signing/index.ts";
 import type { ChangeEngine } from "../../changes/engine.ts";
 import type { LogStore } from "../../logs/log-store.ts";
 import type { SourceStore } from "../../sources/source-store.ts";
@@ -13,6 +14,8 @@ export interface OperatorDeps {
   /** See SubmitDeps. */
   readonly https: boolean;
   readonly log: SystemLog;
+  /** Public halves of what work is signed with. Default: none. */
+  readonly signingKeys?: readonly PublicJwk[];
 }
 
 /** Who acts in the timeline when the admin key was given. */

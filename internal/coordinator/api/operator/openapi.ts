@@ -2,6 +2,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { AUDIT_ROUTES } from "./routes/audit.ts";
 import { EVENT_ROUTES } from "./routes/events.ts";
 import { JOB_ROUTES } from "./routes/jobs.ts";
+import { JWKS_ROUTES } from "./routes/jwks.ts";
 import { LOG_ROUTES } from "./routes/logs.ts";
 import { REPORTED_ROUTES } from "./routes/reported.ts";
 import { RUNNER_ROUTES } from "./routes/runners.ts";
@@ -18,6 +19,7 @@ export const OPERATOR_ROUTES = [
   ...REPORTED_ROUTES,
   ...SETTINGS_ROUTES,
   ...AUDIT_ROUTES,
+  ...JWKS_ROUTES,
   ...WORKSPACE_ROUTES,
   ...UPLOAD_ROUTES,
 ];
