@@ -6,6 +6,7 @@ import type { AnyJobType, JobOperation, JobType, PluginType } from "../protocol/
 import { RunnerError } from "../protocol/errors.ts";
 import type { ActionRun, ActionWorkflowConfig } from "../protocol/nuon/actions.ts";
 import type { AppConfig } from "../protocol/nuon/app-config.ts";
+import type { HelmRelease } from "../protocol/nuon/helm.ts";
 import type { ExecutionResultRequest, RunnerJob } from "../protocol/nuon/jobs.ts";
 import type { OciRegistry } from "../protocol/nuon/plans.ts";
 import type { RunnerSettings } from "../protocol/nuon/settings.ts";
@@ -84,6 +85,8 @@ export interface JobContext<Plan> {
   readonly containers: ContainerSettings;
   readonly sources: SourceFetcher;
   readonly state: StateBackend;
+  /** Helm's releases at the control plane; null: this one keeps none. */
+  readonly releases: ReleaseStore | null;
   readonly documents: Documents;
   /** What the owner of this machine lets the job do, as far as only the handler's tool can tell. */
   readonly policy: PlanGate;
@@ -268,6 +271,23 @@ export interface StateBackend {
   unlockOwn(workspaceId: string): Promise<void>;
   /** Who holds the lock now; null: nobody, or the server does not say. */
   lockHolder(workspaceId: string): Promise<LockHolder | null>;
+}
+
+/** Helm's storage driver `nuon` (nuon-runner-api.md 2.16). What the control plane refuses is thrown. */
+export interface ReleaseStore {
+  /** All revisions of one release; none when there is no such release. */
+  list(at: Omit<ReleaseKey, "key">, name: string): Promise<readonly HelmRelease[]>;
+  /** false: there is one of this key already. */
+  create(at: ReleaseKey, release: HelmRelease): Promise<boolean>;
+  update(at: ReleaseKey, release: HelmRelease): Promise<void>;
+  remove(at: ReleaseKey): Promise<void>;
+}
+
+export interface ReleaseKey {
+  readonly chartId: string;
+  readonly namespace: string;
+  /** `sh.helm.release.v1.<name>.v<revision>`. */
+  readonly key: string;
 }
 
 export interface LockHolder {

@@ -47,6 +47,8 @@ export interface KubeClient {
    * when it is refused; the caller asks again from where it was. Aborting `signal` ends it without an error.
    */
   lines(path: string, query: KubeRequest["query"], signal: AbortSignal): AsyncIterable<string>;
+  /** One request as it is, with the target's credentials in place of its own; for a proxy. `path` has its query. */
+  forward(path: string, init: RequestInit): Promise<Response>;
 }
 
 const ONCE: RetryRule = { ...RETRY.operator, tries: 1, timeout_ms: 60_000 };
@@ -73,6 +75,7 @@ export function kubeClient(
       if (answer.ok) return ok(answer.value.value);
       return fail(new KubeError(answer.error, `${request.method} ${request.path}`));
     },
+    forward: (path, init) => send(`${target.server}${path}`, { ...init, redirect: "manual", timeout: false }),
     async *lines(path, query, signal) {
       const given = Object.entries(query ?? {}).flatMap(([key, value]) =>
         value === undefined ? [] : [[key, String(value)]],

@@ -5,7 +5,7 @@ import type { Completion, Inventory, LeaseRef, RenewRequest, Slots, StepReport }
 import type { RunnerJob } from "../../protocol/nuon/jobs.ts";
 import type { RunnerSettings } from "../../protocol/nuon/settings.ts";
 import type { Times } from "../../protocol/times.ts";
-import type { Documents, JobOptions, StateBackend } from "../handler.ts";
+import type { Documents, JobOptions, ReleaseStore, StateBackend } from "../handler.ts";
 
 /**
  * What the loop needs from a control plane. A dialect translates; it decides nothing about the work.
@@ -52,6 +52,8 @@ export interface ControlPlane {
 
   documents(execution: ExecutionRef): Documents;
   state(execution: ExecutionRef): StateBackend;
+  /** Absent: this control plane keeps no releases of helm. */
+  releases?(execution: ExecutionRef): ReleaseStore;
   /** Secrets of this dialect that may show up in output (tokens); registered before the first log byte. */
   secrets(execution: ExecutionRef): readonly string[];
 }

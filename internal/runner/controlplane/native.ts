@@ -16,6 +16,7 @@ import { DEFAULT_TIMES } from "../../protocol/times.ts";
 import type { Announcement, ControlPlane, ExecutionRef } from "./control-plane.ts";
 import { type DialectOptions, httpOf } from "./dialect-http.ts";
 import { baselineDocuments } from "./documents.ts";
+import { helmReleases } from "./helm-releases.ts";
 import { hostFacts } from "./host-facts.ts";
 import { encodeLogBatch } from "./log-export.ts";
 import { type Completions, createCompletions } from "./native-completions.ts";
@@ -127,6 +128,11 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
     state(execution) {
       const auth = unseal(execution)?.credentials ?? { token };
       return terraformState({ http, url, jobId: execution.jobId, executionId: execution.id, auth, ca: options.ca });
+    },
+
+    releases(execution) {
+      const credentials = unseal(execution)?.credentials;
+      return helmReleases(http, credentials ?? null);
     },
 
     secrets(execution) {

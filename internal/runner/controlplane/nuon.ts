@@ -8,6 +8,7 @@ import { DEFAULT_TIMES } from "../../protocol/times.ts";
 import type { Announcement, ControlPlane, ExecutionRef, Session } from "./control-plane.ts";
 import { type DialectOptions, httpOf } from "./dialect-http.ts";
 import { baselineDocuments } from "./documents.ts";
+import { helmReleases } from "./helm-releases.ts";
 import { encodeLogBatch } from "./log-export.ts";
 import { beat } from "./nuon/beats.ts";
 import { createClaims } from "./nuon/claims.ts";
@@ -41,7 +42,9 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
   // The API lies at the host's root; logs and state go to the address as it was given (1.2).
   const http = httpOf(options, origin);
   const api = createNuonClient(http);
-  const logApi = url === origin ? api : createNuonClient(httpOf(options, url));
+  // Helm's storage keeps a base path, as the logs do (1.2).
+  const based = url === origin ? http : httpOf(options, url);
+  const logApi = url === origin ? api : createNuonClient(based);
   const { runnerId } = options;
   const readJob = createReadJob(api, runnerId);
   const watched = new Map<string, Watched>();
@@ -157,6 +160,7 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
     documents: () => baselineDocuments(http),
     state: (execution) =>
       terraformState({ http, url, jobId: execution.jobId, executionId: execution.id, auth: { token }, ca: options.ca }),
+    releases: () => helmReleases(based, null),
     secrets: () => [token],
   };
 }

@@ -97,6 +97,7 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
     containers: deps.containers,
     sources: deps.sources({ executionId: id, signal, note, secret: output.redactor.register }),
     state: controlPlane.state(work.execution),
+    releases: controlPlane.releases?.(work.execution) ?? null,
     documents: controlPlane.documents(work.execution),
     policy: deps.gate,
     secrets: {

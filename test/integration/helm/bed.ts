@@ -58,7 +58,7 @@ export interface Wanted {
   readonly block?: Record<string, unknown>;
   readonly options?: Record<string, unknown>;
   /** Account of the node; default: admin. */
-  readonly user?: string;
+  readonly user?: "admin" | "limited";
   /** Milliseconds. */
   readonly timeoutMs?: number;
   readonly harness?: Partial<HarnessOptions<never, never>>;

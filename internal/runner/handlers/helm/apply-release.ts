@@ -35,6 +35,8 @@ export async function applyDeploy(job: HelmJob, saved: SavedHelmPlan): Promise<v
     work.release,
     job.chart,
     "--install",
+    // Helm would take the values of the last revision when a job gives none.
+    "--reset-values",
     "--output=json",
     ...job.values,
     ...applyFlags(job),

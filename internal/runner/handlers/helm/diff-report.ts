@@ -40,8 +40,8 @@ export function hookDiffs(before: readonly RenderedObject[], after: readonly Ren
   });
 }
 
-/** A release whose last revision is not deployed changes even if no object does: it must not count as "no changes". */
-export function releaseDiff(release: string, namespace: string, status: string): ResourceDiff {
+/** A release that is new, or whose last revision is not deployed, changes even if no object does: never "no changes". */
+export function releaseDiff(release: string, namespace: string, status: string | null): ResourceDiff {
   const line = (text: string, type: number) => ({ payload: `status: ${text}`, type });
   return {
     _version: "2",
@@ -49,8 +49,8 @@ export function releaseDiff(release: string, namespace: string, status: string):
     namespace,
     kind: "Release",
     api: "helm.sh",
-    type: DIFF_TYPE.modified,
-    entries: [line(status, DIFF_TYPE.removed), line("deployed", DIFF_TYPE.added)],
+    type: status === null ? DIFF_TYPE.added : DIFF_TYPE.modified,
+    entries: [...(status === null ? [] : [line(status, DIFF_TYPE.removed)]), line("deployed", DIFF_TYPE.added)],
   };
 }
 

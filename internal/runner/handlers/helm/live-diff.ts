@@ -150,7 +150,9 @@ function explained({ kind, name }: RenderedObject, error: KubeError): RunnerErro
     });
   }
   const immutable = /immutable|may not be changed|updates to .* are forbidden/i.test(error.message);
-  const remedy = immutable ? `Delete the object first, or keep ${field || "the field"} as it is.` : error.remedy;
+  const remedy = immutable
+    ? `Delete the object first, or keep ${field || "the field"} as it is.`
+    : (error.remedy ?? "Correct the chart or its values.");
   return new RunnerError("job", `${kind} ${name} would be refused: ${error.message}`, {
     ...(remedy === undefined ? {} : { remedy }),
     cause: error,

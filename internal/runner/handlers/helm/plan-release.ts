@@ -137,6 +137,6 @@ async function differences(
   const list = [...changes.map(resourceDiff), ...hooks];
   const unfinished = last !== null && upgrade && last.status !== "deployed" && !isPending(last);
   if (list.length === 0 && (unfinished || !upgrade))
-    list.push(releaseDiff(work.release, work.namespace, last?.status ?? "none"));
+    list.push(releaseDiff(work.release, work.namespace, upgrade ? (last?.status ?? null) : null));
   return { list, adopted: changes.filter((one) => one.adopted).length };
 }

@@ -35,7 +35,16 @@ export async function renderChart(input: RenderInput, key: string, how: Rendered
   if (how === "offline") return offline(input, key);
   const { ctx, work, helm, chart, values } = input;
   try {
-    const args = ["upgrade", work.release, chart, "--install", "--dry-run=server", "--output=json", ...values] as const;
+    const args = [
+      "upgrade",
+      work.release,
+      chart,
+      "--install",
+      "--reset-values",
+      "--dry-run=server",
+      "--output=json",
+      ...values,
+    ] as const;
     const flags = [...(work.takeOwnership ? ["--take-ownership"] : []), ...(work.options.hooks ? [] : ["--no-hooks"])];
     await helm.run({ key, args: [...args, ...flags], capture: `${key}.json` });
   } catch (error) {
@@ -105,10 +114,11 @@ export function readRelease(path: string): HelmReleaseDocument {
 export function explained(work: HelmWork, error: unknown): unknown {
   if (!(error instanceof ToolError)) return error;
   const { tail } = error.end;
-  const remedy = REMEDIES.find(([pattern]) => pattern.test(tail))?.[1];
-  if (remedy === undefined) return error;
+  const remedy = REMEDIES.find(([pattern]) => pattern.test(tail))?.[1] ?? CORRECT;
   return new RunnerError("job", error.message, { remedy: remedy(work), cause: error });
 }
+
+const CORRECT = () => "Correct the chart or its values; the log has all that helm said.";
 
 const REMEDIES: readonly (readonly [RegExp, (work: HelmWork) => string])[] = [
   [
