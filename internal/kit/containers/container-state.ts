@@ -43,6 +43,12 @@ export async function containerState(engine: Engine, name: string): Promise<Resu
 
 const odd = (engine: Engine, why: string) => new RunnerError("environment", `${engine.name}: ${why}`);
 
+/** Where podman works without root rights, what a container's other users left becomes the runner's own again. */
+export async function takeBack(engine: Engine, paths: readonly string[]): Promise<void> {
+  if (engine.name !== "podman" || !engine.rootless) return;
+  await askEngine(engine, ["unshare", "chown", "-hR", "0:0", ...paths]);
+}
+
 /** Ends a container at once, if it runs. */
 export async function killContainer(engine: Engine, name: string): Promise<void> {
   await askEngine(engine, ["kill", name]);

@@ -11,6 +11,8 @@ export interface ContainerRequest {
   readonly workdir: string;
   /** UID:GID; null: the image's own. */
   readonly user: string | null;
+  /** It is the runner's own, whose number is to be the same inside. */
+  readonly ownUser: boolean;
   readonly mounts: readonly Mount[];
   readonly envFiles: readonly string[];
   /** Names whose values are in the environment of the engine's client. */
@@ -60,8 +62,8 @@ export function createArgv(engine: Pick<Engine, "name" | "rootless">, request: C
     `--network=${profile.network}`,
     ...Object.entries(profile.hosts).map(([name, address]) => `--add-host=${name}:${address}`),
     ...(request.user === null ? [] : [`--user=${request.user}`]),
-    // The runner's own user keeps its number, so that it can read and remove what the container wrote.
-    ...(podman && engine.rootless ? ["--userns=keep-id"] : []),
+    // So that the runner can read and remove what the container wrote.
+    ...(podman && engine.rootless && request.ownUser ? ["--userns=keep-id"] : []),
     `--pids-limit=${request.pids}`,
     `--memory=${request.memoryBytes}`,
     `--memory-swap=${request.memoryBytes}`,

@@ -1,5 +1,5 @@
 /** Container engines by their command lines: podman and docker alike. */
-export { type ContainerState, containerState, killContainer, removeContainer } from "./container-state.ts";
+export { type ContainerState, containerState, killContainer, removeContainer, takeBack } from "./container-state.ts";
 export { type ContainerRequest, createArgv, type Mount } from "./create-argv.ts";
 export { ENGINES, type Engine, findEngine, lastLine, saysEngineGone, unanswered } from "./engine.ts";
 export { envCarriers } from "./env-file.ts";

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { removeContainer } from "../../../kit/containers/index.ts";
+import { removeContainer, takeBack } from "../../../kit/containers/index.ts";
 import { readOutputs } from "../../../kit/outputs/read-outputs.ts";
 import { type ContainerPlan, containerPlan } from "../../../protocol/plans-ours.ts";
 import type { Handler } from "../../handler.ts";
@@ -60,7 +60,9 @@ export const container: Handler<ContainerPlan> = {
 
   async cleanup(ctx) {
     if (!existsSync(places(ctx).begun)) return;
-    const removed = await removeContainer(ctx.containers.engine(), containerName(ctx));
+    const engine = ctx.containers.engine();
+    const removed = await removeContainer(engine, containerName(ctx));
+    if (ctx.plan.profile) await takeBack(engine, [places(ctx).source]);
     if (!removed.ok) throw removed.error;
   },
 };

@@ -26,7 +26,11 @@ export function followErrors(file: string, log: JobLog): { stop(): void } {
     if (length === 0) return false;
     log.info(buffer.toString("utf8", 0, length).replace(/\r?\n$/, ""), STDERR);
     at += length;
-    writeFileSync(mark, String(at), { mode: 0o600 });
+    try {
+      writeFileSync(mark, String(at), { mode: 0o600 });
+    } catch {
+      // A full disk: after a crash the lines since the last mark would come twice.
+    }
     punchHole(fd, 0, at);
     return true;
   };

@@ -32,17 +32,19 @@ const OUTPUT = "/runner/output";
 export function writeInputs(ctx: Context, engine: Engine): void {
   const { plan } = ctx;
   const at = places(ctx);
-  const user = userOf(engine, profileOf(ctx));
+  const profile = profileOf(ctx);
+  const user = userOf(engine, profile);
+  const ownUser = profile.user === undefined && engine.rootless;
   mkdirSync(at.source, { recursive: true, mode: 0o700 });
-  handOver(workFolder(ctx), user, engine);
+  handOver(workFolder(ctx), user, engine, ownUser);
   writeFileSync(at.outputs, "", { mode: 0o600 });
-  handOver(at.outputs, user, engine);
+  handOver(at.outputs, user, engine, ownUser);
   rmSync(at.files, { recursive: true, force: true });
   mkdirSync(at.files, { mode: 0o700 });
   for (const [index, [, text]] of Object.entries(plan.files ?? {}).entries()) {
     const file = join(at.files, String(index));
     writeFileSync(file, text, { mode: 0o600 });
-    handOver(file, user, engine);
+    handOver(file, user, engine, ownUser);
   }
   if (plan.victoria) writeTaskFiles(ctx, plan.victoria);
   writeFileSync(at.envFile, envCarriers(engine, variables(ctx)).file, { mode: 0o600 });
@@ -66,6 +68,7 @@ export function requestOf(
     command: plan.victoria ? victoriaCommand(plan.victoria) : (plan.command ?? []),
     workdir: plan.workdir || WORKSPACE,
     user: userOf(engine, profile),
+    ownUser: profile.user === undefined && engine.rootless,
     mounts: mountsOf(ctx, profile),
     envFiles,
     envNames: Object.keys(passed),
@@ -122,20 +125,20 @@ export function operatorSecrets({ env_file: file }: Profile): string[] {
 }
 
 /**
- * Gives a file or folder to the container's user. The folder above is private, so where the user is the image's own and
- * not known, everybody may.
+ * Lets the container's user at a file or folder: it becomes the owner, or, where the runner has not the rights for that
+ * or does not know the user, everybody may. The folder above is private.
  */
-function handOver(path: string, user: string | null, engine: Engine): void {
-  if (engine.rootless && engine.name === "podman" && user !== null) return;
-  const [uid, gid] = (user ?? "").split(":").map(Number);
+function handOver(path: string, user: string | null, engine: Engine, ownUser: boolean): void {
+  // Without root rights the image's root is the runner's own user.
+  if (ownUser || (engine.rootless && engine.name === "podman" && user === null)) return;
+  const [uid = 0, gid = 0] = (user ?? "").split(":").map(Number);
   const give = (one: string): void => {
     const facts = lstatSync(one);
-    if (user === null && !facts.isSymbolicLink())
-      chmodSync(one, (facts.mode & 0o7777) | (facts.isDirectory() ? 0o777 : 0o666));
-    if (user !== null && process.getuid?.() === 0) {
-      if (facts.isSymbolicLink()) lchownSync(one, uid ?? 0, gid ?? 0);
-      else chownSync(one, uid ?? 0, gid ?? 0);
-    }
+    const link = facts.isSymbolicLink();
+    if (user !== null && !engine.rootless) {
+      if (link) lchownSync(one, uid, gid);
+      else chownSync(one, uid, gid);
+    } else if (!link) chmodSync(one, (facts.mode & 0o7777) | (facts.isDirectory() ? 0o777 : 0o666));
     if (facts.isDirectory()) for (const name of readdirSync(one)) give(join(one, name));
   };
   give(path);
