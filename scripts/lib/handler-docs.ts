@@ -18,7 +18,7 @@ interface Explained {
 export const PAGES: Readonly<Record<string, { readonly page: string; readonly example: string }>> = {
   "actions-workflow": { page: "actions.md", example: "quickstart/hello.yaml" },
   script: { page: "script.md", example: "report.yaml" },
-  container: { page: "container.md", example: "container/job.yaml" },
+  container: { page: "container.md", example: "container/report.yaml" },
   "terraform-deploy": { page: "terraform.md", example: "quickstart/network.yaml" },
   "helm-chart-deploy": { page: "helm.md", example: "helm-chart-deploy/job.yaml" },
   "kubernetes-manifest-deploy": { page: "manifest.md", example: "kubernetes-manifest-deploy/job.yaml" },
