@@ -4,6 +4,7 @@ import { endEveryBed } from "./lib/processes.ts";
 import type { Row } from "./lib/row.ts";
 import { type Measured, missedGoals, renderTable } from "./lib/table.ts";
 import { action } from "./rows/action.ts";
+import { container } from "./rows/container.ts";
 import { gitSource } from "./rows/git-source.ts";
 import { idle } from "./rows/idle.ts";
 import { latency } from "./rows/latency.ts";
@@ -27,6 +28,7 @@ const ROWS: readonly Row[] = [
   throughput,
   tracing,
   terraform,
+  container,
   gitSource,
   ociPull,
   output,
