@@ -112,6 +112,67 @@ describe("`runner doctor` finds what a runner would stumble over, and its remedy
     await mirror.stop(true);
   });
 
+  test("two helms under names of their own, and sums of the operator's: each is told", async () => {
+    const bin = bed.path("helms");
+    mkdirSync(bin);
+    writeFileSync(`${bin}/helm3`, "#!/bin/sh\necho v3.19.0+g1\n", { mode: 0o755 });
+    const sums = bed.path("sums");
+    writeFileSync(sums, "a sum\n");
+    const sick = await runnerSide(["--tools-sums", sums], { PATH: bin });
+    tells(sick("tools sums"), "failed", "line 1: not a SHA-256 and a file name", "as sha256sum does");
+    writeFileSync(sums, `${"a".repeat(64)}  helm-v4.3.1-linux-amd64.tar.gz\n`);
+    const helm = (await runnerSide(["--tools-sums", sums], { PATH: bin }))("helm");
+    expect(helm).toMatchObject({ ...good, text: `3.19.0, ${bin}/helm3; 4.3.1 may be fetched by --tools-sums` });
+  });
+
+  test("an engine that is asked for and missing, and one that does not answer: another, or mending it", async () => {
+    const wanted = await runnerSide(["--container-engine", "docker"]);
+    tells(wanted("containers"), "failed", "docker is not on the PATH", "Install one");
+    const bin = bed.path("engines");
+    mkdirSync(bin);
+    const engine = (body: string) => writeFileSync(`${bin}/docker`, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    engine('echo "Cannot connect to the Docker daemon" >&2; exit 1');
+    const sick = await runnerSide([], { PATH: bin });
+    tells(sick("containers"), "warning", "does not answer: Cannot connect", "Make `docker version` work");
+    engine("echo 20.10.24");
+    const well = (await runnerSide([], { PATH: bin }))("containers");
+    expect(well).toMatchObject({ ...good, text: expect.stringContaining(`docker 20.10.24, ${bin}/docker`) });
+  });
+
+  test("a policy that is wrong, or that others can change: correcting it", async () => {
+    const file = bed.path("policy.yaml");
+    writeFileSync(file, "version: 1\ndefault: maybe\n");
+    tells((await runnerSide(["--policy", file]))("policy"), "failed", "default", "Correct the file");
+    writeFileSync(file, "version: 1\ndefault: deny\n");
+    chmodSync(file, 0o666);
+    tells((await runnerSide(["--policy", file]))("policy"), "warning", "can be written by others", "chmod go-w");
+    chmodSync(file, 0o644);
+    expect((await runnerSide(["--policy", file]))("policy")).toMatchObject(good);
+    tells((await runnerSide(["--policy", bed.path("no.yaml")]))("policy"), "failed", "cannot be read", "--policy");
+  });
+
+  test("a plug-in that is none, and a folder that others can write: file, reason and remedy", async () => {
+    const folder = bed.path("plugins");
+    mkdirSync(folder, { mode: 0o755 });
+    writeFileSync(`${folder}/bad.ts`, "export const x = 1;");
+    const sick = await runnerSide(["--handlers-dir", folder]);
+    tells(sick("plug-in"), "failed", `${folder}/bad.ts: does not export a function`, "export const handler");
+    chmodSync(folder, 0o777);
+    tells(
+      (await runnerSide(["--handlers-dir", folder]))("plug-in"),
+      "failed",
+      "can be written by others",
+      "chmod go-w",
+    );
+    chmodSync(folder, 0o755);
+    const text = 'export const handler = ({ z }) => ({ types: ["x-a"], plan: z.looseObject({}), async execute() {} });';
+    writeFileSync(`${folder}/bad.ts`, text);
+    expect((await runnerSide(["--handlers-dir", folder]))("plug-in")).toMatchObject({
+      ...good,
+      text: `x-a, ${folder}/bad.ts`,
+    });
+  });
+
   test("a token file that is missing or a CA file that is none: the right one", async () => {
     const sick = await runnerSide(["--token-file", bed.path("none"), "--ca-file", bed.path("file")]);
     tells(sick("token"), "failed", "there is no such file", "Check the path");
