@@ -90,6 +90,8 @@ const jobLine = z.object({
   operation: z.string(),
   outcome: z.string(),
   reason: z.string(),
+  signer: z.string().optional(),
+  policy: z.string().optional(),
 });
 const trailLine = z.discriminatedUnion("event", [programLine, jobLine]);
 
@@ -100,7 +102,9 @@ function shown(text: string): string {
   const one = parsed.data;
   if (one.event === "program") return `${one.at}  ${one.job}  ran ${[one.program, ...one.args].map(quoted).join(" ")}`;
   const why = one.reason === "" ? "" : `: ${one.reason}`;
-  return `${one.at}  ${one.job}  ${[one.type, one.operation].filter(Boolean).join(" ")} ${one.outcome}${why}`;
+  const signed = one.signer === undefined ? "" : `, signed by ${one.signer}`;
+  const ruled = one.policy === undefined ? "" : `, rule ${one.policy}`;
+  return `${one.at}  ${one.job}  ${[one.type, one.operation].filter(Boolean).join(" ")} ${one.outcome}${signed}${ruled}${why}`;
 }
 
 const quoted = (arg: string): string => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : JSON.stringify(arg));

@@ -76,6 +76,7 @@ export const MATRIX: readonly Row[] = [
   { route: "GET /api/v1/events", rule: "admin" },
   { route: "GET /api/v1/events/stream", rule: "admin", stream: true },
   { route: "GET /api/v1/jobs", rule: "admin" },
+  { route: "GET /api/v1/jwks", rule: "admin" },
   { route: "GET /api/v1/jobs/counts", rule: "admin" },
   { route: "GET /api/v1/jobs/:id", rule: "admin", absent: true },
   { route: "GET /api/v1/jobs/:id/logs", rule: "admin", absent: true },
