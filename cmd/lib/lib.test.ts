@@ -41,6 +41,19 @@ describe("secret references", () => {
     expect(sensitive).toEqual(["A", "c", "E"]);
   });
 
+  test("are read anywhere in the cluster of a job, where names of keys hide nothing else", () => {
+    const cluster = {
+      kubeconfig: { env: "TOKEN" },
+      eks: { keys: { secret_access_key: { env: "TOKEN" } } },
+      gke: { credentials: { env: "TOKEN" } },
+    };
+    const { document, sensitive } = resolveSecrets({ type: "x", spec: { cluster } }, from);
+    expect(document.spec).toEqual({
+      cluster: { kubeconfig: "abc", eks: { keys: { secret_access_key: "abc" } }, gke: { credentials: "abc" } },
+    });
+    expect(sensitive).toEqual([]);
+  });
+
   test("takes a provider mirror as an https address or a folder that is there", () => {
     expect(providerMirror(null, "/")).toBeNull();
     expect(providerMirror("https://mirror.example/tf", "/")).toBe("https://mirror.example/tf");
