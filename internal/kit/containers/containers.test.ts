@@ -193,6 +193,12 @@ describe("profiles", () => {
     expect(errorOf(() => readProfile(file, "p", () => "")).message).toContain("others than its owner can write it");
   });
 
+  test("of the example can be used", () => {
+    const text = readFileSync(join(import.meta.dir, "../../../examples/container/profiles.yaml"), "utf8");
+    expect(read(text, "build")).toMatchObject({ network: "bridge", user: "image", pids: 4096 });
+    expect(read(text, "victoria").victoria_home).toBe("/srv/victoria");
+  });
+
   test("are for the images they name", () => {
     const one = { images: ["ghcr.io/team/*", "localhost/bb:1"] } as const;
     const profile: Profile = { ...read("profiles: { p: {} }"), images: [...one.images] };

@@ -1,7 +1,7 @@
 import { fail, ok, type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
 import { type RunResult, runGroup } from "../exec/index.ts";
 
-export const ENGINES = ["podman", "docker"] as const;
+const ENGINES = ["podman", "docker"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 /** A container engine, reached by its command line. */

@@ -1,7 +1,7 @@
 /** Container engines by their command lines: podman and docker alike. */
 export { type ContainerState, containerState, killContainer, removeContainer, takeBack } from "./container-state.ts";
 export { type ContainerRequest, createArgv, type Mount } from "./create-argv.ts";
-export { ENGINES, type Engine, findEngine, lastLine, saysEngineGone, unanswered } from "./engine.ts";
+export { type Engine, findEngine, lastLine, saysEngineGone, unanswered } from "./engine.ts";
 export { envCarriers } from "./env-file.ts";
 export { type ImageFacts, imageFacts } from "./image-facts.ts";
 export { type ImageReference, imageReference } from "./image-reference.ts";

@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { z } from "zod";
 import {
+  allowsImage,
   type Engine,
   type ImageFacts,
   type ImageReference,
   imageReference,
   type Profile,
 } from "../../../kit/containers/index.ts";
-import { allowsImage } from "../../../kit/containers/profiles.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
 import type { ContainerPlan } from "../../../protocol/plans-ours.ts";
 import type { JobContext } from "../../handler.ts";
