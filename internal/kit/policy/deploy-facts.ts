@@ -48,7 +48,9 @@ export function deployFacts(
 function changed(operation: Operation, plan: DeployPlan) {
   if (operation !== "apply") return { kubernetes: { items: [], open: "later" } as const satisfies Facet<ObjectFact> };
   const saved = readDiffs(plan.apply_plan_contents ?? "");
-  if (saved === null) return { kubernetes: { items: [], open: "never" } as const satisfies Facet<ObjectFact> };
+  // A plan that its apply is not held to says nothing about it.
+  if (saved === null || !saved.bound)
+    return { kubernetes: { items: [], open: "never" } as const satisfies Facet<ObjectFact> };
   return { kubernetes: known(...saved.objects), ...(saved.destroys ? { operation: "destroy" as const } : {}) };
 }
 

@@ -41,26 +41,67 @@ export function terraformFacts(json: string): ResourceFact[] | null {
   return [...resources.filter(({ actions }) => actions.length > 0), ...providers];
 }
 
+const removal = z.looseObject({ kind: z.string(), namespace: z.string(), name: z.string() });
 const saved = z.looseObject({
   op: z.string().nullish(),
   helm_content_diff: z.array(resourceDiff).nullish(),
   k8s_content_diff: z.array(resourceDiff).nullish(),
+  /** What the plans of our handlers are bound to: every object, hooks and unchanged ones too. */
+  runner_binding: z.looseObject({ objects: z.record(z.string(), z.unknown()) }).nullish(),
+  runner: z.looseObject({ objects: z.record(z.string(), z.unknown()), removals: z.array(removal) }).nullish(),
 });
 
+export interface SavedObjects {
+  readonly objects: readonly ObjectFact[];
+  readonly destroys: boolean;
+  /** An apply does this and nothing else; false: the list is what somebody says of it. */
+  readonly bound: boolean;
+}
+
 /** Objects that a helm or manifest plan changes, from its packed contents; null: it cannot be read. */
-export function readDiffs(contents: string): { objects: ObjectFact[]; destroys: boolean } | null {
+export function readDiffs(contents: string): SavedObjects | null {
   const text = unpacked(contents);
   const parsed = saved.safeParse(text === null ? null : jsonOf(text));
   if (!parsed.success) return null;
-  const { op, helm_content_diff: helm, k8s_content_diff: manifest } = parsed.data;
+  const { op, helm_content_diff: helm, k8s_content_diff: manifest, runner_binding: chart, runner: set } = parsed.data;
   const destroys = op === "uninstall" || op === "delete";
-  const objects = [...(helm ?? []), ...(manifest ?? [])].map((diff) => ({
+  const shown = [...(helm ?? []), ...(manifest ?? [])].map((diff) => ({
     kind: diff.kind ?? "",
     name: diff.name ?? "",
     namespace: diff.namespace ?? "",
     action: destroys ? "delete" : actionOf(diff),
   }));
-  return { objects, destroys };
+  const seen = new Set(shown.map(nameOf));
+  const removed = (set?.removals ?? []).map(({ kind, name, namespace }) => ({
+    kind,
+    name,
+    namespace,
+    action: "delete",
+  }));
+  const named = [
+    ...Object.keys(chart?.objects ?? {}).map(chartObject),
+    ...Object.keys(set?.objects ?? {}).map(setObject),
+    ...removed,
+  ];
+  const rest = named.filter((one) => one !== null).filter((one) => one.action !== "none" || !seen.has(nameOf(one)));
+  return { objects: [...shown, ...rest], destroys, bound: Boolean(chart ?? set) };
+}
+
+/** Without the namespace: in a chart's key it is the release's, also of what lies in none. */
+const nameOf = ({ kind, name }: ObjectFact): string => `${kind}/${name}`;
+
+/** `Kind.group/namespace/name` of a chart; hooks are made anew each time. */
+function chartObject(key: string): ObjectFact | null {
+  const [, hook, kind, namespace, name] = /^(hook )?([^./]+)[^/]*\/([^/]*)\/(.+?)(?:#\d+)?$/.exec(key) ?? [];
+  if (kind === undefined || namespace === undefined || name === undefined) return null;
+  return { kind, namespace, name, action: hook ? "create" : "none" };
+}
+
+/** `group/Kind/namespace/name` of a manifest. */
+function setObject(key: string): ObjectFact | null {
+  const [, kind, namespace, name] = key.split("/");
+  if (kind === undefined || namespace === undefined || name === undefined) return null;
+  return { kind, namespace, name, action: "none" };
 }
 
 /** Helm leaves the type of a resource at 0, whatever the entries say. */

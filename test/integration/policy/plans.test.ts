@@ -42,17 +42,42 @@ const KINDS = [
     type: "helm-chart-deploy",
     block: { helm: { name: "web", namespace: "team" } },
     result: (diffs: readonly Diff[], removes: boolean) =>
-      helmResult({ text: "", op: removes ? "uninstall" : "upgrade", diffs, binding: null }),
+      helmResult({
+        text: "",
+        op: removes ? "uninstall" : "upgrade",
+        diffs,
+        binding: {
+          render: "server",
+          chart: "web-1",
+          values_sha256: "",
+          revision: 1,
+          objects: { "ConfigMap/quiet/same": "sum", "hook Job.batch/hooks/migrate": "sum" },
+          volatile: {},
+        },
+      }),
+    unbound: () => helmResult({ text: "", op: "upgrade", diffs: [], binding: null }),
   },
   {
     type: "kubernetes-manifest-deploy",
     block: { kubernetes_manifest: { namespace: "team", manifest: "" } },
     result: (diffs: readonly Diff[], removes: boolean) =>
-      manifestResult({ op: removes ? "delete" : "apply", diffs, binding: null }),
+      manifestResult({
+        op: removes ? "delete" : "apply",
+        diffs,
+        binding: {
+          manifest_sha256: "",
+          objects: {
+            "/ConfigMap/quiet/same": { uid: "u", version: "1" },
+            "batch/Job/hooks/migrate": { uid: "", version: null },
+          },
+          removals: [],
+        },
+      }),
+    unbound: () => manifestResult({ op: "apply", diffs: [], binding: null }),
   },
 ];
 
-describe.each(KINDS)("a plan of $type", ({ type, block, result }) => {
+describe.each(KINDS)("a plan of $type", ({ type, block, result, unbound }) => {
   const facts = (operation: string, more: object = {}): JobFacts =>
     jobFacts({ type, operation, plan: { ...block, ...more }, actionConfig: null, controlPlane: [] });
   const planned = (rule: string, diffs: readonly Diff[]) => {
@@ -67,7 +92,10 @@ describe.each(KINDS)("a plan of $type", ({ type, block, result }) => {
     expect(planned("{ kinds: [Secret], actions: [delete] }", [diff("team", [1, 1])])).toBe("deny");
     expect(planned("{ kinds: [Secret], actions: [delete] }", [diff("team", [1, 2])])).toBe("allow");
     expect(planned("{ actions: [create] }", [diff("team", [2, 2])])).toBe("deny");
-    expect(planned("{ kinds: ['*'] }", [])).toBe("allow");
+    // Hooks and what stays as it is are no lines of the diff, but part of the job.
+    expect(planned("{ namespaces: [hooks] }", [])).toBe("deny");
+    expect(planned("{ namespaces: [quiet] }", [])).toBe("deny");
+    expect(planned("{ namespaces: [quiet], actions: [create, update, delete] }", [])).toBe("allow");
   });
 
   test("is judged again before it is applied, and a removal is one whatever its lines say", () => {
@@ -82,7 +110,9 @@ describe.each(KINDS)("a plan of $type", ({ type, block, result }) => {
     );
   });
 
-  test("that cannot be read is refused where a rule depends on it", () => {
+  test("that its apply is not held to, or that cannot be read, is refused where a rule depends on it", () => {
+    const loose = facts("apply-plan", { apply_plan_contents: unbound().contents_compressed });
+    expect(decide(policyOf("{ namespaces: [kube-system] }"), loose, NOW, true).verdict).toBe("deny");
     const broken = facts("apply-plan", { apply_plan_contents: "AAAA" });
     expect(decide(policyOf("{ namespaces: [kube-system] }"), broken, NOW, true).verdict).toBe("deny");
   });
