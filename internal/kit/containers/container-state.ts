@@ -8,12 +8,15 @@ const inspected = z.object({
   ExitCode: z.number(),
   Error: z.string().default(""),
   StartedAt: z.string(),
+  FinishedAt: z.string(),
 });
 
 export interface ContainerState {
   readonly running: boolean;
   /** It was started at some time. */
   readonly started: boolean;
+  /** It was seen to end. After a restart of the machine an engine may show one that was running as ended with code 0. */
+  readonly finished: boolean;
   /** 128 + n when signal n ended it. */
   readonly exitCode: number;
   readonly outOfMemory: boolean;
@@ -32,6 +35,7 @@ export async function containerState(engine: Engine, name: string): Promise<Resu
     return ok({
       running: state.Running,
       started: !state.StartedAt.startsWith("0001-"),
+      finished: !state.Running && Date.parse(state.FinishedAt) >= Date.parse(state.StartedAt),
       exitCode: state.ExitCode,
       outOfMemory: state.OOMKilled,
       error: state.Error,

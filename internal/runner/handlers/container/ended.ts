@@ -5,7 +5,7 @@ import { RunnerError } from "../../../protocol/errors.ts";
 
 export interface End {
   readonly state: ContainerState;
-  /** Last lines of stderr, and of the engine's client. */
+  /** What the engine's client said of a container that did not start. */
   readonly said: string;
   readonly memoryBytes: number;
   /** The engine was gone for a while. */

@@ -11,7 +11,7 @@ import {
   unanswered,
 } from "../../../kit/containers/index.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
-import { DEFAULT_LADDER, StopError, ToolError } from "../../handler.ts";
+import { DEFAULT_LADDER, StopError, ToolError, type ToolRun } from "../../handler.ts";
 import { type Context, containerName, places } from "./container-job.ts";
 import { endFault } from "./ended.ts";
 import { followErrors } from "./follow-errors.ts";
@@ -34,7 +34,7 @@ export async function runContainer(ctx: Context, engine: Engine): Promise<void> 
     await follow(ctx, engine);
   } catch (error) {
     // The cancel ladder ended the client; what it could not stop in its time ends here.
-    if (error instanceof StopError) await killContainer(engine, containerName(ctx));
+    if (error instanceof StopError && error.stop.kind !== "abandoned") await killContainer(engine, containerName(ctx));
     throw error;
   }
 }
@@ -69,11 +69,13 @@ async function follow(ctx: Context, engine: Engine): Promise<void> {
       const key = count === 0 ? "run" : `attach-${count}`;
       const lost = await attached(ctx, { key, argv, env, cwd: ctx.workspace.root });
       const asked = await stateOf(ctx, engine, name);
-      engineLost ||= asked.waited || (saysEngineGone(tailOf(errors)) && asked.state.exitCode !== 0);
-      if (!asked.state.running) return ended(ctx, asked.state, tailOf(errors), engineLost);
-      ctx.log.warn(
-        `${lost ?? `${engine.name} let go of the container`}, which still runs: following it again; output in between is missing`,
-      );
+      engineLost ||= asked.waited;
+      if (!asked.state.running) {
+        if (lost !== null && asked.state.started && !asked.state.finished) throw lost;
+        return ended(ctx, asked.state, engineLost);
+      }
+      const what = lost === null ? `${engine.name} let go of the container` : "the engine's client was killed";
+      ctx.log.warn(`${what}, which still runs: following it again; output in between is missing`);
     }
   } finally {
     followed.stop();
@@ -81,20 +83,22 @@ async function follow(ctx: Context, engine: Engine): Promise<void> {
   throw new RunnerError("environment", `${engine.name} lets go of its container again and again`);
 }
 
-/** Until the client ends; null, or what is lost when it left no exit code. */
-async function attached(ctx: Context, tool: Omit<Parameters<Context["exec"]>[0], "expect">): Promise<string | null> {
+/** Until the client ends; the error when it left no exit code, else null. */
+async function attached(ctx: Context, tool: Omit<ToolRun, "expect">): Promise<ToolError | null> {
   try {
     await ctx.exec({ ...tool, expect: EVERY_CODE });
     return null;
   } catch (error) {
     // The container's own code is the engine's to tell.
-    if (error instanceof ToolError && error.end.code === null) return "the engine's client was killed";
+    if (error instanceof ToolError && error.end.code === null) return error;
     throw error;
   }
 }
 
-function ended(ctx: Context, state: ContainerState, said: string, engineLost: boolean): void {
+function ended(ctx: Context, state: ContainerState, engineLost: boolean): void {
   ctx.exited(state.started ? state.exitCode : 125);
+  // What never started wrote nothing: this is the engine's client.
+  const said = state.started ? "" : tailOf(places(ctx).errors);
   const { request } = requestOf(ctx, ctx.containers.engine());
   const fault = endFault({ state, said, memoryBytes: request.memoryBytes, engineLost });
   if (fault !== null) throw fault;
@@ -123,5 +127,5 @@ const engineStayedAway = (error: RunnerError) =>
   });
 
 function tailOf(file: string): string {
-  return existsSync(file) ? readFileSync(file, "utf8").slice(-4096).replaceAll("\0", "") : "";
+  return existsSync(file) ? readFileSync(file, "utf8").slice(-4096) : "";
 }
