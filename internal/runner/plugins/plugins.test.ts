@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { handler } from "../../../examples/handlers/disk-report.ts";
 import { loadPlugins, pluginHandlers } from "./load-plugins.ts";
+import type { Plugin } from "./plugin-api.ts";
 
 const UID = process.getuid?.() ?? 0;
 let folder: string;
@@ -26,6 +28,16 @@ const put = (name: string, text: string, mode = 0o644) => {
   chmodSync(at(name), mode);
 };
 const load = () => loadPlugins(folder, UID, 200);
+
+test("the example, written against the published handler.d.ts, is what the loader takes", async () => {
+  const written: Plugin<{ readonly folders: readonly string[]; readonly fail_above_percent: number }> = handler;
+  put("disk-report.ts", await Bun.file(`${import.meta.dir}/../../../examples/handlers/disk-report.ts`).text());
+  const { loaded } = await load();
+  expect(loaded.map(({ types, summary }) => [types, summary])).toEqual([
+    [["x-disk-report"], "how full the disks of the runner's machine are"],
+  ]);
+  expect(written).toBeFunction();
+});
 
 test("every .ts of the folder is a plug-in, and nothing else in it is", async () => {
   put("greet.ts", greet());
