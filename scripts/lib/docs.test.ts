@@ -4,9 +4,13 @@ import { dirname, join } from "node:path";
 import { ROOT } from "./spawn.ts";
 
 const inside = (folder: string) => readdirSync(ROOT + folder).map((name) => `${folder}/${name}`);
-const documents = ["README.md", "CONTRIBUTING.md", ...inside("docs"), ...inside("docs/handlers")].filter((name) =>
-  name.endsWith(".md"),
-);
+const documents = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "examples/README.md",
+  ...inside("docs"),
+  ...inside("docs/handlers"),
+].filter((name) => name.endsWith(".md"));
 const read = (name: string) => readFileSync(`${ROOT}${name}`, "utf8");
 
 describe("the documents keep their word", () => {
