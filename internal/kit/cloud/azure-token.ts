@@ -18,7 +18,7 @@ export function azureToken(auth: AzureAuth): Renewed<string> {
       const { token, expiresOnTimestamp } = await credential.getToken(AKS);
       return { value: token, untilMs: expiresOnTimestamp };
     } catch (cause) {
-      const said = reasonOf(cause).split("\n")[0]?.slice(0, 300) ?? "";
+      const said = /^[^.]*/.exec(reasonOf(cause))?.[0].slice(0, 200) ?? "";
       throw new RunnerError("environment", `the runner's machine has no Azure credentials: ${said}`, {
         remedy:
           "Give the machine a managed identity, the pod a workload identity, or the runner's process AZURE_* variables.",

@@ -3,6 +3,13 @@ import { StopError, type StopReason } from "../../../internal/runner/handler.ts"
 import { type KubeNode, startNode } from "../../bed/node/node.ts";
 import { kubejobOn, skip, type Wanted } from "./bed.ts";
 
+const AWAY = JSON.stringify({
+  clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:1" } }],
+  users: [{ name: "u", user: { token: "t" } }],
+  contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+  "current-context": "x",
+});
+
 /** Every way a Job can go wrong: what is asked for, and the one line a person gets. */
 const FAULTS: readonly (readonly [string, Wanted, string, string])[] = [
   [
@@ -58,6 +65,12 @@ const FAULTS: readonly (readonly [string, Wanted, string, string])[] = [
   ["a namespace that is not there", { block: { namespace: "absent" } }, 'namespaces "absent" not found', ""],
   ["a field that no Job has", { spec: { backofLimit: 1 } }, 'unknown field "spec.backofLimit"', ""],
   ["a quota that is used up", { block: { namespace: "full", start_timeout: 2e9 } }, "exceeded quota", "Free quota"],
+  [
+    "a cluster that does not answer",
+    { block: { cluster_info: { kube_config: AWAY } } },
+    "the cluster at https://127.0.0.1:1 cannot be reached",
+    "network, proxy, firewall",
+  ],
   ["no right to make Jobs", { user: "limited" }, 'User "limited" cannot', "RoleBinding"],
 ];
 

@@ -34,6 +34,8 @@ export type KubeJob = CloudJob & Pick<JobContext<unknown>, "kube" | "workspace">
  */
 export async function kubeAccess(ctx: KubeJob, info: ClusterInfo | null | undefined): Promise<KubeAccess> {
   const target = observed(await targetOf(ctx, info), ctx);
+  // Who cannot make one says so here and once, not in the middle of the work.
+  if (target.credential.kind === "token") await target.credential.token();
   return { client: kubeClient(target), target, kubeconfig: kubeconfigFile(ctx, target) };
 }
 

@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
+import { KubeError } from "../../../kit/kube/index.ts";
 import { parseOutputs } from "../../../kit/outputs/parse-outputs.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
 import { type DeployPlan, deployPlan, type KubernetesJobBlock } from "../../../protocol/nuon/plans.ts";
@@ -97,7 +98,7 @@ async function runJob(ctx: Context, block: KubernetesJobBlock): Promise<void> {
     if (end.message !== null) writeFileSync(messageFile(ctx), end.message, { mode: 0o600 });
     ctx.exited(end.code);
   } catch (error) {
-    if (!ctx.signal.aborted) throw error;
+    if (!ctx.signal.aborted) throw isAway(error) ? away(place, error) : error;
     throw new StopError(ctx.signal.reason as StopReason);
   }
 }
@@ -126,3 +127,11 @@ async function ensureJob(ctx: Context, place: Place, block: KubernetesJobBlock):
   } else ctx.log.info(`found the Kubernetes Job ${namespace}/${identity.name} again`);
   if (withSecret) await giveSecretToJob(place, job, ctx.signal);
 }
+
+const isAway = (error: unknown): error is KubeError => error instanceof KubeError && error.kind === "unreachable";
+
+const away = ({ client }: Place, error: KubeError) =>
+  new RunnerError("unreachable", `the cluster at ${client.target.server} cannot be reached: ${error.message}`, {
+    ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    cause: error,
+  });
