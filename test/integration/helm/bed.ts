@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { JobOperation } from "../../../internal/protocol/enums.ts";
+import type { HelmRelease } from "../../../internal/protocol/nuon/helm.ts";
+import type { ReleaseStore } from "../../../internal/runner/handler.ts";
 import { helmChartDeploy } from "../../../internal/runner/handlers/helm/helm-chart-deploy.ts";
 import { goProgram } from "../../bed/go-program.ts";
 import { type KubeNode, nodeMissing } from "../../bed/node/node.ts";
@@ -114,4 +116,20 @@ export async function change(node: Bed, wanted: Wanted): Promise<{ plan: Outcome
   first.dispose();
   second.dispose();
   return { plan, apply, logs };
+}
+
+/** A control plane that keeps releases in memory. */
+export function memoryReleases() {
+  const kept = new Map<string, HelmRelease>();
+  const releases: ReleaseStore = {
+    list: async (_at, name) => [...kept.values()].filter((one) => one.name === name),
+    create: async ({ key }, release) => {
+      if (kept.has(key)) return false;
+      kept.set(key, release);
+      return true;
+    },
+    update: async ({ key }, release) => void kept.set(key, release),
+    remove: async ({ key }) => void kept.delete(key),
+  };
+  return { kept, releases };
 }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { RunnerError } from "../../../protocol/errors.ts";
-import type { JobContext } from "../../handler.ts";
+import { type JobContext, ToolError } from "../../handler.ts";
 import { emptyFolder, folderInSource } from "../source-folder.ts";
 import type { Helm } from "./helm-run.ts";
 import type { HelmWork } from "./helm-work.ts";
@@ -29,6 +29,9 @@ export function chartPath(workspace: Workspace, work: HelmWork): string {
   });
 }
 
+const DEPENDENCIES =
+  "Check that the runner reaches the repositories in Chart.yaml and that Chart.lock is in step, or commit the charts folder.";
+
 const chartFile = z.looseObject({
   dependencies: z.array(z.looseObject({ name: z.string(), repository: z.string().nullish() })).nullish(),
 });
@@ -46,7 +49,10 @@ export async function completeChart(ctx: JobContext<unknown>, helm: Helm, chart:
     for (const [index, url] of [...repositories].entries()) {
       await helm.run({ key: `repository-${index}`, args: ["repo", "add", `repository-${index}`, url] });
     }
-    await helm.run({ key: "dependencies", args: ["dependency", "build", chart] });
+    await helm.run({ key: "dependencies", args: ["dependency", "build", chart] }).catch((error: unknown) => {
+      if (!(error instanceof ToolError)) throw error;
+      throw new RunnerError("job", error.message, { remedy: DEPENDENCIES, cause: error });
+    });
   });
 }
 

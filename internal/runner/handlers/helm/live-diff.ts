@@ -63,7 +63,8 @@ async function pathOf({ finder }: LiveDiffInput, { apiVersion, kind, namespace, 
   const resource = await finder.find(apiVersion, kind);
   if (!resource.ok) throw resource.error;
   if (resource.value === null) return null;
-  return { one: objectPath(resource.value, namespace, name), all: objectPath(resource.value, namespace) };
+  const { value } = resource;
+  return { one: objectPath(value, namespace, name), all: (space: string) => objectPath(value, space) };
 }
 
 async function readLive(input: LiveDiffInput, path: string): Promise<KubeObject | null> {
@@ -92,13 +93,37 @@ async function wantedChange(input: LiveDiffInput, object: RenderedObject): Promi
 }
 
 /** The cluster says now what it would say then: quotas, admission, invalid fields. */
-async function tryCreation(input: LiveDiffInput, object: RenderedObject, path: string): Promise<void> {
+async function tryCreation(
+  input: LiveDiffInput,
+  object: RenderedObject,
+  all: (namespace: string) => string,
+): Promise<void> {
+  const tried = await creation(input, object, all(object.namespace));
+  if (tried === null) return;
+  if (!isNotFound(tried)) throw explained(object, tried);
+  // Its namespace comes with the release: what is wrong with the object itself shows in any other one, too.
+  const elsewhere = await creation(input, object, all(ANYWHERE), ANYWHERE);
+  if (elsewhere?.status === 400 || elsewhere?.status === 422) throw explained(object, elsewhere);
+}
+
+/** A namespace that every cluster has. */
+const ANYWHERE = "default";
+
+async function creation(
+  input: LiveDiffInput,
+  object: RenderedObject,
+  path: string,
+  namespace?: string,
+): Promise<KubeError | null> {
   const { client, signal } = input;
   const body = owned(object.body, input, true);
-  const tried = await client.request({ method: "POST", path, query: { dryRun: "All" }, body, signal }, kubeObject);
-  // Its namespace comes with the release.
-  if (tried.ok || isNotFound(tried.error)) return;
-  throw explained(object, tried.error);
+  const metadata = {
+    ...(isRecord(body.metadata) ? body.metadata : {}),
+    ...(namespace === undefined ? {} : { namespace }),
+  };
+  const query = { dryRun: "All" };
+  const tried = await client.request({ method: "POST", path, query, body: { ...body, metadata }, signal }, kubeObject);
+  return tried.ok ? null : tried.error;
 }
 
 async function dryRun(

@@ -34,7 +34,7 @@ type Step = string | number;
 
 function stepsOf(name: string): Step[] {
   const steps = [...name.matchAll(/((?:\\.|[^.[\]\\])+)|\[(\d+)\]|(\.)/gs)];
-  if (steps.map(([text]) => text).join("") !== name || /^\[|^\.|\.$|\.\./.test(name)) throw bad(name);
+  if (steps.map(([text]) => text).join("") !== name || /^$|^\[|^\.|\.$|\.\./.test(name)) throw bad(name);
   return steps.flatMap(([, key, index]): Step[] => {
     if (key !== undefined) return [key.replace(/\\(.)/gs, "$1")];
     if (index === undefined) return [];
