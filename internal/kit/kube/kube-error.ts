@@ -69,7 +69,7 @@ const distrusted = ({ remedy }: HttpFailure): string | undefined =>
 
 /** What a failure without an answer says names the request already. */
 function plainly(said: string, what: string): string {
-  const plain = said.replace(/FailedToOpenSocket.*|ConnectionRefused.*/, "no connection");
+  const plain = said.replace(/FailedToOpenSocket.*|ConnectionRefused.*/, "connection refused");
   return plain.startsWith(`${what}: `) ? plain : `${what}: ${plain}`;
 }
 
