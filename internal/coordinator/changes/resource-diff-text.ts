@@ -59,7 +59,9 @@ function renderResource(diff: ResourceDiff): string {
   const api = diff.api ? ` (${diff.api.replace(/^\//, "")})` : "";
   const head = `${MARK[kind]} ${diff.kind || "object"} ${place}${api} ${SENTENCE[kind]}`;
   const error = diff.error ? [`    ${diff.error}`] : [];
-  return [head, ...error, ...hunks(linesOf(diff))].join("\n");
+  // Ours: what could not be checked, and what is taken from whom.
+  const note = typeof diff.note === "string" ? [`    (${diff.note})`] : [];
+  return [head, ...error, ...note, ...hunks(linesOf(diff))].join("\n");
 }
 
 interface Line {

@@ -5,7 +5,7 @@ export interface DiffLine {
 }
 
 /** Edits beyond which two texts count as different altogether: a bound on time and memory (their square). */
-const MAX_EDITS = 2_000;
+const MAX_EDITS = 600;
 
 /** Shortest edit from `before` to `after` (Myers, "An O(ND) Difference Algorithm"), removals before additions. */
 export function diffLines(before: readonly string[], after: readonly string[]): readonly DiffLine[] {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type KubeNode, nodeMissing, startNode } from "../../bed/node/node.ts";
+import { folderOf } from "../../lib/handler-harness.ts";
 import { configMap, decodePlan, definition, deployment, manifestBed, object } from "./manifest-bed.ts";
 
 const missing = nodeMissing();
@@ -192,4 +193,92 @@ describe.skipIf(skip)("a manifest on a real cluster", () => {
     expect(live.data).toEqual({ x: "3" });
     expect(JSON.stringify(live.metadata)).not.toContain("kube-apply");
   });
+
+  test("a plan of a Nuon server works as it is: no options, an empty namespace, its removal waited for", async () => {
+    const nuon = { block: { namespace: "", oci_artifact: null } };
+    const manifest = configMap("nuon", { a: "1" });
+    const { end } = await bed.change(manifest, nuon);
+    expect(end.harness.steps.map(({ name }) => name)).toEqual(["apply"]);
+    const down = await bed.planned(manifest, { ...nuon, operation: "create-teardown-plan" });
+    expect((await bed.applied(manifest, down.contents, nuon)).reason).toBe("");
+    expect(await bed.exists("configmap", "nuon")).toBe(false);
+  });
+
+  test("an artifact in place of the manifest (Nuon's newer form) is pulled and read", async () => {
+    const folder = folderOf({ "manifest.yaml": configMap("packed", { a: "1" }) });
+    const registry = { Repository: "builds", LoginServer: "registry.test", RegistryType: "public_oci" };
+    const packed = {
+      block: { namespace: "default", oci_artifact: { url: "registry.test/builds", tag: "dpl1", digest: "" } },
+      plan: { src_registry: registry, src_tag: "dpl1" },
+      sources: { dpl1: folder },
+    };
+    await bed.change("", packed);
+    expect((await bed.live("configmap", "packed")).data).toEqual({ a: "1" });
+    const none = await bed.planned("", { block: { namespace: "" } });
+    expect(none.reason).toContain("its manifest is empty");
+    const odd = await bed.planned("", { ...packed, plan: { ...packed.plan, src_path: "../etc" } });
+    expect(odd.reason).toContain("leads out of its source");
+  });
+
+  test("every kind that is applied is found unchanged by the next plan, and a plan draws nothing by lot", async () => {
+    const manifest = KINDS.map(object).join("") + deployment("kinds");
+    const [first, second] = [await bed.planned(manifest), await bed.planned(manifest)];
+    expect(first.reason).toBe("");
+    expect(first.contents).toBe(second.contents);
+    await bed.change(manifest);
+    expect((await bed.planned(manifest)).plan).not.toHaveProperty("k8s_content_diff");
+  });
 });
+
+const pod = {
+  restartPolicy: "Never",
+  containers: [{ name: "main", image: "localhost/bb:1", imagePullPolicy: "Never" }],
+};
+const rbac = "rbac.authorization.k8s.io";
+const KINDS: readonly unknown[] = [
+  {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "kinds" },
+    spec: { type: "NodePort", selector: { a: "b" }, ports: [{ port: 80 }] },
+  },
+  { apiVersion: "batch/v1", kind: "Job", metadata: { name: "kinds" }, spec: { template: { spec: pod } } },
+  {
+    apiVersion: "batch/v1",
+    kind: "CronJob",
+    metadata: { name: "kinds" },
+    spec: { schedule: "0 0 1 1 *", jobTemplate: { spec: { template: { spec: pod } } } },
+  },
+  { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "kinds" } },
+  {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "kinds" },
+    spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+  },
+  {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "Ingress",
+    metadata: { name: "kinds" },
+    spec: { defaultBackend: { service: { name: "kinds", port: { number: 80 } } } },
+  },
+  {
+    apiVersion: `${rbac}/v1`,
+    kind: "Role",
+    metadata: { name: "kinds" },
+    rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }],
+  },
+  {
+    apiVersion: `${rbac}/v1`,
+    kind: "RoleBinding",
+    metadata: { name: "kinds" },
+    subjects: [{ kind: "User", name: "someone" }],
+    roleRef: { apiGroup: rbac, kind: "Role", name: "kinds" },
+  },
+  {
+    apiVersion: "autoscaling/v2",
+    kind: "HorizontalPodAutoscaler",
+    metadata: { name: "kinds" },
+    spec: { maxReplicas: 1, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "kinds" } },
+  },
+];

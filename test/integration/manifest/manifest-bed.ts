@@ -25,6 +25,12 @@ export interface JobWish {
   readonly user?: "admin" | "limited";
   /** In place of that of the node. */
   readonly kubeconfig?: string;
+  /** Keys of the plan over the others, as a Nuon server writes it. */
+  readonly plan?: { readonly [key: string]: unknown };
+  /** Keys of its block, in place of ours. */
+  readonly block?: { readonly [key: string]: unknown };
+  /** Folders by the tag of their artifact. */
+  readonly sources?: Readonly<Record<string, string>>;
 }
 
 export function manifestBed(node: KubeNode) {
@@ -35,14 +41,18 @@ export function manifestBed(node: KubeNode) {
       handler: manifestDeploy,
       type: "kubernetes-manifest-deploy",
       operation: wish.operation,
+      ...(wish.sources === undefined ? {} : { sources: wish.sources }),
       plan: {
         apply_plan_contents: wish.contents ?? "",
         kubernetes_manifest: {
           manifest: wish.manifest,
-          namespace: wish.namespace ?? "default",
           cluster_info: { kube_config: wish.kubeconfig ?? node.configFor(wish.user ?? "admin") },
-          runner_options: { ...options, wait_timeout: (wait ?? 0) * 1e6 },
+          ...(wish.block ?? {
+            namespace: wish.namespace ?? "default",
+            runner_options: { ...options, wait_timeout: (wait ?? 0) * 1e6 },
+          }),
         },
+        ...wish.plan,
       },
     });
     harnesses.push(harness);

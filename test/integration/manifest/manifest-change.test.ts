@@ -50,7 +50,9 @@ describe.skipIf(skip)("a change of a manifest", () => {
       metadata: { name: "e2e" },
       stringData: { password: "canary-e2e-4711" },
     });
-    const file = jobFile("ask", configMap("e2e", { a: "1" }) + secret, { approval: "required" });
+    const manifest = configMap("e2e", { a: "1" }) + secret + configMap("theirs", { a: "ours" });
+    await node.kubectl(["create", "configmap", "theirs", "--from-literal=a=theirs", "--field-manager=their-tool"]);
+    const file = jobFile("ask", manifest, { approval: "required" }, { force_conflicts: true });
     const id = await control.submit(file);
     const waiting = await until("it waits", async () => {
       const doc = await control.show(id);
@@ -58,7 +60,8 @@ describe.skipIf(skip)("a change of a manifest", () => {
     });
     const text = JSON.stringify(waiting);
     expect(text).toContain("+ ConfigMap default/e2e (v1) will be added");
-    expect(text).toContain("Plan: 2 to add, 0 to change, 0 to remove.");
+    expect(text).toContain("(takes .data.a from their-tool)");
+    expect(text).toContain("Plan: 2 to add, 1 to change, 0 to remove.");
     expect(text).not.toContain("canary-e2e-4711");
     expect(await objects.exists("configmap", "e2e")).toBe(false);
     expect((await control.post(`/jobs/${id}/approve`, { reason: "fine" })).status).toBeLessThan(300);
@@ -71,9 +74,7 @@ describe.skipIf(skip)("a change of a manifest", () => {
     // The same once more: there is nothing to approve.
     const same = await control.ended(await control.submit(file));
     expect([same.status, same.reason]).toEqual(["finished", "no changes"]);
-    const down = await control.ended(
-      await control.submit(jobFile("down", configMap("e2e", { a: "1" }) + secret, { operation: "destroy" })),
-    );
+    const down = await control.ended(await control.submit(jobFile("down", manifest, { operation: "destroy" })));
     expect(down.status).toBe("finished");
     expect(await objects.exists("secret", "e2e")).toBe(false);
   }, 90_000);

@@ -1,4 +1,4 @@
-import { diffLines, maskedPair, yamlLines } from "../../../kit/diff/index.ts";
+import { diffLines, isRecord, maskedPair, yamlLines } from "../../../kit/diff/index.ts";
 import type { KubeObject } from "../../../kit/kube/index.ts";
 import { DIFF_TYPE, type DiffEntry, type ResourceDiff } from "../../../protocol/nuon/resource-diffs.ts";
 import { groupOf, type Located } from "./cluster.ts";
@@ -6,6 +6,9 @@ import { groupOf, type Located } from "./cluster.ts";
 /** What a cluster writes itself and no manifest means (nuon-handlers.md 9.9). */
 const IGNORED = ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink", "namespace"];
 const KUBECTL_COPY = "kubectl.kubernetes.io/last-applied-configuration";
+
+/** Labels of a Job that are drawn anew for every try. */
+const DRAWN = ["controller-uid", "batch.kubernetes.io/controller-uid"];
 
 type Plain = Readonly<Record<string, unknown>>;
 
@@ -15,7 +18,13 @@ export function comparable(object: Plain): Plain {
   const { annotations, ...kept }: Record<string, unknown> = { ...(metadata as Record<string, unknown> | undefined) };
   for (const key of IGNORED) delete kept[key];
   const { [KUBECTL_COPY]: _copy, ...notes }: Record<string, unknown> = { ...(annotations as Plain | undefined) };
-  return { ...rest, metadata: { ...kept, ...(Object.keys(notes).length === 0 ? {} : { annotations: notes }) } };
+  const shown = { ...rest, metadata: { ...kept, ...(Object.keys(notes).length === 0 ? {} : { annotations: notes }) } };
+  return object.kind === "Job" ? withoutDrawn(shown) : shown;
+}
+
+function withoutDrawn(object: Plain): Plain {
+  const entries = Object.entries(object).filter(([key]) => !DRAWN.includes(key));
+  return Object.fromEntries(entries.map(([key, value]) => [key, isRecord(value) ? withoutDrawn(value) : value]));
 }
 
 /** The difference of one object in the form of nuon-handlers.md 10.2; values of Secrets are hidden. */
