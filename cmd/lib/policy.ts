@@ -25,11 +25,12 @@ export function trustFor(
 /** null: every job is worked. Throws RunnerError usage when the file cannot be used. */
 export function policyFor(
   { values }: Pick<Context, "values">,
-  { apiUrl, log }: { readonly apiUrl: string; readonly log: SystemLog },
+  { apiUrl, log, local }: { readonly apiUrl: string; readonly log: SystemLog; readonly local: boolean },
 ): JobPolicy | null {
   if (values.policy === null) return null;
   const file = openPolicy(values.policy, log);
   log.info("jobs are held to a policy", { file: values.policy, rules: file.current().rules.length });
-  setInterval(() => file.current(), LOOK_MS).unref();
+  // Local work asks it for every job, and is over soon.
+  if (!local) setInterval(() => file.current(), LOOK_MS).unref();
   return { ...file, controlPlane: new URL(apiUrl).host };
 }

@@ -141,9 +141,17 @@ function fitsObject(pattern: NonNullable<When["kubernetes"]>, object: ObjectFact
   return object.action === null ? effect === "allow" : actions.some((one) => one === object.action);
 }
 
+const SHOWN = 120;
+
+/** Never cut within a word: half a secret would not be known for one. */
+function shortened(line: string): string {
+  const [first = ""] = line.split(/\s/);
+  return first.length <= SHOWN ? `${first} …` : "…";
+}
+
 /** One item in a word or two. */
 function shown(item: unknown): string {
-  if (typeof item === "string") return JSON.stringify(item.slice(0, 120));
+  if (typeof item === "string") return JSON.stringify(item.length <= SHOWN ? item : shortened(item));
   if (item === null || typeof item !== "object") return inspect(item);
   const { kind, place, ref, reference, address, type, provider, namespace, name, actions } = item as Record<
     string,

@@ -128,6 +128,12 @@ describe("the first rule that is about the job decides", () => {
     expect(decide(text, facts("script", { language: "python", code: "x" }), NOW)).toMatchObject({ rule: "scripts" });
   });
 
+  test("and its reason never shows a part of a word", () => {
+    const text = rules("  - { name: none, effect: deny, reason: no, when: { commands: ['*'] } }");
+    const plan = { steps: [{ interpolated_command: `curl --header ${"s".repeat(200)}` }] };
+    expect(decide(text, facts("actions-workflow", plan), NOW).reason).toBe('no (command "curl …")');
+  });
+
   test("one that allows is about a job only when all of it fits", () => {
     const text = rules("  - { name: ours, effect: allow, when: { sources: [{ git: 'github.com/acme/**' }] } }");
     const step = (url: string) => ({ git_source: { url, ref: "main" }, interpolated_command: "make" });

@@ -75,7 +75,6 @@ const window = z
     if (value.since !== undefined && value.until !== undefined && value.until < value.since)
       ctx.addIssue({ code: "custom", path: ["until"], message: "the window is empty: until is before since" });
   });
-export type Window = z.infer<typeof window>;
 
 const when = z.strictObject({
   types: z.array(typePattern).min(1).max(100).optional(),
