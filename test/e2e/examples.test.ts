@@ -94,6 +94,14 @@ describe("an example runs as it is:", () => {
     expect(end.outputs.used_percent).toBeWithin(0, 101);
   });
 
+  test("policy/allowed.yaml and policy/refused.yaml, under policy/policy.yaml", async () => {
+    const under = ["--policy", bed.path("examples/policy/policy.yaml")];
+    expect((await run("policy/allowed.yaml", under)).sum).toBe("finished");
+    const refused = await run("policy/refused.yaml", under);
+    expect([refused.code, refused.end.status]).toEqual([4, "failed"]);
+    expect(refused.log).not.toContain("never said\n");
+  });
+
   const small = ["operations/noop.yaml", "operations/noop-deploy.yaml", "operations/health-check.yaml"];
   test.each([...small, "operations/shut-down.yaml"])("%s", async (file) => {
     expect((await run(file)).sum).toBe("finished");
