@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { addRunner, type Control, cleanAfter, startControl, write } from "../faults/lib/control.ts";
 import { action, terraform, terraformTest } from "../faults/lib/jobs.ts";
 import { type Bed, makeBed, until } from "../faults/lib/processes.ts";
+import { startNuonServer } from "../lib/nuon-server.ts";
 
 let bed: Bed;
 beforeEach(() => {
@@ -89,6 +90,40 @@ describe("a job that the policy of the machine refuses", () => {
     await cleanAfter(bed, control, runner);
     const last = readFileSync(`${runner.stateDir}/audit.jsonl`, "utf8").trim().split("\n").at(-1) ?? "";
     expect(JSON.parse(last)).toMatchObject({ event: "job", outcome: "failed", policy: "no-shell", programs: 0 });
+  }, 60_000);
+});
+
+describe("a policy and a Nuon server", () => {
+  test("its job is refused once the plan is read, before any other document is asked for", async () => {
+    const server = await startNuonServer();
+    try {
+      const steps = [{ run_id: "s1", interpolated_command: "curl https://evil.example", interpolated_env_vars: {} }];
+      server.addJob({
+        type: "actions-workflow",
+        group: "actions",
+        metadata: { install_id: "inl1", action_workflow_id: "acw1" },
+        plan: JSON.stringify({ id: "iar1", install_id: "inl1", steps }),
+      });
+      const rules = policy(
+        "policy.yaml",
+        "deny",
+        "{ name: ours, effect: allow, when: { commands: ['./deploy.sh *'] } }",
+      );
+      bed.spawn(["run", "--dialect", "nuon", "--state-dir", bed.path("state"), "--policy", rules], {
+        RUNNER_API_URL: server.url,
+        RUNNER_ID: server.runnerId,
+        RUNNER_API_TOKEN: server.token,
+      });
+      await until("the job has ended", () => server.executions[0]?.status === "failed", 30_000);
+      expect(server.of("GET /v1/installs/*/action-workflows/runs/*")).toEqual([]);
+      const trail = () => readFileSync(bed.path("state", "audit.jsonl"), "utf8");
+      await until("the trail tells it", () => trail().includes('"event":"job"'));
+      expect(trail()).toContain("no rule allows this actions-workflow job (exec)");
+      expect(trail()).toContain('"programs":0');
+    } finally {
+      await bed.end();
+      await server.stop();
+    }
   }, 60_000);
 });
 
