@@ -12,6 +12,7 @@ const RENEW_MS = 30_000;
 export async function awsConfigEnv(
   ctx: Pick<JobContext<unknown>, "workspace" | "secrets">,
   keys: Renewed<AwsKeys>,
+  region: string,
 ): Promise<Record<string, string>> {
   const folder = ctx.workspace.path("aws");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -33,7 +34,7 @@ export async function awsConfigEnv(
   }, RENEW_MS);
   timer.unref();
   const config = join(folder, "config");
-  replace(config, `[default]\ncredential_process = /bin/cat "${file}"\n`);
+  replace(config, `[default]\nregion = ${region}\ncredential_process = /bin/cat "${file}"\n`);
   return { AWS_CONFIG_FILE: config, AWS_SHARED_CREDENTIALS_FILE: join(folder, "none"), AWS_SDK_LOAD_CONFIG: "1" };
 }
 

@@ -45,7 +45,7 @@ export async function lastingCloudKeys(
   const found = await unlessNone(ctx, aws, keys());
   if (found === null) return { AWS_REGION: region };
   if (found.untilMs === null) return keyVariables(ctx, found.value, region);
-  return { ...(await awsConfigEnv(ctx, keys)), AWS_REGION: region };
+  return { ...(await awsConfigEnv(ctx, keys, region)), AWS_REGION: region };
 }
 
 /** `use_default` is a permission, not a wish: a machine without credentials may have work that needs none. */
