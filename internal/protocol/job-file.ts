@@ -196,7 +196,9 @@ export const jobFile = z.strictObject({
   timeout: duration.optional().describe("of one attempt, such as 90s, 30m or 1h30m; a bare number is refused"),
   cancel_grace: duration
     .optional()
-    .describe("between the first signal and KILL when the job is stopped. Default: terraform 10m, others 10s"),
+    .describe(
+      "between the first signal and KILL when the job is stopped. Default: terraform 10m, helm 60s, others 10s",
+    ),
   retry: z
     .strictObject({ attempts: z.number().int().min(1).max(20).describe("1 to 20. Default: 1") })
     .optional()

@@ -76,6 +76,3 @@ function readYaml(path: string): unknown {
     return null;
   }
 }
-
-/** The chart brings definitions of its own: objects of theirs cannot be checked before they are there. */
-export const bringsDefinitions = (chart: string): boolean => chart.endsWith(".tgz") || existsSync(join(chart, "crds"));
