@@ -7,14 +7,14 @@ import { registry } from "./registry.ts";
 function context(plan: DeployPlan, sandbox_mode: boolean): JobContext<DeployPlan> {
   const parts: Partial<JobContext<DeployPlan>> = {
     plan,
-    job: { id: "j", created_by_id: "t", type: "helm-chart-deploy", operation: "apply-plan" },
+    job: { id: "j", created_by_id: "t", type: "oci-sync", operation: "apply-plan" },
     runner: { version: "1", settings: () => ({ sandbox_mode }), checkLoops: () => ({}), shutdown: () => {} },
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
   };
   return parts as JobContext<DeployPlan>;
 }
 
-const handler = registry["helm-chart-deploy"];
+const handler = registry["oci-sync"];
 const gunzip = (text: string | null | undefined) =>
   Buffer.from(Bun.gunzipSync(Buffer.from(text ?? "", "base64url"))).toString();
 
@@ -37,5 +37,5 @@ test("in sandbox mode a type of a later version reports what its plan makes up, 
 
 test("without sandbox mode it is refused, whatever its plan makes up", async () => {
   const ctx = context({ sandbox_mode: { enabled: true, outputs: { a: 1 } } }, false);
-  await expect(handler.validate?.(ctx)).rejects.toThrow("job type helm-chart-deploy is not built into this version");
+  await expect(handler.validate?.(ctx)).rejects.toThrow("job type oci-sync is not built into this version");
 });

@@ -72,7 +72,6 @@ async function pretend({ plan: { sandbox_mode: mode } }: Context): Promise<Execu
   const made = mode?.kubernetes_manifest;
   if (!made?.plan_contents) return null;
   return {
-    success: true,
     contents_compressed: encodeContents(Bun.gzipSync(made.plan_contents)),
     contents_display_compressed: encodeContents(Bun.gzipSync(made.plan_display_contents ?? "")),
   };

@@ -13,7 +13,6 @@ const removal = z.object({
   name: z.string(),
   uid: z.string(),
 });
-export type Removal = z.infer<typeof removal>;
 
 /** Ours, beside Nuon's keys: what the plan was made of, so that nothing else is ever applied under its approval. */
 const binding = z.object({
