@@ -71,7 +71,11 @@ export const GO_PROGRAMS = {
   },
   /** Pulls as Nuon's Go runner does. */
   "oci-puller": { version: "2.6.0", build: { how: "module", folder: "oci-puller", package: "." } },
-  helm4: { version: "4.3.1", build: { how: "install", package: "helm.sh/helm/v4/cmd/helm" } },
+  helm4: {
+    version: "4.3.1",
+    build: { how: "install", package: "helm.sh/helm/v4/cmd/helm" },
+    ldflags: "-X helm.sh/helm/v4/internal/version.version=v4.3.1",
+  },
   tofu: {
     version: "1.10.6",
     build: { how: "source", module: "github.com/opentofu/opentofu", package: "./cmd/tofu" },

@@ -57,8 +57,8 @@ describe("a job of our coordinator fails in one line, and the next one is done:"
 
   test("a type that this version cannot do", async () => {
     const runner = await addRunner(bed, control);
-    const file = write("bad.yaml", ["type: helm-chart-deploy", "operation: apply", "plan: {}"]);
-    await failsThenGoesOn(runner, file, ["helm-chart-deploy is not built into this version"]);
+    const file = write("bad.yaml", ["type: docker-build", "plan: {}"]);
+    await failsThenGoesOn(runner, file, ["docker-build is not built into this version"]);
   }, 60_000);
 
   const step = (...lines: string[]) => [
@@ -154,10 +154,7 @@ describe("a foreign control plane that sends what nobody can work", () => {
         /the plan cannot be read: .*larger than 67108864 bytes; Check what made this job/,
       ],
       "an unknown type": [{ type: "quantum-deploy", group: "deploy" }, /quantum-deploy is not built into this version/],
-      "a type not built in": [
-        { type: "helm-chart-deploy", group: "deploy", plan: "{}" },
-        /helm-chart-deploy is not built into/,
-      ],
+      "a type not built in": [{ type: "docker-build", group: "build", plan: "{}" }, /docker-build is not built into/],
     };
     const jobs = Object.entries(bad).map(([what, [fields, says]]) => ({ what, says, job: server.addJob(fields) }));
     const good = server.addJob({ type: "noop", group: "operations" });

@@ -42,14 +42,19 @@ async function headOf(row: Row, who: Credentials): Promise<Answer> {
   return { status: answer.status, headers: answer.headers, text, json: undefined };
 }
 
-/** Every row of every table, so that a request which was refused is seen to have changed nothing. */
+/**
+ * Every row of every table, so that a request which was refused is seen to have changed nothing. But for when a runner
+ * was last heard of: a runner that asks for what it may not have is heard of all the same.
+ */
 function everything(): string {
   const db = new Database(join(here.bed.dataDir, "coordinator.db"), { readonly: true });
   try {
     const tables = db
       .query<{ name: string }, []>("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
       .all();
-    return tables.map(({ name }) => JSON.stringify([name, db.query(`SELECT * FROM "${name}"`).values()])).join("\n");
+    const rows = (name: string) => db.query<Record<string, unknown>, []>(`SELECT * FROM "${name}"`).all();
+    const told = (row: Record<string, unknown>) => Object.values({ ...row, last_contact_at: null });
+    return tables.map(({ name }) => JSON.stringify([name, rows(name).map(told)])).join("\n");
   } finally {
     db.close();
   }

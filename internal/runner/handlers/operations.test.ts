@@ -22,6 +22,9 @@ const job = (type: string, metadata: Record<string, string> = {}): JobContext<un
 const control = { version: "1", settings: () => null, checkLoops: () => ({ deploy: 5 }), shutdown: () => {} };
 const BUILT = [
   "actions-workflow",
+  "container",
+  "helm-chart-deploy",
+  "kubernetes-manifest-deploy",
   "script",
   "terraform-deploy",
   "job-deploy",
