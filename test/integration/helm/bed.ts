@@ -1,6 +1,5 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { JobOperation } from "../../../internal/protocol/enums.ts";
 import type { HelmRelease } from "../../../internal/protocol/nuon/helm.ts";
@@ -66,11 +65,11 @@ export interface Wanted {
   readonly harness?: Partial<HarnessOptions<never, never>>;
 }
 
-export type Bed = Pick<KubeNode, "configFor" | "kubectl">;
+export type Bed = Pick<KubeNode, "configFor" | "kubeconfig" | "kubectl">;
 
 /** One execution of a helm job on the node, as the runner's own cluster. */
 export function helmJob(node: Bed, wanted: Wanted) {
-  const folder = mkdtempSync(join(tmpdir(), "runner-helm-"));
+  const folder = mkdtempSync(join(dirname(node.kubeconfig), "job-"));
   const kubeconfig = join(folder, "kubeconfig");
   writeFileSync(kubeconfig, node.configFor(wanted.user ?? "admin"), { mode: 0o600 });
   return createHarness({

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pullArtifact } from "../../../internal/kit/oci/index.ts";
 import { goProgram } from "../../bed/go-program.ts";
 import { type KubeNode, startNode } from "../../bed/node/node.ts";
@@ -174,7 +173,7 @@ describe.skipIf(skip).each([...HELMS])("a release by %s", (helm) => {
   test("is installed from an artifact that `helm push` made", async () => {
     const registry = await startRegistry();
     try {
-      const folder = mkdtempSync(join(tmpdir(), "runner-chart-"));
+      const folder = mkdtempSync(join(dirname(node.kubeconfig), "chart-"));
       const program = goProgram(helm) ?? "helm";
       const env = { PATH: process.env.PATH ?? "", HOME: folder };
       Bun.spawnSync([program, "package", chartOf(), "-d", folder], { env });

@@ -1,6 +1,5 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { kubejob } from "../../../internal/runner/handlers/kubejob/kubejob.ts";
 import { type KubeNode, nodeMissing } from "../../bed/node/node.ts";
 import { createHarness, type HarnessOptions } from "../../lib/handler-harness.ts";
@@ -51,7 +50,7 @@ export function jobOf({ script = "true", container, spec }: Wanted): Record<stri
 
 /** One execution of a Job on the node, as the runner's own cluster. */
 export function kubejobOn(node: KubeNode, wanted: Wanted) {
-  const folder = mkdtempSync(join(tmpdir(), "runner-kubejob-"));
+  const folder = mkdtempSync(join(dirname(node.kubeconfig), "job-"));
   const kubeconfig = join(folder, "kubeconfig");
   writeFileSync(kubeconfig, node.configFor(wanted.user ?? "admin"), { mode: 0o600 });
   return createHarness({
