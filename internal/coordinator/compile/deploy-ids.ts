@@ -2,6 +2,7 @@ import type { JobOperation } from "../../protocol/enums.ts";
 import { newId } from "../../protocol/ids.ts";
 import type { AppConfig } from "../../protocol/nuon/app-config.ts";
 import type { DeployPlan } from "../../protocol/nuon/plans.ts";
+import type { WireSource } from "./sources.ts";
 
 /** Operation of a job file for a type with a plan. */
 export type ChangeOperation = "plan" | "apply" | "destroy";
@@ -13,12 +14,20 @@ export interface DeployFrame {
   readonly metadata: Readonly<Record<string, string>>;
   readonly plan: DeployPlan;
   readonly appConfig: AppConfig;
+  /** Digests of packed folders that must live as long as the job. */
+  readonly sources: readonly string[];
 }
 
-/** `entry`: what the component's connection in the app config says about its type. */
+export interface DeployParts {
+  readonly source: WireSource | null;
+  readonly block: Partial<Pick<DeployPlan, "helm" | "terraform" | "kubernetes_manifest">>;
+  readonly entry: Readonly<Record<string, unknown>>;
+}
+
+/** `entry`: what the component's connection in the app config says about its type; `source` null: the plan holds all. */
 export function deployFrame(
   context: { readonly name: string; readonly now: string; readonly operation: ChangeOperation },
-  entry: Readonly<Record<string, unknown>>,
+  { source, block, entry }: DeployParts,
 ): DeployFrame {
   const ids = {
     install: newId("install"),
@@ -45,13 +54,16 @@ export function deployFrame(
       app_config_id: ids.appConfig,
       component_id: ids.component,
       component_name: context.name,
+      ...(source === null ? {} : planSource(source)),
       apply_plan_contents: "",
       apply_plan_display: "",
       helm: null,
       terraform: null,
       kubernetes_manifest: null,
       noop: null,
+      ...block,
     },
+    sources: source?.kind === "oci" && source.digest !== null ? [source.digest] : [],
     appConfig: {
       id: ids.appConfig,
       created_at: context.now,
@@ -62,4 +74,10 @@ export function deployFrame(
       version: 1,
     },
   };
+}
+
+function planSource(source: WireSource): Partial<DeployPlan> {
+  if (source.kind === "git") return { src_git: source.git };
+  const { registry, tag, path } = source.artifact;
+  return { src_registry: registry, src_tag: tag, ...(path === undefined ? {} : { src_path: path }) };
 }

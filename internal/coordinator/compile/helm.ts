@@ -1,11 +1,11 @@
 import { ok, type Result } from "../../protocol/errors.ts";
 import type { HelmSpec } from "../../protocol/job-specs/helm.ts";
 import { msToNs } from "../../protocol/nuon/base.ts";
-import type { ClusterInfo, DeployPlan, HelmDeployBlock } from "../../protocol/nuon/plans.ts";
+import type { ClusterInfo, HelmDeployBlock } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { compileCluster } from "./cluster.ts";
 import { type ChangeOperation, type DeployFrame, deployFrame } from "./deploy-ids.ts";
-import { usage, type WireSource, wireSource } from "./sources.ts";
+import { usage, wireSource } from "./sources.ts";
 
 /** Everything of a helm job that is not common to all jobs. */
 export interface CompiledHelm extends DeployFrame {
@@ -31,8 +31,6 @@ export function compileHelm(
   }
   const values = singleValues(spec);
   if (!values.ok) return values;
-  const source = found.value;
-  const frame = deployFrame(context, { helm: { chart_name: spec.release } });
   const helm: HelmDeployBlock = {
     cluster_info: cluster.value.info,
     name: spec.release,
@@ -56,13 +54,9 @@ export function compileHelm(
       recover_pending: spec.recover_pending ?? false,
     },
   };
-  return ok({
-    ...frame,
-    plan: { ...frame.plan, ...planSource(source), helm },
-    // A Go runner wants the chart packed as chart.tgz, and has neither a choice of helm nor any of the options.
-    native: true,
-    sources: source.kind === "oci" && source.digest !== null ? [source.digest] : [],
-  });
+  const entry = { helm: { chart_name: spec.release } };
+  // A Go runner wants the chart packed as chart.tgz, and has neither a choice of helm nor any of the options.
+  return ok({ ...deployFrame(context, { source: found.value, block: { helm }, entry }), native: true });
 }
 
 const DRIVER = { secret: "secrets", configmap: "configmap", nuon: "nuon" } as const;
@@ -88,10 +82,4 @@ function singleValues(spec: HelmSpec): Result<NonNullable<HelmDeployBlock["value
     values.push({ name, value: String(value), type, literal: true });
   }
   return ok(values);
-}
-
-function planSource(source: WireSource): Partial<DeployPlan> {
-  if (source.kind === "git") return { src_git: source.git };
-  const { registry, tag, path } = source.artifact;
-  return { src_registry: registry, src_tag: tag, ...(path === undefined ? {} : { src_path: path }) };
 }

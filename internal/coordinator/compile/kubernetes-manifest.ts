@@ -1,7 +1,7 @@
 import { ok, type Result } from "../../protocol/errors.ts";
 import type { KubernetesManifestSpec } from "../../protocol/job-specs/kubernetes-manifest.ts";
 import { msToNs } from "../../protocol/nuon/base.ts";
-import type { DeployPlan, KubernetesManifestBlock } from "../../protocol/nuon/plans.ts";
+import type { KubernetesManifestBlock } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
 import { compileCluster } from "./cluster.ts";
 import { type ChangeOperation, type DeployFrame, deployFrame } from "./deploy-ids.ts";
@@ -25,12 +25,12 @@ export function compileManifest(
 ): Result<CompiledManifest> {
   const cluster = compileCluster(spec.cluster, "spec.cluster");
   if (!cluster.ok) return cluster;
-  const source = sourceOf(spec, submission);
-  if (!source.ok) return source;
-  const frame = deployFrame(context, { kubernetes_manifest: { namespace: spec.namespace ?? "default" } });
+  const source = spec.source === undefined ? null : wireSource(spec.source, "spec.source", submission);
+  if (source?.ok === false) return source;
+  const namespace = spec.namespace ?? "default";
   const block: KubernetesManifestBlock = {
     cluster_info: cluster.value.info,
-    namespace: spec.namespace ?? "default",
+    namespace,
     manifest: spec.manifest ?? "",
     runner_options: {
       set: spec.set ?? "",
@@ -40,29 +40,9 @@ export function compileManifest(
       propagation: PROPAGATION[spec.propagation ?? "foreground"],
     },
   };
-  return ok({
-    ...frame,
-    plan: { ...frame.plan, ...source.value.plan, kubernetes_manifest: block },
-    // A Go runner waits for nothing, takes every field of others, and removes nothing.
-    native: true,
-    sources: source.value.digests,
-  });
+  const parts = { block: { kubernetes_manifest: block }, entry: { kubernetes_manifest: { namespace } } };
+  // A Go runner waits for nothing, takes every field of others, and removes nothing.
+  return ok({ ...deployFrame(context, { source: source?.value ?? null, ...parts }), native: true });
 }
 
 const PROPAGATION = { foreground: "Foreground", background: "Background", orphan: "Orphan" } as const;
-
-interface Source {
-  readonly plan: Partial<DeployPlan>;
-  readonly digests: readonly string[];
-}
-
-function sourceOf(spec: KubernetesManifestSpec, submission: Submission): Result<Source> {
-  if (spec.source === undefined) return ok({ plan: {}, digests: [] });
-  const found = wireSource(spec.source, "spec.source", submission);
-  if (!found.ok) return found;
-  if (found.value.kind === "git") return ok({ plan: { src_git: found.value.git }, digests: [] });
-  const { artifact, digest } = found.value;
-  const { registry, tag, path } = artifact;
-  const plan = { src_registry: registry, src_tag: tag, ...(path === undefined ? {} : { src_path: path }) };
-  return ok({ plan, digests: digest === null ? [] : [digest] });
-}

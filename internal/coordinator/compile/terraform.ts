@@ -1,12 +1,12 @@
 import type { JobOperation } from "../../protocol/enums.ts";
 import { ok, type Result } from "../../protocol/errors.ts";
-import { newId } from "../../protocol/ids.ts";
 import type { TerraformSpec } from "../../protocol/job-file.ts";
 import type { AppConfig } from "../../protocol/nuon/app-config.ts";
 import type { DeployPlan } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
+import { deployFrame } from "./deploy-ids.ts";
 import { plainEnv } from "./env.ts";
-import { usage, type WireSource, wireSource } from "./sources.ts";
+import { usage, wireSource } from "./sources.ts";
 
 /** Everything of a terraform job that is not common to all jobs. */
 export interface CompiledTerraform {
@@ -46,35 +46,10 @@ export function compileTerraform(
   if (files.length !== named) {
     return usage(`vars_files: found the contents of ${files.length} files; spec.vars_files names ${named}`);
   }
-  const ids = {
-    install: newId("install"),
-    app: newId("app"),
-    appConfig: newId("appConfig"),
-    component: newId("component"),
-    deploy: newId("deploy"),
-  };
-  const operation = context.operation === "destroy" ? "create-teardown-plan" : "create-apply-plan";
-  return ok({
-    deployId: ids.deploy,
-    operation,
-    metadata: {
-      install_id: ids.install,
-      deploy_id: ids.deploy,
-      install_component_id: ids.component,
-      component_id: ids.component,
-      component_name: context.name,
-      operation,
-    },
-    plan: {
-      install_id: ids.install,
-      app_id: ids.app,
-      app_config_id: ids.appConfig,
-      component_id: ids.component,
-      component_name: context.name,
-      ...planSource(source),
-      apply_plan_contents: "",
-      apply_plan_display: "",
-      helm: null,
+  const frame = deployFrame(context, {
+    source,
+    entry: { terraform_module: { version: spec.version ?? ANY_VERSION } },
+    block: {
       terraform: {
         ...(spec.tool === "tofu" ? { tool: spec.tool } : {}),
         ...(spec.stack === undefined ? {} : { stack: spec.stack }),
@@ -91,31 +66,11 @@ export function compileTerraform(
         state: null,
         plan_json: null,
       },
-      kubernetes_manifest: null,
-      noop: null,
     },
-    appConfig: {
-      id: ids.appConfig,
-      created_at: context.now,
-      updated_at: context.now,
-      app_id: ids.app,
-      status: "active",
-      component_config_connections: [
-        { component_id: ids.component, terraform_module: { version: spec.version ?? ANY_VERSION } },
-      ],
-      version: 1,
-    },
-    // What a Go runner knows: terraform itself, and one artifact whose top is the module.
-    native: knowsMore(spec) || source.kind === "git" || source.artifact.path !== undefined,
-    sources: source.kind === "oci" && source.digest !== null ? [source.digest] : [],
   });
+  // What a Go runner knows: terraform itself, and one artifact whose top is the module.
+  return ok({ ...frame, native: knowsMore(spec) || source.kind === "git" || source.artifact.path !== undefined });
 }
 
 /** A Go runner has no tofu, synthesises nothing and runs no hooks of a deploy. */
 const knowsMore = (spec: TerraformSpec) => spec.tool === "tofu" || spec.stack !== undefined || spec.hooks !== undefined;
-
-function planSource(source: WireSource): Partial<DeployPlan> {
-  if (source.kind === "git") return { src_git: source.git };
-  const { registry, tag, path } = source.artifact;
-  return { src_registry: registry, src_tag: tag, ...(path === undefined ? {} : { src_path: path }) };
-}
