@@ -90,8 +90,11 @@ describe("the operator API", () => {
 describe("jobs", () => {
   test("are listed newest first, by status, page by page", async () => {
     const ids: string[] = [];
-    for (let i = 0; i < 5; i++)
+    for (let i = 0; i < 5; i++) {
       ids.unshift(await operator.submit({ type: "noop", name: `listed-${i}`, requires: { arch: "arm64" } }));
+      // What was made within one millisecond has no order.
+      await Bun.sleep(2);
+    }
     const first = await operator.get<{ id: string }[]>("/jobs?limit=2&status=queued");
     expect(first.map((job) => job.id)).toEqual(ids.slice(0, 2));
     const next = await operator.get<{ id: string }[]>(`/jobs?limit=2&status=queued&before=${first[1]?.id}`);
