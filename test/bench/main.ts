@@ -6,9 +6,12 @@ import { type Measured, missedGoals, renderTable } from "./lib/table.ts";
 import { action } from "./rows/action.ts";
 import { container } from "./rows/container.ts";
 import { gitSource } from "./rows/git-source.ts";
+import { helm } from "./rows/helm.ts";
 import { idle } from "./rows/idle.ts";
+import { kubejob } from "./rows/kubejob.ts";
 import { latency } from "./rows/latency.ts";
 import { liveLine } from "./rows/live-line.ts";
+import { manifest } from "./rows/manifest.ts";
 import { npmStart } from "./rows/npm-start.ts";
 import { ociPull } from "./rows/oci-pull.ts";
 import { output } from "./rows/output.ts";
@@ -29,6 +32,9 @@ const ROWS: readonly Row[] = [
   tracing,
   terraform,
   container,
+  helm,
+  manifest,
+  kubejob,
   gitSource,
   ociPull,
   output,
