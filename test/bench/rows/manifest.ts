@@ -18,13 +18,17 @@ spec:
     spec:
       terminationGracePeriodSeconds: 0
       containers:
-        - { name: app, image: "localhost/bb:1", imagePullPolicy: Never, command: [sleep, infinity] }
+        - name: app
+          image: localhost/bb:1
+          imagePullPolicy: Never
+          command: [sleep, infinity]
+          readinessProbe: { exec: { command: ["true"] }, periodSeconds: 1 }
 `;
 
 /** A whole change (plan job, approval by itself, apply job) that makes two objects, over kubectl by hand. */
 export const manifest: Row = {
   name: "manifest",
-  why: "A change is two jobs; the cluster is asked for the plan, for every object again before it is applied, and for its state while it gets ready.",
+  why: "A change is two jobs; the cluster is asked for the plan, for every object again before it is applied, and for its state while it gets ready: after 0.25 s, then in steps that grow by half up to 2 s.",
   measure: ({ binary, runs, say }) =>
     onKubePlane(binary, "manifest", async ({ node, bed, coordinator, events, runnerPid, env }) =>
       beside({
@@ -51,7 +55,7 @@ export const manifest: Row = {
           await node.kubectl(["delete", "configmap", ...names]);
           await node.kubectl(["wait", "pod", "--all", "--for=delete", "--timeout=60s"]);
         },
-        how: "from sending the POST that submits the change (a Deployment and a ConfigMap, new; approval auto) until its `finished` is read from the live event stream: both are ready.",
+        how: "from sending the POST that submits the change (a ConfigMap and a Deployment with a readiness probe, new; approval auto; one without a probe is watched 1.2 s longer, on purpose) until its `finished` is read from the live event stream: both are ready.",
       }),
     ),
 };
