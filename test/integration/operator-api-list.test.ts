@@ -1,46 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Coordinator } from "../../internal/coordinator/coordinator.ts";
-import { startCoordinator } from "../../internal/coordinator/start.ts";
-import { silentLog } from "../../internal/kit/base/system-log.ts";
 import type { JobDoc, LogSearch, NumberedLine, WorkCounts } from "../../internal/protocol/operator.ts";
-import { DEFAULT_TIMES } from "../../internal/protocol/times.ts";
-import { createOperator, type Operator } from "../lib/operator.ts";
+import { type CoordinatorBed, startCoordinatorBed } from "../lib/coordinator-bed.ts";
+import type { Operator } from "../lib/operator.ts";
 import { createRunnerPeer, type RunnerPeer } from "../lib/runner-peer.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "operator-list-"));
+let bed: CoordinatorBed;
 let coordinator: Coordinator;
 let operator: Operator;
 let peer: RunnerPeer;
 
 beforeAll(async () => {
-  const adminKeyFile = join(folder, "admin.key");
-  coordinator = await startCoordinator(
-    {
-      version: "0.0.0-test",
-      host: "127.0.0.1",
-      port: 0,
-      dataDir: folder,
-      adminKeyFile,
-      publicUrl: null,
-      tls: null,
-      times: DEFAULT_TIMES,
-      exclusive: true,
-    },
-    { log: silentLog },
-  );
-  operator = createOperator(coordinator);
+  bed = await startCoordinatorBed();
+  ({ coordinator, operator } = bed);
 });
-afterAll(async () => {
-  await coordinator.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => bed.end());
 
-const action = (name: string, more: object = {}) =>
-  operator.submit({ type: "actions-workflow", name, spec: { steps: [{ name: "a", run: "x" }] }, ...more });
+const action = async (name: string, more: object = {}) => {
+  // Jobs that were made within one millisecond have no order.
+  await Bun.sleep(2);
+  return operator.submit({ type: "actions-workflow", name, spec: { steps: [{ name: "a", run: "x" }] }, ...more });
+};
 const list = async (query: string) => (await operator.get<JobDoc[]>(`/jobs?${query}`)).map((job) => job.name);
 const waits = async (id: string) => (await operator.get<JobDoc>(`/jobs/${id}`)).waiting_for;
 

@@ -1,45 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { OPERATOR_ROUTES, openApiDocument } from "../../internal/coordinator/api/operator/openapi.ts";
 import type { Coordinator } from "../../internal/coordinator/coordinator.ts";
-import { startCoordinator } from "../../internal/coordinator/start.ts";
-import { silentLog } from "../../internal/kit/base/system-log.ts";
 import type { Claim } from "../../internal/protocol/native.ts";
 import type { RunnerDoc, WorkspaceDoc } from "../../internal/protocol/operator.ts";
-import { DEFAULT_TIMES } from "../../internal/protocol/times.ts";
-import { createOperator, type Operator, packed, sha256 } from "../lib/operator.ts";
+import { type CoordinatorBed, startCoordinatorBed } from "../lib/coordinator-bed.ts";
+import { type Operator, packed, sha256 } from "../lib/operator.ts";
 import { createRunnerPeer, type RunnerPeer } from "../lib/runner-peer.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "operator-rest-"));
+let bed: CoordinatorBed;
 let coordinator: Coordinator;
 let operator: Operator;
 let peer: RunnerPeer;
 
 beforeAll(async () => {
-  const adminKeyFile = join(folder, "admin.key");
-  coordinator = await startCoordinator(
-    {
-      version: "0.0.0-test",
-      host: "127.0.0.1",
-      port: 0,
-      dataDir: folder,
-      adminKeyFile,
-      publicUrl: null,
-      tls: null,
-      times: DEFAULT_TIMES,
-      exclusive: true,
-    },
-    { log: silentLog },
-  );
-  operator = createOperator(coordinator);
+  bed = await startCoordinatorBed();
+  ({ coordinator, operator } = bed);
   peer = await createRunnerPeer(coordinator.url, operator);
 });
-afterAll(async () => {
-  await coordinator.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => bed.end());
 
 const basic = (claim: Claim) =>
   `Basic ${Buffer.from(`${claim.credentials.username}:${claim.credentials.password}`).toString("base64")}`;

@@ -1,42 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Coordinator } from "../../internal/coordinator/coordinator.ts";
-import { startCoordinator } from "../../internal/coordinator/start.ts";
-import { silentLog } from "../../internal/kit/base/system-log.ts";
-import { DEFAULT_TIMES } from "../../internal/protocol/times.ts";
-import { createOperator, type Operator } from "../lib/operator.ts";
+import { type CoordinatorBed, startCoordinatorBed } from "../lib/coordinator-bed.ts";
+import type { Operator } from "../lib/operator.ts";
 import { createRunnerPeer, type RunnerPeer } from "../lib/runner-peer.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "operator-api-"));
+let bed: CoordinatorBed;
 let coordinator: Coordinator;
 let operator: Operator;
 let peer: RunnerPeer;
 
 beforeAll(async () => {
-  coordinator = await startCoordinator(
-    {
-      version: "0.0.0-test",
-      host: "127.0.0.1",
-      port: 0,
-      dataDir: folder,
-      adminKeyFile: join(folder, "admin.key"),
-      publicUrl: null,
-      tls: null,
-      times: DEFAULT_TIMES,
-      exclusive: true,
-    },
-    { log: silentLog },
-  );
-  operator = createOperator(coordinator);
+  bed = await startCoordinatorBed();
+  ({ coordinator, operator } = bed);
   peer = await createRunnerPeer(coordinator.url, operator);
 });
-afterAll(async () => {
-  await coordinator.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => bed.end());
 
 describe("the operator API", () => {
   test("answers 401 without the admin key, and gives its OpenAPI document all the same", async () => {
