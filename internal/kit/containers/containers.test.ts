@@ -112,7 +112,7 @@ describe("a pull", () => {
       "no such image with this digest",
     ],
     [
-      "Error: pinging container registry: Get https://registry.example.com/v2/: x509: unknown authority",
+      "Error: pinging container registry: Get https://images.test/v2/: x509: unknown authority",
       "no certificate",
     ],
     ["Error: pinging container registry: dial tcp 10.0.0.1:443: connect: connection refused", "cannot be reached"],
