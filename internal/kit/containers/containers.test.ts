@@ -111,10 +111,7 @@ describe("a pull", () => {
       "Error: reading manifest sha256:00 in registry.example.com/app: manifest unknown: manifest unknown",
       "no such image with this digest",
     ],
-    [
-      "Error: pinging container registry: Get https://images.test/v2/: x509: unknown authority",
-      "no certificate",
-    ],
+    ["Error: pinging container registry: Get https://images.test/v2/: x509: unknown authority", "no certificate"],
     ["Error: pinging container registry: dial tcp 10.0.0.1:443: connect: connection refused", "cannot be reached"],
     ["something new", "the pull failed (something new)"],
   ];
