@@ -120,9 +120,10 @@ describe("a coordinator killed with SIGKILL", () => {
           await bed.end();
           bed = makeBed();
           control = await startControl(bed, { env: { RUNNER_FAILPOINT: `coordinator.${place}.${when}` } });
-          await addRunner(bed, control);
+          // Submitted before anyone can claim it: the coordinator dies at the claim, perhaps before it answered the submit.
           const sample = terraform(bed, { wait: place === "renew" });
           const job = await control.submit(sample.file);
+          await addRunner(bed, control);
           await control.proc.exited;
           await control.restart();
           sample.release();
