@@ -11,5 +11,10 @@ test("the report counts every test once and names what failed or was skipped", (
   <testcase name="broken" file="a.test.ts"><failure type="E" message="&lt;skipped /&gt;">at x</failure></testcase>
   <testcase name="last" file="b.test.ts" assertions="0"></testcase>
 </testsuite></testsuite></testsuites>`;
-  expect(readReport(xml)).toEqual({ passed: 2, failed: ["a.test.ts: broken"], skipped: ["a.test.ts: no browser"] });
+  expect(readReport(xml)).toEqual({
+    passed: 2,
+    failed: ["a.test.ts: broken"],
+    skipped: ["a.test.ts: no browser"],
+    failedFiles: new Set(["a.test.ts"]),
+  });
 });

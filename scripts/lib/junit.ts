@@ -3,19 +3,25 @@ export interface Report {
   readonly passed: number;
   readonly failed: readonly string[];
   readonly skipped: readonly string[];
+  /** Of those that failed. */
+  readonly failedFiles: ReadonlySet<string>;
 }
 
 export function readReport(xml: string): Report {
   const failed: string[] = [];
   const skipped: string[] = [];
+  const failedFiles = new Set<string>();
   let passed = 0;
   for (const [, attributes = "", , body = ""] of xml.matchAll(/<testcase\b([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g)) {
-    const name = [attribute(attributes, "file"), attribute(attributes, "name")].filter(Boolean).join(": ");
-    if (/<(failure|error)\b/.test(body)) failed.push(name);
-    else if (/<skipped\b/.test(body)) skipped.push(name);
+    const file = attribute(attributes, "file");
+    const name = [file, attribute(attributes, "name")].filter(Boolean).join(": ");
+    if (/<(failure|error)\b/.test(body)) {
+      failed.push(name);
+      failedFiles.add(file);
+    } else if (/<skipped\b/.test(body)) skipped.push(name);
     else passed += 1;
   }
-  return { passed, failed, skipped };
+  return { passed, failed, skipped, failedFiles };
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', apos: "'", lt: "<", gt: ">", amp: "&" };

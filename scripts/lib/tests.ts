@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BINARY } from "./build.ts";
-import { readReport } from "./junit.ts";
+import { type Report, readReport } from "./junit.ts";
 import { BUN, ROOT, run } from "./spawn.ts";
 
 const FOLDERS = [
@@ -25,33 +25,60 @@ export async function runTests(args: readonly string[]): Promise<number> {
   const provisioned = await run([BUN, "test/bed/provision.ts"]);
   if (provisioned !== 0) return provisioned;
   const paths = args.length > 0 ? args : FOLDERS.filter(hasTests).map((folder) => `./${folder}`);
+  const whole = await testRun(paths);
+  if (whole.report === null) {
+    console.log(`\nthe test run ended with code ${whole.code} before it could report`);
+    return whole.code || 1;
+  }
+  return conclude(whole.report, whole.code, await repeated(whole.report));
+}
+
+interface Run {
+  readonly code: number;
+  /** null: bun ended before it wrote one. */
+  readonly report: Report | null;
+}
+
+async function testRun(paths: readonly string[]): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), "runner-test-"));
   const file = join(folder, "report.xml");
   try {
     const report = ["--reporter=junit", `--reporter-outfile=${file}`];
     const code = await run([BUN, "test", "--timeout=30000", ...report, ...paths], { RUNNER_BIN: BINARY });
-    if (!existsSync(file)) {
-      console.log(`\nthe test run ended with code ${code} before it could report`);
-      return code || 1;
-    }
-    return conclude(readReport(readFileSync(file, "utf8")), code);
+    return { code, report: existsSync(file) ? readReport(readFileSync(file, "utf8")) : null };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function conclude(report: ReturnType<typeof readReport>, code: number): number {
+/**
+ * Files of which a test failed run once more, whole and alone. What then passes is told apart, by name: it is a race of
+ * ours or of the test, to be mended, but not a change that broke something. More files than this are no accident.
+ */
+const REPEATED_FILES = 3;
+
+async function repeated(whole: Report): Promise<ReadonlySet<string>> {
+  const files = [...whole.failedFiles];
+  if (files.length === 0 || files.length > REPEATED_FILES || files.includes("")) return new Set();
+  console.log(`\nonce more, alone: ${files.join(", ")}`);
+  const { code, report } = await testRun(files.map((file) => `./${file}`));
+  return code === 0 && report?.failed.length === 0 ? new Set(whole.failed) : new Set();
+}
+
+function conclude(report: Report, code: number, flaky: ReadonlySet<string>): number {
   const strict = process.env.CI === "true";
-  for (const name of report.failed) console.log(`failed: ${name}`);
+  const broken = report.failed.filter((name) => !flaky.has(name));
+  for (const name of broken) console.log(`failed: ${name}`);
+  for (const name of flaky) console.log(`flaky, passed when repeated alone: ${name}`);
   for (const name of report.skipped) console.log(`skipped: ${name}`);
   const missing = strict && report.skipped.length > 0;
   if (missing) console.log("CI=true: what is skipped counts as failed; install the missing component");
-  const failed = report.failed.length + (missing ? report.skipped.length : 0);
+  const failed = broken.length + (missing ? report.skipped.length : 0);
   // A crash outside of any test (a file that does not load) has no test to count.
-  const uncounted = failed === 0 && code !== 0 ? 1 : 0;
+  const uncounted = report.failed.length === 0 && code !== 0 ? 1 : 0;
   if (uncounted) console.log("failed: a test file that did not load; the reason stands above");
   const skipped = missing || report.skipped.length === 0 ? "" : `, ${report.skipped.length} skipped`;
-  console.log(`${report.passed} passed, ${failed + uncounted} failed${skipped}`);
+  console.log(`${report.passed + flaky.size} passed, ${failed + uncounted} failed${skipped}`);
   return failed + uncounted > 0 ? 1 : 0;
 }
 
