@@ -8,7 +8,7 @@ import type { ExecutionRow, JobRow } from "../store/statements.ts";
 import type { Store } from "../store/store.ts";
 import type { Grant } from "../store/transitions/claim.ts";
 import { leaseOf } from "../store/transitions/lease.ts";
-import { optionsOf } from "../store/views.ts";
+import { gpusOf, optionsOf } from "../store/views.ts";
 import type { RunnerApiDeps } from "./runner-deps.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -127,6 +127,7 @@ export function claimDocument(deps: RunnerApiDeps, grant: Grant, publicUrl: stri
   const credentials = credentialsOf(store, execution);
   const plan = store.sql.plan.get(job.id);
   const documents = plan === null ? NO_DOCUMENTS : claimDocuments(store, job.id);
+  const gpus = gpusOf(execution);
   const claim: Claim = {
     job: { ...jobDocument(job, execution.runner_id), log_stream_id: execution.log_stream_id },
     plan: plan === null ? null : deps.renderPlan(plan.text, { credentials, publicUrl }),
@@ -135,7 +136,7 @@ export function claimDocument(deps: RunnerApiDeps, grant: Grant, publicUrl: stri
     credentials,
     ...(deps.spans ? { traceparent: deps.spans.traceparent(execution) } : {}),
     documents,
-    options: optionsOf(job),
+    options: { ...optionsOf(job), ...(gpus.length === 0 ? {} : { gpus }) },
   };
   return deps.sign ? { ...claim, signature: deps.sign(claim, execution.runner_id) } : claim;
 }

@@ -22,6 +22,7 @@ const runner = (over: Partial<RunnerView> = {}): RunnerView => ({
   labels: { site: "eu-1" },
   arch: "amd64",
   gpus: 1,
+  freeGpus: ["GPU-a"],
   ...over,
 });
 
@@ -39,6 +40,7 @@ describe("the reason for waiting", () => {
     ["no_compatible_runner", job({ requires: { native: true } }), [runner({ dialect: "nuon" })]],
     ["no_arch", job({ requires: { arch: "arm64" } }), [runner()]],
     ["no_gpu_count", job({ requires: { gpus: 2 } }), [runner()]],
+    ["no_gpu_count", job({ requires: { gpus: 1 } }), [runner({ freeGpus: [] })]],
     ["no_label", job({ requires: { labels: { site: "us-1" } } }), [runner()]],
     ["no_label", job({ requires: { labels: { site: "us-1" } } }), [runner({ live: false }), runner()]],
   ];
@@ -67,6 +69,22 @@ test("a Go runner is offered one job at a time, whatever the group; management i
 
 test("a claim takes the oldest jobs that fit and skips those that do not", () => {
   const jobs = [job({ id: "a" }), job({ id: "b", requires: { arch: "arm64" } }), job({ id: "c" }), job({ id: "d" })];
-  expect(pickForClaim(jobs, runner(), 2).map((one) => one.id)).toEqual(["a", "c"]);
+  expect(pickForClaim(jobs, runner(), 2).map((one) => one.job.id)).toEqual(["a", "c"]);
   expect(pickForClaim(jobs, runner(), 0)).toEqual([]);
+});
+
+test("one claim gives each GPU to one job, and lets what needs none past those that wait", () => {
+  const two = runner({ gpus: 3, freeGpus: ["GPU-a", "GPU-c"] });
+  const jobs = [
+    job({ id: "one", requires: { gpus: 1 } }),
+    job({ id: "pair", requires: { gpus: 2 } }),
+    job({ id: "none" }),
+    job({ id: "last", requires: { gpus: 1 } }),
+    job({ id: "late", requires: { gpus: 1 } }),
+  ];
+  expect(pickForClaim(jobs, two, 9).map(({ job: { id }, gpus }) => [id, ...gpus])).toEqual([
+    ["one", "GPU-a"],
+    ["none"],
+    ["last", "GPU-c"],
+  ]);
 });

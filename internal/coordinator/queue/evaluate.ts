@@ -32,6 +32,8 @@ export interface RunnerView {
   readonly labels: Readonly<Record<string, string>>;
   readonly arch: string | null;
   readonly gpus: number;
+  /** UUIDs of those that no running execution holds. */
+  readonly freeGpus: readonly string[];
 }
 
 /** Executions that run now: on this runner, in this group (all groups when left out). */
@@ -58,7 +60,7 @@ const CLOSENESS: readonly WaitReason[] = [
 export function evaluate(job: JobView, runners: readonly RunnerView[], running: Running): Verdict {
   let best = 0;
   for (const runner of runners) {
-    const obstacle = obstacleOf(job, runner) ?? (hasRoom(job.group, runner, running) ? null : "group_busy");
+    const obstacle = obstacleOf(job, runner) ?? roomFor(job, runner, running);
     if (obstacle === null) return { offer: true };
     best = Math.max(best, CLOSENESS.indexOf(obstacle));
   }
@@ -77,6 +79,15 @@ export function obstacleOf(job: JobView, runner: RunnerView): WaitReason | null 
   if (labels.some(([key, value]) => runner.labels[key] !== value)) return "no_label";
   return null;
 }
+
+/** What the job lacks on this runner for the moment; null: nothing. */
+function roomFor(job: JobView, runner: RunnerView, running: Running): WaitReason | null {
+  if (!hasRoom(job.group, runner, running)) return "group_busy";
+  return hasGpus(job, runner) ? null : "no_gpu_count";
+}
+
+const hasGpus = (job: JobView, runner: Pick<RunnerView, "freeGpus">) =>
+  (job.requires.gpus ?? 0) <= runner.freeGpus.length;
 
 function knowsGroup(group: JobGroup, runner: RunnerView): boolean {
   if ((runner.slots[group] ?? 0) <= 0) return false;
@@ -101,16 +112,29 @@ export function hasRoom(group: JobGroup, runner: RunnerView, running: Running): 
   return !stopping && (group === "management" ? managed === 0 : running(runner.id) - managed === 0);
 }
 
+/** A job with the GPUs it gets. */
+export interface Picked<Job> {
+  readonly job: Job;
+  readonly gpus: readonly string[];
+}
+
 /**
- * What one claim gets: the oldest jobs first, at most the free slots of each group.
- * `candidates` are one group's waiting jobs in the order of the queue.
+ * What one claim gets: the oldest jobs first, at most the free slots of each group, each GPU to one job. A job that
+ * waits for GPUs lets those behind it pass. `candidates` are one group's waiting jobs in the order of the queue.
  */
-export function pickForClaim<Job extends JobView>(candidates: Iterable<Job>, runner: RunnerView, free: number): Job[] {
-  const picked: Job[] = [];
+export function pickForClaim<Job extends JobView>(
+  candidates: Iterable<Job>,
+  runner: RunnerView,
+  free: number,
+): Picked<Job>[] {
+  const picked: Picked<Job>[] = [];
+  let { freeGpus } = runner;
   if (free <= 0) return picked;
   for (const job of candidates) {
-    if (obstacleOf(job, runner) !== null) continue;
-    picked.push(job);
+    if (obstacleOf(job, runner) !== null || !hasGpus(job, { freeGpus })) continue;
+    const wanted = job.requires.gpus ?? 0;
+    picked.push({ job, gpus: freeGpus.slice(0, wanted) });
+    freeGpus = freeGpus.slice(wanted);
     if (picked.length >= free) break;
   }
   return picked;

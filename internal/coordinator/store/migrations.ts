@@ -162,4 +162,8 @@ CREATE TABLE drift_checks (
 CREATE INDEX drift_checks_workspace ON drift_checks (workspace_id);
 CREATE INDEX changes_workspace ON changes (workspace_id) WHERE workspace_id IS NOT NULL;
 `,
+  // GPUs that an execution's lease grants: a JSON array of UUIDs.
+  `
+ALTER TABLE executions ADD COLUMN gpus TEXT NOT NULL DEFAULT '[]';
+`,
 ];

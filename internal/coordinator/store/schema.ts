@@ -152,6 +152,8 @@ export interface ExecutionsTable {
   reported: number;
   cleanup_at: number | null;
   cleanup_error: string | null;
+  /** JSON array: UUIDs of the GPUs that the lease grants. */
+  gpus: string;
   created_at: number;
   updated_at: number;
   started_at: number | null;

@@ -27,6 +27,10 @@ export function createStatements(db: Db) {
     openOfJob: db.prepare<ExecutionRow, [string]>(
       "SELECT * FROM executions WHERE job_id = ? AND finished_at IS NULL ORDER BY epoch DESC",
     ),
+    /** GPUs that running executions hold, each row a JSON array. */
+    gpusInUse: db.prepare<{ gpus: string }, [string]>(
+      "SELECT gpus FROM executions WHERE runner_id = ? AND finished_at IS NULL AND lost_at IS NULL AND gpus <> '[]'",
+    ),
     /** Running executions per runner and group. */
     running: db.prepare<{ runner_id: string; job_group: string; n: number }, []>(
       `SELECT e.runner_id, j.job_group, count(*) AS n FROM executions e JOIN jobs j ON j.id = e.job_id

@@ -45,7 +45,20 @@ export function runnerView(store: Store, runner: KnownRunner): RunnerView {
     labels: { ...session?.inventory?.labels, ...runner.labels },
     arch: session?.inventory?.arch ?? null,
     gpus: session?.inventory?.gpus.length ?? 0,
+    freeGpus: freeGpus(store, runner),
   };
+}
+
+/** UUIDs of a runner's GPUs that no running execution holds, in the order of its inventory. */
+function freeGpus(store: Store, runner: KnownRunner): string[] {
+  const gpus = runner.session?.inventory?.gpus ?? [];
+  if (gpus.length === 0) return [];
+  const inUse = new Set(store.sql.gpusInUse.all(runner.row.id).flatMap(gpusOf));
+  return gpus.map((gpu) => gpu.uuid).filter((uuid) => !inUse.has(uuid));
+}
+
+export function gpusOf(row: { readonly gpus: string }): string[] {
+  return row.gpus === "[]" ? [] : (JSON.parse(row.gpus) as string[]);
 }
 
 export function runnerViews(store: Store): RunnerView[] {

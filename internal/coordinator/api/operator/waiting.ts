@@ -66,8 +66,14 @@ const sentences: Record<WaitReason, (job: JobView, fleet: Fleet) => string> = {
     return `It asks for architecture ${job.requires.arch}; the online runners have ${archs.join(", ")}. Start a runner on such a machine, or change \`requires.arch\`.`;
   },
   no_gpu_count: (job, fleet) => {
+    const wanted = job.requires.gpus ?? 0;
+    const enough = live(fleet).filter((one) => one.gpus >= wanted && obstacleOf(job, one) === null);
+    if (enough.length > 0) {
+      const free = enough.map((one) => `${one.name} has ${one.freeGpus.length} of ${one.gpus} free`);
+      return `It asks for ${count(wanted, "GPU")}; ${listed(free)}. It starts when a job that holds them ends.`;
+    }
     const most = Math.max(0, ...live(fleet).map((one) => one.gpus));
-    return `It asks for ${count(job.requires.gpus ?? 0, "GPU")}; the most on one online runner is ${most}. Start a runner with more, or change \`requires.gpus\`.`;
+    return `It asks for ${count(wanted, "GPU")}; the most on one online runner is ${most}. Start a runner with more, or change \`requires.gpus\`.`;
   },
   no_label: (job, fleet) => {
     const wanted = Object.entries(job.requires.labels ?? {}).map(([key, value]) => `${key}=${value}`);

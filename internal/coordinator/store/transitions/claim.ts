@@ -39,13 +39,15 @@ export function claimJobs(store: Store, input: ClaimInput): Grant[] {
     if (again.length > 0) return again;
     const runner = store.runners.get(input.runnerId);
     if (!runner?.session) return [];
-    const view = { ...runnerView(store, runner), live: true };
+    let view = { ...runnerView(store, runner), live: true };
     const grants: Grant[] = [];
     for (const group of groupsOf(input.slots)) {
       const free = input.slots[group] ?? 0;
-      for (const job of pickForClaim(candidates(store, group, view.id, free), view, free)) {
-        grants.push(start(store, job.row, view, input.instanceId, input.key, ""));
-      }
+      const picked = pickForClaim(candidates(store, group, view.id, free), view, free);
+      const claim = { runner: view, instanceId: input.instanceId, key: input.key, clientVersion: "" };
+      for (const { job, gpus } of picked) grants.push(start(store, job.row, { ...claim, gpus }));
+      const taken = picked.flatMap((one) => one.gpus);
+      view = { ...view, freeGpus: view.freeGpus.filter((uuid) => !taken.includes(uuid)) };
     }
     return grants;
   }, "full");
@@ -75,7 +77,8 @@ export function reserveJob(
       return fail({ code: "busy", message: "this runner works on another job" });
     }
     if (endsAtStart(store, job)) return fail({ code: "illegal", message: "the job cannot start any more" });
-    return ok(start(store, job, view, input.instanceId, "", input.clientVersion));
+    const { instanceId, clientVersion } = input;
+    return ok(start(store, job, { runner: view, instanceId, key: "", clientVersion, gpus: [] }));
   }, "full");
 }
 
@@ -112,14 +115,16 @@ function* candidates(store: Store, group: JobGroup, runnerId: string, wanted: nu
   }
 }
 
-function start(
-  store: Store,
-  before: JobRow,
-  runner: RunnerView,
-  instanceId: string,
-  key: string,
-  clientVersion: string,
-): Grant {
+interface Start {
+  readonly runner: RunnerView;
+  readonly instanceId: string;
+  readonly key: string;
+  readonly clientVersion: string;
+  readonly gpus: readonly string[];
+}
+
+function start(store: Store, before: JobRow, by: Start): Grant {
+  const { runner, instanceId, key, clientVersion, gpus } = by;
   if (before.status === "queued") setAvailable(store, before);
   supersede(store, before);
   const now = store.clock.now();
@@ -137,6 +142,7 @@ function start(
     lease_expires_at: now + (runner.dialect === "native" ? store.times.lease_ms : NUON_LOST_MS),
     deadline_at: now + before.execution_timeout_ms + executionGraceMs(before, runner.dialect),
     client_version: clientVersion,
+    gpus: JSON.stringify(gpus),
     created_at: now,
     updated_at: now,
   };
@@ -205,11 +211,11 @@ function insertExecution(store: Store, e: ExecutionRow): void {
   store.db
     .prepare<
       unknown,
-      [string, string, string, string, string, number, string, string, number, number, string, number, number]
+      [string, string, string, string, string, number, string, string, number, number, string, string, number, number]
     >(
       `INSERT INTO executions (id, job_id, runner_id, instance_id, dialect, epoch, status, claim_key, log_stream_id,
-       lease_expires_at, deadline_at, client_version, created_at, updated_at)
-       VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?)`,
+       lease_expires_at, deadline_at, client_version, gpus, created_at, updated_at)
+       VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       e.id,
@@ -223,6 +229,7 @@ function insertExecution(store: Store, e: ExecutionRow): void {
       e.lease_expires_at,
       e.deadline_at,
       e.client_version,
+      e.gpus,
       e.created_at,
       e.updated_at,
     );

@@ -3,8 +3,9 @@ import { newId } from "../../../protocol/ids.ts";
 import type { Lease, LeaseRef, RenewRequest, SessionResponse } from "../../../protocol/native.ts";
 import type { ExecutionRow, JobRow } from "../statements.ts";
 import type { Store } from "../store.ts";
+import { gpusOf } from "../views.ts";
 import { endExecution, endJob, markStopping } from "./end.ts";
-import { endedReason, standingOf } from "./execution-of.ts";
+import { endedReason, type Standing, standingOf } from "./execution-of.ts";
 import { recordProgress } from "./progress.ts";
 import { changesTheWorld, record } from "./shared.ts";
 import { addLogStream } from "./submit.ts";
@@ -33,12 +34,12 @@ export function renewLeases(
         executionId: report.execution_id,
         epoch: report.epoch,
       });
-      if (standing.kind === "running" || standing.kind === "lost") {
+      if (goesOn(store, standing)) {
         if (standing.kind === "lost") resumeLease(store, standing.job, standing.execution);
         recordProgress(store, standing.job, standing.execution, report);
         renewal.leases.push(extendLease(store, standing.execution));
       } else {
-        renewal.lost.push({ execution_id: report.execution_id, reason: endedReason(standing) });
+        renewal.lost.push({ execution_id: report.execution_id, reason: stopReason(standing) });
       }
     }
     return renewal;
@@ -60,8 +61,8 @@ export function judgeHeld(
         executionId: ref.execution_id,
         epoch: ref.epoch,
       });
-      if (standing.kind !== "running" && standing.kind !== "lost") {
-        return { execution_id: ref.execution_id, verdict: "stop" as const, reason: endedReason(standing), lease: null };
+      if (!goesOn(store, standing)) {
+        return { execution_id: ref.execution_id, verdict: "stop" as const, reason: stopReason(standing), lease: null };
       }
       if (standing.kind === "lost") resumeLease(store, standing.job, standing.execution);
       const cancelled = standing.job.cancel_at !== null;
@@ -74,6 +75,18 @@ export function judgeHeld(
     }),
   );
 }
+
+/** It runs, or was lost and can be taken up again: each of its GPUs is still nobody else's. */
+function goesOn(store: Store, standing: Standing): standing is Extract<Standing, { kind: "running" | "lost" }> {
+  if (standing.kind !== "lost") return standing.kind === "running";
+  const gpus = gpusOf(standing.execution);
+  if (gpus.length === 0) return true;
+  const inUse = store.sql.gpusInUse.all(standing.execution.runner_id).flatMap(gpusOf);
+  return !gpus.some((uuid) => inUse.includes(uuid));
+}
+
+const stopReason = (standing: Standing) =>
+  standing.kind === "lost" ? "the lease was lost and its GPUs were given to another job" : endedReason(standing);
 
 export function leaseOf(store: Store, execution: ExecutionRow, expiresAt = execution.lease_expires_at): Lease {
   return {
