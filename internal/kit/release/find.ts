@@ -1,0 +1,65 @@
+import { fail, type Result, RunnerError } from "../../protocol/errors.ts";
+import { isReleaseVersion } from "./manifest.ts";
+import type { ReleaseKey } from "./release-key.ts";
+import { type HttpSourceOptions, openSource, type ReleaseSource } from "./source.ts";
+import { SUMS } from "./sums.ts";
+import { noRelease, type Release, readSmall, verifyRelease } from "./verify.ts";
+
+export interface ReleaseQuery extends HttpSourceOptions {
+  /** A release folder, or a folder of them (`BASE/<version>/…` and `BASE/latest`); a path or an address. */
+  readonly base: string;
+  /** Exactly this one; null: the folder's own, or the one that `latest` names. */
+  readonly version: string | null;
+  readonly key: ReleaseKey;
+}
+
+/** Finds and verifies a release. Never another version than the one asked for. Errors as `verifyRelease`. */
+export async function findRelease(query: ReleaseQuery): Promise<Result<Release>> {
+  const { base, version, key } = query;
+  const opened = openSource(base, query);
+  if (!opened.ok) return opened;
+  const source = opened.value;
+  if (version === null) {
+    const here = await verifyIfThere(source, key);
+    return here ?? (await findLatest(source, key));
+  }
+  if (!isReleaseVersion(version)) return fail(noVersion(JSON.stringify(version), source.place));
+  const below = await verifyIfThere(source.below(version), key);
+  const found = below ?? (await verifyIfThere(source, key));
+  if (found === null) return fail(noVersion(version, source.place));
+  if (!found.ok || found.value.version === version) return found;
+  // Below a folder of that name it is a mistake or an attack; else the base simply is another release.
+  if (below === null) return fail(noVersion(version, source.place, `there is ${found.value.version}`));
+  return fail(misplaced(found.value, version));
+}
+
+async function findLatest(source: ReleaseSource, key: ReleaseKey): Promise<Result<Release>> {
+  const latest = await readSmall(source, "latest");
+  if (!latest.ok) return latest;
+  if (latest.value === null) return fail(noRelease(source.place));
+  const version = latest.value.toString().trim();
+  if (!isReleaseVersion(version)) {
+    return fail(new RunnerError("protocol", `${source.place}/latest does not hold a version`));
+  }
+  const found = await verifyRelease(source.below(version), key);
+  return found.ok && found.value.version !== version ? fail(misplaced(found.value, version)) : found;
+}
+
+/** null: there is no release. */
+async function verifyIfThere(source: ReleaseSource, key: ReleaseKey): Promise<Result<Release> | null> {
+  const sums = await readSmall(source, SUMS);
+  if (!sums.ok) return sums;
+  return sums.value === null ? null : verifyRelease(source, key);
+}
+
+function noVersion(version: string, place: string, instead?: string): RunnerError {
+  return new RunnerError("usage", `there is no version ${version} at ${place}${instead ? `: ${instead}` : ""}`, {
+    remedy: "Another version is never taken instead. Check the version and the base address.",
+  });
+}
+
+function misplaced({ source, version }: Release, asked: string): RunnerError {
+  return new RunnerError("policy", `${source.place} holds version ${version}, not ${asked}`, {
+    remedy: "Another version is never taken instead. Fetch the release again from where it was published.",
+  });
+}
