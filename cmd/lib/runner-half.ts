@@ -1,5 +1,6 @@
 import type { Address } from "../../internal/config/setting.ts";
 import { systemClock } from "../../internal/kit/base/clock.ts";
+import { findGpus } from "../../internal/kit/base/gpus.ts";
 import type { SystemLog } from "../../internal/kit/base/system-log.ts";
 import type { Telemetry } from "../../internal/kit/telemetry/telemetry.ts";
 import type { RunnerMode } from "../../internal/protocol/enums.ts";
@@ -128,6 +129,7 @@ async function startHalf(
       ...(policy === null ? {} : { policy }),
       ...(trust === null ? {} : { trust }),
       cloud: { env: context.env },
+      gpus: () => findGpus(context.env.PATH ?? ""),
       containers,
       sources: createSources({
         apiUrl: half.apiUrl,

@@ -1,9 +1,10 @@
+import type { Gpu } from "../kit/base/gpus.ts";
 import type { SystemLog } from "../kit/base/system-log.ts";
 import type { WatchedFile } from "../kit/base/watched-file.ts";
 import type { PolicyFile } from "../kit/policy/index.ts";
 import type { TrustedKeys } from "../kit/signing/index.ts";
 import type { JobGroup, RunnerMode } from "../protocol/enums.ts";
-import type { ExitCode } from "../protocol/errors.ts";
+import type { ExitCode, Result } from "../protocol/errors.ts";
 import type { Slots } from "../protocol/native.ts";
 import type { RunnerSettings } from "../protocol/nuon/settings.ts";
 import type { ControlPlane } from "./controlplane/control-plane.ts";
@@ -44,6 +45,8 @@ export interface RunnerDeps {
   readonly policy?: JobPolicy;
   /** Keys that may sign work. Default: work need not be signed. */
   readonly trust?: WatchedFile<TrustedKeys>;
+  /** Finds the GPUs of this machine. Default: it has none. */
+  readonly gpus?: () => Promise<Result<Gpu[]>>;
   readonly log: SystemLog;
 }
 

@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from "../kit/base/clock.ts";
+import type { Gpu } from "../kit/base/gpus.ts";
 import { inventoryOf } from "../kit/base/inventory.ts";
 import { freeBytes } from "../kit/workspace/index.ts";
 import { type JobGroup, MODE_GROUPS } from "../protocol/enums.ts";
-import { EXIT, type ExitCode, KIND_EXIT, RunnerError } from "../protocol/errors.ts";
+import { EXIT, type ExitCode, KIND_EXIT, ok, RunnerError } from "../protocol/errors.ts";
 import { DEFAULT_TIMES, type Times } from "../protocol/times.ts";
 import type { Wish, Work } from "./controlplane/control-plane.ts";
 import type { RunnerControl, SourceFetcher, SourceScope } from "./handler.ts";
@@ -178,6 +179,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
   };
 
   const main = async (): Promise<ExitCode> => {
+    const gpus = announced(deps);
     const held = await recover();
     // A Nuon server cancels executions that are a minute older than the start it reads from alive_time.
     const oldest = Math.min(processStart, ...held.map((one) => one.row.createdMs));
@@ -185,7 +187,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       instanceId,
       mode: options.mode,
       version: options.version,
-      inventory: inventoryOf(options.labels),
+      inventory: inventoryOf(options.labels, await gpus),
       slots: options.slots,
       jobTypes: Object.keys(deps.handlers),
       held: held.map(({ row }) => ({ execution_id: row.id, epoch: row.epoch, jobId: row.job.id })),
@@ -269,6 +271,14 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       ended.resolve(EXIT.done);
     },
   };
+}
+
+/** GPUs that cannot be listed are told once and not announced: no job that needs one comes here. */
+async function announced({ gpus, log }: StartDeps): Promise<Gpu[]> {
+  const found = gpus === undefined ? ok([]) : await gpus();
+  if (found.ok) return found.value;
+  log.warn(found.error.message, found.error.remedy ? { remedy: found.error.remedy } : {});
+  return [];
 }
 
 /** For health-check jobs: nanoseconds since each group was last asked about, 0 the first time (nuon-runner-api.md 6.3). */

@@ -90,7 +90,13 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
       find: deps.tools.find,
       cacheDir: deps.tools.cacheDir,
       providerMirror: deps.tools.providerMirror,
-      env: (extra) => ({ ...deps.tools.env(extra), HOME: folder.work, TMPDIR: folder.work, ...extra }),
+      env: (extra) => ({
+        ...deps.tools.env(extra),
+        HOME: folder.work,
+        TMPDIR: folder.work,
+        ...extra,
+        ...visibleGpus(work.options.gpus ?? []),
+      }),
     },
     kube: deps.kube,
     cloud: deps.cloud,
@@ -108,6 +114,13 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
     },
     runner: deps.control,
   };
+}
+
+/** A program sees the GPUs of its lease and no others, whatever the job says. */
+function visibleGpus(gpus: readonly string[]): Record<string, string> {
+  if (gpus.length === 0) return {};
+  const uuids = gpus.join(",");
+  return { CUDA_VISIBLE_DEVICES: uuids, NVIDIA_VISIBLE_DEVICES: uuids };
 }
 
 function sealable({ gpus, ...options }: Work["options"]) {
