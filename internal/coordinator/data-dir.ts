@@ -69,9 +69,18 @@ export function keyFile(path: string): string {
   return key;
 }
 
+/** A file that somebody mounted for us (a Secret of Kubernetes) cannot be changed, and need not be. */
+function closeToOthers(path: string): void {
+  try {
+    chmodSync(path, 0o600);
+  } catch (cause) {
+    if (!["EROFS", "EPERM"].includes(codeOf(cause) ?? "")) throw cause;
+  }
+}
+
 function read(path: string): string {
   try {
-    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+    if ((statSync(path).mode & 0o077) !== 0) closeToOthers(path);
     return readFileSync(path, "utf8").trim();
   } catch (cause) {
     throw unusable(path, cause);
