@@ -2,6 +2,7 @@ import { BINARY, ensureBuilt } from "./lib/build.ts";
 import { check } from "./lib/check.ts";
 import { runFaults } from "./lib/faults.ts";
 import { ensureInstalled } from "./lib/install.ts";
+import { release } from "./lib/release.ts";
 import { BUN, run } from "./lib/spawn.ts";
 import { runTests } from "./lib/tests.ts";
 
@@ -29,6 +30,7 @@ const TASKS: Record<string, (args: readonly string[]) => Promise<number>> = {
     return run([BUN, "test/bench/main.ts", ...args]);
   },
   check,
+  release,
   async generate(args) {
     return run([BUN, "scripts/generate.ts", ...args]);
   },

@@ -5,6 +5,23 @@ export const BINARY = `${ROOT}dist/runner`;
 const STAMP = `${ROOT}dist/.built-from`;
 const SOURCES = ["cmd", "internal", "examples", "build-config.yaml", "package.json", "bun.lock", "tsconfig.json"];
 
+/** How the one binary is compiled, here and for a release. */
+export const COMPILE: readonly string[] = [
+  BUN,
+  "build",
+  "--compile",
+  "--minify",
+  // Halves the start: `version` and every operator command are over before a parser would be.
+  "--bytecode",
+  // A command loads its own half only: saves an idle runner 2.5 MiB.
+  "--splitting",
+  "--format=esm",
+  // A .env or bunfig.toml (whose `preload` is code) of the folder it is started in is none of its business.
+  "--no-compile-autoload-dotenv",
+  "--no-compile-autoload-bunfig",
+  "cmd/main.ts",
+];
+
 /** dist/runner, one file with everything in it; skipped when no source changed. Ends the process when it fails. */
 export async function ensureBuilt(): Promise<void> {
   const version = buildVersion();
@@ -12,18 +29,9 @@ export async function ensureBuilt(): Promise<void> {
   if (existsSync(BINARY) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === fingerprint) return;
   mkdirSync(`${ROOT}dist`, { recursive: true });
   const code = await run([
-    BUN,
-    "build",
-    "--compile",
-    "--minify",
-    // Halves the start: `version` and every operator command are over before a parser would be.
-    "--bytecode",
-    // A command loads its own half only: saves an idle runner 2.5 MiB.
-    "--splitting",
-    "--format=esm",
+    ...COMPILE,
     `--define=RUNNER_BUILD_VERSION=${JSON.stringify(version)}`,
     `--outfile=${BINARY}`,
-    "cmd/main.ts",
   ]);
   if (code !== 0) {
     console.error("runner: the build failed; the reason stands above");
@@ -33,7 +41,7 @@ export async function ensureBuilt(): Promise<void> {
 }
 
 /** The version of package.json and the commit, `0.1.0+1a2b3c4`; without git only the version. */
-function buildVersion(): string {
+export function buildVersion(): string {
   const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
   const commit = textOf(["git", "rev-parse", "--short=7", "HEAD"]);
   return commit ? `${version}+${commit}` : version;

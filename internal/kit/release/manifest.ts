@@ -16,7 +16,7 @@ const artifact = z.object({
   file: path,
   os: z.enum(["linux", "darwin"]),
   arch: z.enum(["x64", "arm64"]),
-  /** "": glibc (linux) with AVX2 (x64). */
+  /** "": the usual one of its system (glibc on linux; it may need AVX2 on x64). */
   variant: z.enum(["", "baseline", "musl"]),
   /** Bytes. */
   size: z.number().int().positive(),

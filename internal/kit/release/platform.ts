@@ -9,7 +9,7 @@ export interface Platform {
   readonly arch: string;
   /** linux only; null elsewhere. */
   readonly libc: "glibc" | "musl" | null;
-  /** x64 only: the usual build needs AVX2, `baseline` does not. */
+  /** x64 only: the usual build for glibc may need AVX2, the others do not. */
   readonly avx2: boolean;
 }
 
@@ -62,11 +62,9 @@ export function artifactFor({ manifest, source }: Release, platform: Platform): 
 }
 
 /** Best first. */
-function variantsFor({ os, arch, libc, avx2 }: Platform): readonly ReleaseArtifact["variant"][] {
-  if (os !== "linux") return [""];
-  // The build for musl needs AVX2 as the usual one does.
-  if (libc === "musl") return arch === "x64" && !avx2 ? [] : ["musl"];
-  if (arch !== "x64") return [""];
+function variantsFor({ arch, libc, avx2 }: Platform): readonly ReleaseArtifact["variant"][] {
+  if (libc === "musl") return ["musl"];
+  if (libc === null || arch !== "x64") return [""];
   return avx2 ? ["", "baseline"] : ["baseline"];
 }
 

@@ -20,7 +20,21 @@ const toolConfig = z.strictObject({
 });
 export type ToolConfig = z.infer<typeof toolConfig>;
 
+const target = z.strictObject({
+  os: z.enum(["linux", "darwin"]),
+  arch: z.enum(["x64", "arm64"]),
+  /** As in the file's name; "": the usual one. */
+  variant: z.enum(["", "baseline", "musl"]).default(""),
+  /** Bun's name of the runtime that is put into the program, `linux-aarch64-musl`. */
+  runtime: z.string(),
+  /** Of that runtime, as it is on disk. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type ReleaseTarget = z.infer<typeof target>;
+
 const buildConfigSchema = z.strictObject({
+  /** Name for `npm run release -- --target` → what is built. */
+  targets: z.record(z.string(), target),
   tools: z.strictObject({
     terraform: toolConfig,
     tofu: toolConfig,
