@@ -1,12 +1,14 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { settingsTable } from "../internal/config/help.ts";
 import { openApiDocument } from "../internal/coordinator/api/operator/openapi.ts";
+import { BED_CACHE } from "../test/bed/go-program.ts";
+import { ECS_BUNDLE, ecsApp, synthesised } from "./lib/ecs-bundle.ts";
 import { handlerDocs, putPart } from "./lib/handler-docs.ts";
 import { ROOT } from "./lib/spawn.ts";
 
 /**
  * Writes everything that is generated; with `--check` writes nothing and fails when something is out of step.
- * A part of a document stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+ * `npm run generate -- ecs` writes the ECS bundle too. A part of a document stands between `<!-- generated: NAME -->` and `<!-- end -->`.
  */
 const PARTS: readonly (readonly [string, string, () => string])[] = [["README.md", "configuration", settingsTable]];
 
@@ -35,6 +37,9 @@ function handlerTypes(): string {
 }
 put("examples/handlers/handler.d.ts", handlerTypes());
 put("docs/openapi.json", `${JSON.stringify(openApiDocument(), null, 2)}\n`);
+
+// Its packages are half a gigabyte: only when asked for; test/e2e/ecs-bundle.test.ts holds it in step.
+if (process.argv.includes("ecs")) put(ECS_BUNDLE, synthesised(ecsApp(BED_CACHE)));
 
 if (checking && outOfStep.length > 0) {
   console.error(`out of step: ${outOfStep.join(", ")}\n  → Run npm run generate and commit what it wrote.`);
