@@ -1,6 +1,7 @@
 import { BINARY, ensureBuilt } from "./lib/build.ts";
 import { check } from "./lib/check.ts";
 import { runFaults } from "./lib/faults.ts";
+import { images } from "./lib/images.ts";
 import { ensureInstalled } from "./lib/install.ts";
 import { release } from "./lib/release.ts";
 import { BUN, run } from "./lib/spawn.ts";
@@ -30,6 +31,7 @@ const TASKS: Record<string, (args: readonly string[]) => Promise<number>> = {
     return run([BUN, "test/bench/main.ts", ...args]);
   },
   check,
+  images,
   release,
   async generate(args) {
     return run([BUN, "scripts/generate.ts", ...args]);
