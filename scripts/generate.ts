@@ -1,6 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { settingsTable } from "../internal/config/help.ts";
 import { openApiDocument } from "../internal/coordinator/api/operator/openapi.ts";
+import { serviceBundle } from "../internal/kit/service/index.ts";
 import { BED_CACHE } from "../test/bed/go-program.ts";
 import { ECS_BUNDLE, ecsApp, synthesised } from "./lib/ecs-bundle.ts";
 import { handlerDocs, putPart } from "./lib/handler-docs.ts";
@@ -19,7 +21,9 @@ function put(file: string, text: string): void {
   const path = ROOT + file;
   if (existsSync(path) && readFileSync(path, "utf8") === text) return;
   outOfStep.push(file);
-  if (!checking) writeFileSync(path, text);
+  if (checking) return;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
 }
 
 for (const [file, name, make] of PARTS) {
@@ -36,6 +40,7 @@ function handlerTypes(): string {
   return `// Generated from internal/runner/plugins/plugin-api.ts by npm run generate.\n${text}`;
 }
 put("examples/handlers/handler.d.ts", handlerTypes());
+for (const [name, text] of serviceBundle()) put(`bundle/service/${name}`, text);
 put("docs/openapi.json", `${JSON.stringify(openApiDocument(), null, 2)}\n`);
 
 // Its packages are half a gigabyte: only when asked for; test/e2e/ecs-bundle.test.ts holds it in step.

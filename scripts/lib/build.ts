@@ -3,7 +3,16 @@ import { BUN, ROOT, run, textOf } from "./spawn.ts";
 
 export const BINARY = `${ROOT}dist/runner`;
 const STAMP = `${ROOT}dist/.built-from`;
-const SOURCES = ["cmd", "internal", "examples", "build-config.yaml", "package.json", "bun.lock", "tsconfig.json"];
+const SOURCES = [
+  "cmd",
+  "internal",
+  "examples",
+  "build-config.yaml",
+  "service.yml",
+  "package.json",
+  "bun.lock",
+  "tsconfig.json",
+];
 
 /** How the one binary is compiled, here and for a release. */
 export const COMPILE: readonly string[] = [

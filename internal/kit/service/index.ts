@@ -1,0 +1,14 @@
+/** How the runner runs as a service: service.yml, and what is generated from it. */
+export { serviceDescription } from "./description.ts";
+export {
+  dropInDir,
+  SERVICE_FORMATS,
+  type ServiceFile,
+  type ServiceFormat,
+  SYSTEMD_DIR,
+  serviceBundle,
+  serviceFiles,
+  sysusersFile,
+} from "./files.ts";
+export { placeOf, type ServicePlace, type ServiceWish } from "./place.ts";
+export { GENERATED } from "./systemd.ts";

@@ -1,0 +1,99 @@
+import { type Relaxation, serviceDescription } from "./description.ts";
+import { placeOf, type ServicePlace, type ServiceWish } from "./place.ts";
+
+/** First line of everything that is generated: by it `service install` knows its own files. */
+export const GENERATED = "# Generated from service.yml of runner.";
+
+/** The unit of a service as systemd 252 and later read it. */
+export function systemdUnit(wish: ServiceWish): string {
+  const { restart, watchdog, drain, limits, systemd, group } = serviceDescription();
+  const template = wish.instance !== null;
+  const place = placeOf({ ...wish, instance: template ? "%i" : null });
+  const { row } = place;
+  const fill = (line: string) => line.replaceAll("{prefix}", wish.prefix).replaceAll("{config}", configDir());
+  return [
+    GENERATED,
+    "# Written over by an update: own changes belong into a drop-in beside it (systemctl edit).",
+    "[Unit]",
+    `Description=${row.summary}${template ? ", instance %i" : ""}`,
+    "Wants=network-online.target",
+    "After=network-online.target",
+    "# Tried again for ever: an outage may last longer than any count.",
+    "StartLimitIntervalSec=0",
+    "",
+    "[Service]",
+    "Type=notify",
+    "NotifyAccess=main",
+    ...identity(place, group),
+    ...environment(place, drain.timeout),
+    `ExecStart=${command(place)}`,
+    `WatchdogSec=${watchdog}`,
+    "Restart=always",
+    `RestartSec=${restart.delay}`,
+    `TimeoutStopSec=${drain.timeout + drain.grace}`,
+    `LimitNOFILE=${limits.open_files}`,
+    `TasksMax=${limits.tasks}`,
+    "StandardOutput=journal",
+    "StandardError=journal",
+    `SyslogIdentifier=${row.unit}${template ? "-%i" : ""}`,
+    ...[...systemd, ...row.systemd].map(fill),
+    "",
+    "[Install]",
+    "WantedBy=multi-user.target",
+    "",
+  ].join("\n");
+}
+
+const configDir = () => serviceDescription().config;
+
+function identity({ row, stateName }: ServicePlace, group: string): string[] {
+  const state = [`StateDirectory=${stateName}`, "StateDirectoryMode=0700"];
+  if (row.user === "root") return state;
+  const cache = serviceDescription().cache.replace(/^\/var\/cache\//, "");
+  return [`User=${row.user}`, `Group=${group}`, ...state, `CacheDirectory=${cache}`, "CacheDirectoryMode=0700"];
+}
+
+/** What the env file says wins, but for the command line: mode and token are the unit's. */
+function environment({ row, stateDir, envFile, tokenFile }: ServicePlace, drainSeconds: number): string[] {
+  const { cache, config, services } = serviceDescription();
+  const credential = [`LoadCredential=token:${tokenFile}`, String.raw`SetCredential=token:\n`];
+  const home = [`Environment=HOME=${stateDir}`, `Environment=RUNNER_STATE_DIR=${stateDir}`];
+  if (row.unit !== services.mng.unit) {
+    return [
+      ...home,
+      `Environment=RUNNER_TOOLS_DIR=${cache}/tools RUNNER_DRAIN_TIMEOUT=${drainSeconds}s`,
+      `EnvironmentFile=${envFile}`,
+      "# Root's file, read by systemd: nobody else needs to. Empty when there is none; the env file may hold the token.",
+      ...credential,
+    ];
+  }
+  return [
+    ...home,
+    "Environment=RUNNER_TOKEN_FILE=%d/token",
+    `EnvironmentFile=${config}/${services.runner.unit}.env`,
+    `EnvironmentFile=-${envFile}`,
+    "UnsetEnvironment=RUNNER_HEALTH_LISTEN",
+    ...credential,
+  ];
+}
+
+function command({ row, mode, program, stateDir }: ServicePlace): string {
+  const { services } = serviceDescription();
+  const run = `${program} run --mode ${mode}`;
+  if (row.unit === services.mng.unit) return `${run} --state-dir ${stateDir}`;
+  return `${run} --token-file \${CREDENTIALS_DIRECTORY}/token`;
+}
+
+/** The drop-in of a relaxation. */
+export function systemdDropIn(relaxation: Relaxation): string {
+  return [GENERATED, `# For ${relaxation.for}. ${relaxation.says}`, "[Service]", ...relaxation.systemd, ""].join("\n");
+}
+
+/** First version of systemd that takes longer with every restart. */
+export const BACK_OFF_SINCE = 254;
+
+/** For systemd 254 and later; before, an unknown key would be told at every reload. */
+export function systemdBackOff(): string {
+  const { steps, longest } = serviceDescription().restart;
+  return [GENERATED, "[Service]", `RestartSteps=${steps}`, `RestartMaxDelaySec=${longest}`, ""].join("\n");
+}
