@@ -264,7 +264,7 @@ export const RUNNER_SETTINGS = {
     flag: "trust-keys",
     env: "RUNNER_TRUST_KEYS",
     type: "path",
-    commands: ["run"],
+    commands: ["run", "doctor"],
     description: "JWKS file of the keys that may sign work; with it, work that none of them signed is refused.",
     otherwise: "work need not be signed",
   },
