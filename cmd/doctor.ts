@@ -4,12 +4,14 @@ import { readCa } from "./lib/ca-file.ts";
 import type { Command, Context } from "./lib/context.ts";
 import { checkCertificate } from "./lib/doctor/certificate.ts";
 import { checkCluster } from "./lib/doctor/cluster.ts";
+import { checkCollector } from "./lib/doctor/collector.ts";
 import { checkControlPlane } from "./lib/doctor/control-plane.ts";
 import { checkAdminKey, checkListen, checkTlsFiles } from "./lib/doctor/coordinator.ts";
 import { checkEngine } from "./lib/doctor/engine.ts";
 import { type Finding, findings } from "./lib/doctor/finding.ts";
 import { checkFolder } from "./lib/doctor/folder.ts";
-import { checkPlugins, checkPolicy } from "./lib/doctor/own-rules.ts";
+import { checkGpus } from "./lib/doctor/gpus.ts";
+import { checkPlugins, checkPolicy, checkProfiles, checkTrustedKeys } from "./lib/doctor/own-rules.ts";
 import { checkProxies, proxied } from "./lib/doctor/proxies.ts";
 import { checkTools } from "./lib/doctor/tools.ts";
 import { stateBase, toolsFolder } from "./lib/folders.ts";
@@ -41,6 +43,7 @@ async function checkRunner(context: Context): Promise<Finding[]> {
   const sums = given("tools sums", () => sumsFrom(values.toolsSums));
   const url = apiUrl === null ? null : new URL(apiUrl);
   const connection = { apiUrl, runnerId, dialect, token: token.value, ca: ca.value };
+  const rules = { cwd: context.cwd, uid: home.uid };
   const parts = await Promise.all([
     checkFolder({ ...folder, minFree: values.minFree }),
     [...ca.faults, ...token.faults],
@@ -57,8 +60,12 @@ async function checkRunner(context: Context): Promise<Finding[]> {
       ca: ca.value,
     }),
     checkEngine({ wanted: values.containerEngine, env, uid: home.uid }),
+    checkProfiles({ ...rules, given: values.containerProfiles }),
+    checkGpus(env.PATH ?? ""),
     checkCluster(kubeFor(context)),
-    checkPolicy(values.policy, context.cwd, home.uid),
+    checkPolicy({ ...rules, given: values.policy }),
+    checkTrustedKeys({ ...rules, given: values.trustKeys }),
+    checkCollector(env),
     pluginsFor(context).then(checkPlugins),
   ]);
   return parts.flat();

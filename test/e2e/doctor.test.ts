@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { addRunner, type Control, startControl } from "../faults/lib/control.ts";
 import { freePort, makeBed, until } from "../faults/lib/processes.ts";
+import { startOtlpReceiver } from "../lib/otlp-receiver.ts";
 import { makePki, openssl } from "../lib/pki.ts";
 
 const bed = makeBed();
@@ -145,10 +146,60 @@ describe("`runner doctor` finds what a runner would stumble over, and its remedy
     tells((await runnerSide(["--policy", file]))("policy"), "failed", "default", "Correct the file");
     writeFileSync(file, "version: 1\ndefault: deny\n");
     chmodSync(file, 0o666);
-    tells((await runnerSide(["--policy", file]))("policy"), "warning", "can be written by others", "chmod go-w");
+    tells((await runnerSide(["--policy", file]))("policy"), "failed", "can be written by others", "chmod go-w");
     chmodSync(file, 0o644);
     expect((await runnerSide(["--policy", file]))("policy")).toMatchObject(good);
     tells((await runnerSide(["--policy", bed.path("no.yaml")]))("policy"), "failed", "cannot be read", "--policy");
+  });
+
+  test("keys to trust that are none, hold a private half or may be changed by others: the right file", async () => {
+    const file = bed.path("trusted.jwks");
+    const trusts = async () => (await runnerSide(["--trust-keys", file]))("trusted keys");
+    tells(await trusts(), "failed", "cannot be read", "--trust-keys (RUNNER_TRUST_KEYS)");
+    const { stdout } = await bed.run(["keys", "create", bed.path("sign.jwk")]);
+    writeFileSync(file, readFileSync(bed.path("sign.jwk")), { mode: 0o600 });
+    tells(await trusts(), "failed", "holds no keys to trust", "runner keys show");
+    writeFileSync(file, stdout);
+    chmodSync(file, 0o620);
+    tells(await trusts(), "failed", "not used while others than its owner can write it", "chmod go-w");
+    chmodSync(file, 0o644);
+    const { kid } = JSON.parse(stdout).keys[0];
+    expect(await trusts()).toMatchObject({ ...good, text: `${file}, only work signed by ${kid} is taken` });
+  });
+
+  test("container profiles that are wrong or name what is not there: correcting them", async () => {
+    const file = bed.path("profiles.yaml");
+    const profiles = async () => (await runnerSide(["--container-profiles", file]))("profiles");
+    writeFileSync(file, "profiles: { p: { mounts: [{ from: /run/docker.sock, to: /x }] } }");
+    tells(await profiles(), "failed", "has an engine's socket", "Correct the file");
+    writeFileSync(file, "profiles: { p: { mounts: [{ from: /no/such/folder, to: /x }] } }");
+    tells(await profiles(), "failed", "p names /no/such/folder, which is not there", "Make it");
+    writeFileSync(file, "profiles: { build: { network: bridge }, q: {} }");
+    expect(await profiles()).toMatchObject({ ...good, text: `${file}, build, q` });
+  });
+
+  test("a GPU driver that does not answer: mending it", async () => {
+    mkdirSync(bed.path("smi"));
+    const says = (text: string) =>
+      writeFileSync(bed.path("smi", "nvidia-smi"), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    const gpus = async () => (await runnerSide([], { PATH: `${bed.path("smi")}:/bin` }))("GPUs");
+    says('echo "NVIDIA-SMI has failed"; exit 9');
+    tells(await gpus(), "warning", "cannot be listed: NVIDIA-SMI has failed", "mend the driver");
+    says('echo "GPU-1, NVIDIA A100, 40960"');
+    expect(await gpus()).toMatchObject({ ...good, text: "NVIDIA A100, 40.0 GiB, GPU-1" });
+    expect((await runnerSide([]))("GPUs")).toMatchObject({ ...good, text: "none" });
+  });
+
+  test("a collector that is not there, or refuses: its address and headers", async () => {
+    const collector = async (url: string) => (await runnerSide([], { OTEL_EXPORTER_OTLP_ENDPOINT: url }))("collector");
+    tells(await collector("http://127.0.0.1:1"), "warning", "nothing listens there", "OTEL_EXPORTER_OTLP_ENDPOINT");
+    const refuses = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("", { status: 401 }) });
+    tells(await collector(`http://127.0.0.1:${refuses.port}`), "warning", "it answers 401", "its headers");
+    await refuses.stop(true);
+    const receiver = startOtlpReceiver();
+    expect(await collector(receiver.url)).toMatchObject({ ...good, text: `traces: ${receiver.url}/v1/traces answers` });
+    receiver.stop();
+    expect((await runnerSide([]))("collector")).toMatchObject(good);
   });
 
   test("a plug-in that is none, and a folder that others can write: file, reason and remedy", async () => {

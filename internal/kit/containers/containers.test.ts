@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RunnerError } from "../../protocol/errors.ts";
@@ -173,6 +173,15 @@ describe("profiles", () => {
       "environment",
       "socket",
     ],
+    ...["/run/../run/docker.sock", "//run", "/var/run/podman/", "/run/user/1000/podman", "/run/user/0/docker.sock"].map(
+      (path): [string, string, RunnerError["kind"], string] => [
+        `that mounts ${path}, where an engine's socket is,`,
+        `profiles: { p: { mounts: [{ from: ${path}, to: /x }] } }`,
+        "environment",
+        "socket",
+      ],
+    ),
+    ["whose home of Victoria holds a socket", "profiles: { p: { victoria_home: /var/run } }", "environment", "socket"],
     ["of a file that is no YAML", "profiles: [", "environment", "cannot be used"],
     ["with an option for a network", 'profiles: { p: { network: "--x" } }', "environment", "network"],
   ];
@@ -188,6 +197,17 @@ describe("profiles", () => {
     read("profiles: { p: {} }");
     chmodSync(file, 0o666);
     expect(errorOf(() => readProfile(file, "p", () => "")).message).toContain("others than its owner can write it");
+  });
+
+  test("that mount a link to a socket's folder are refused", () => {
+    symlinkSync("/run", join(folder, "innocent"));
+    const text = `profiles: { p: { mounts: [{ from: ${join(folder, "innocent")}, to: /x }] } }`;
+    expect(errorOf(() => read(text)).message).toContain("socket");
+  });
+
+  test("may mount what only looks like it", () => {
+    const text = "profiles: { p: { mounts: [{ from: /srv/run, to: /x }, { from: /run/user/1000/app, to: /y }] } }";
+    expect(read(text).mounts).toHaveLength(2);
   });
 
   test("of the example can be used", () => {

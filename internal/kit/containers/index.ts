@@ -5,7 +5,7 @@ export { type Engine, findEngine, lastLine, saysEngineGone, unanswered } from ".
 export { envCarriers } from "./env-file.ts";
 export { type ImageFacts, imageFacts } from "./image-facts.ts";
 export { type ImageReference, imageReference } from "./image-reference.ts";
-export { allowsImage, type Profile, readProfile } from "./profiles.ts";
+export { allowsImage, type Profile, readProfile, readProfiles } from "./profiles.ts";
 export { authFile, explainPull, pullArgv } from "./pull.ts";
 export { superviseArgv } from "./supervise.ts";
 export { EXECUTION_LABEL, INSTANCE_LABEL, sweepContainers } from "./sweep.ts";

@@ -1,6 +1,7 @@
-import { statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
+import { normalize } from "node:path";
 import { z } from "zod";
-import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { fail, ok, type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
 
 /**
  * Relaxations of a container's limits, by name, in a file of the runner's operator. A job only names one. What a
@@ -37,34 +38,63 @@ export type Profile = z.infer<typeof profile>;
 
 const profilesFile = z.strictObject({ profiles: z.record(z.string(), profile) });
 
+/** Places of engines' sockets, and what lies around them. */
+const SOCKET_PLACES =
+  /^\/(?:var|(?:var\/)?run(?:\/(?:(?:docker|podman|containerd|crio)[^/]*(?:\/.*)?|user(?:\/\d+(?:\/(?:docker|podman|containerd)[^/]*(?:\/.*)?)?)?))?)?$/;
+
 /** No job gets the engine itself, nor a folder that holds its socket: whoever has that is root on the machine. */
-const SOCKET = /\.sock$|^\/(?:var\/?)?$|^\/(?:var\/)?run(?:\/(?:docker|podman|containerd|crio).*)?\/?$/;
+function hasSocket(path: string): boolean {
+  const written = normalize(path).replace(/(?<=.)\/$/, "");
+  const real = existsSync(path) ? realpathSync(path) : written;
+  return [written, real].some((one) => one.endsWith(".sock") || SOCKET_PLACES.test(one));
+}
+
+/** All profiles of a file's text. Errors (environment) name the file and what is wrong. */
+export function readProfiles(text: string, file: string): Result<Readonly<Record<string, Profile>>> {
+  let value: unknown;
+  try {
+    value = Bun.YAML.parse(text);
+  } catch (error) {
+    return fail(unusable(file, reasonOf(error)));
+  }
+  const parsed = profilesFile.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return fail(
+      unusable(file, `${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "not a profiles file"}`),
+    );
+  }
+  for (const [name, { mounts, devices, victoria_home: home }] of Object.entries(parsed.data.profiles)) {
+    const folders = [...mounts.map(({ from }) => from), ...devices, ...(home === undefined ? [] : [home])];
+    const socket = folders.find(hasSocket);
+    if (socket !== undefined)
+      return fail(unusable(file, `${name}: ${socket} has an engine's socket, which no job gets`));
+  }
+  return ok(parsed.data.profiles);
+}
 
 /** The profile of this name. Throws RunnerError: `policy` when there is none, `environment` for a file that cannot be used. */
 export function readProfile(file: string | null, name: string, read: (path: string) => string): Profile {
   if (file === null) throw unknownProfile(name, "this runner has no profiles");
-  const unusable = (why: string) =>
-    new RunnerError("environment", `the container profiles in ${file} cannot be used: ${why}`, {
-      remedy: "Correct the file on the runner's machine; docs/handlers/container.md shows its form.",
-    });
-  let parsed: z.ZodSafeParseResult<z.infer<typeof profilesFile>>;
+  let text: string;
   try {
     if ((statSync(file).mode & 0o022) !== 0) throw new Error("others than its owner can write it");
-    parsed = profilesFile.safeParse(Bun.YAML.parse(read(file)));
+    text = read(file);
   } catch (error) {
-    throw unusable(reasonOf(error));
+    throw unusable(file, reasonOf(error));
   }
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw unusable(`${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "not a profiles file"}`);
-  }
-  const { profiles } = parsed.data;
-  const found = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
-  if (found === undefined) throw unknownProfile(name, `the runner has ${Object.keys(profiles).join(", ") || "none"}`);
-  const socket = [...found.mounts.map(({ from }) => from), ...found.devices].find((path) => SOCKET.test(path));
-  if (socket !== undefined) throw unusable(`${name}: ${socket} has an engine's socket, which no job gets`);
+  const profiles = readProfiles(text, file);
+  if (!profiles.ok) throw profiles.error;
+  const found = Object.hasOwn(profiles.value, name) ? profiles.value[name] : undefined;
+  if (found === undefined)
+    throw unknownProfile(name, `the runner has ${Object.keys(profiles.value).join(", ") || "none"}`);
   return found;
 }
+
+const unusable = (file: string, why: string) =>
+  new RunnerError("environment", `the container profiles in ${file} cannot be used: ${why}`, {
+    remedy: "Correct the file on the runner's machine; docs/handlers/container.md shows its form.",
+  });
 
 const unknownProfile = (name: string, why: string) =>
   new RunnerError("policy", `the container profile ${JSON.stringify(name)} is not approved here: ${why}`, {
