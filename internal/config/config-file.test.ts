@@ -12,6 +12,7 @@ const SAMPLES: Readonly<Record<Setting["type"], readonly (string | number | bool
   bool: [true, false],
   path: ["/etc/runner/x"],
   url: ["https://control.example.com/base"],
+  place: ["https://mirror.example.com/tools", "/mnt/release/tools"],
   address: ["127.0.0.1:0", "[::1]:8080"],
   slots: ["deploy=2,all=1", { deploy: 2 }, ["deploy=2", "all=3"]],
   labels: ["site=eu-1", { site: "eu-1" }],

@@ -78,6 +78,7 @@ const PLACEHOLDER: Record<Setting["type"], string> = {
   bool: "",
   path: " PATH",
   url: " URL",
+  place: " URL|FOLDER",
   address: " HOST:PORT",
   slots: " GROUP=N",
   labels: " KEY=VALUE",

@@ -43,6 +43,8 @@ function shapeOf(setting: Setting): Json {
       return { type: "string", enum: setting.values };
     case "url":
       return { type: "string", pattern: "^\\s*https?://" };
+    case "place":
+      return { type: "string", pattern: "^\\s*(https?:/)?/." };
     case "address":
       return { type: "string", pattern: ":\\d{1,5}\\s*$" };
     case "slots":

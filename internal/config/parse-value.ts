@@ -43,6 +43,8 @@ function parseText(setting: Setting, text: string): Parse<unknown> {
       return setting.values.includes(text) ? ok(text) : fail({ ...refused, near: suggest(text, setting.values) });
     case "url":
       return parseUrl(text, refused);
+    case "place":
+      return /^\/./.test(text) ? ok(text.replace(/\/+$/, "")) : parseUrl(text, refused);
     case "address":
       return parseAddress(text, refused);
     default:
@@ -72,6 +74,8 @@ export function allowedOf(setting: Setting): string {
       return setting.values.join(" | ");
     case "url":
       return "an http or https URL without user or password in it";
+    case "place":
+      return "an http or https URL without user or password in it, or the absolute path of a folder";
     case "address":
       return "HOST:PORT, for example 127.0.0.1:8080 or [::1]:0";
     case "slots":

@@ -23,7 +23,7 @@ interface Base {
 }
 
 export type Setting =
-  | (Base & { readonly type: "string" | "bool" | "path" | "url" | "address" | "slots" | "labels" })
+  | (Base & { readonly type: "string" | "bool" | "path" | "url" | "place" | "address" | "slots" | "labels" })
   | (Base & { readonly type: "int"; readonly min: number; readonly max: number })
   /** Limits as text, in the setting's own unit. */
   | (Base & { readonly type: "duration" | "bytes"; readonly min: string; readonly max: string })
@@ -43,6 +43,8 @@ interface TypeMap {
   readonly bool: boolean;
   readonly path: string;
   readonly url: string;
+  /** An http(s) URL or the absolute path of a folder. */
+  readonly place: string;
   readonly address: Address;
   readonly slots: Concurrency;
   readonly labels: Readonly<Record<string, string>>;

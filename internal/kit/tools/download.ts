@@ -58,7 +58,11 @@ async function takeProgram(archive: string, { url, entry }: DownloadOptions, pro
   await rename(archive, program);
 }
 
-async function fetchArchive(options: DownloadOptions, archive: string): Promise<void> {
+/** Fetches the archive as it is into a new file. Throws RunnerError when it is not what the SHA-256 says. */
+export async function fetchArchive(
+  options: Pick<DownloadOptions, "url" | "sha256" | "rule" | "clock" | "fetch" | "ca">,
+  archive: string,
+): Promise<void> {
   const { url, rule, clock } = options;
   const init = options.ca === undefined ? {} : { tls: { ca: options.ca } };
   const get = (headers: Record<string, string>) =>

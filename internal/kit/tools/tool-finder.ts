@@ -4,6 +4,7 @@ import { RETRY, type RetryRule } from "../../protocol/retry.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { resolveProgram } from "../exec/index.ts";
 import type { Fetch } from "../oci/index.ts";
+import { archiveAddress, inWords } from "./archive-address.ts";
 import { buildConfig, type ToolConfig, type ToolName } from "./build-config.ts";
 import { downloadTool } from "./download.ts";
 import { platformName } from "./platform.ts";
@@ -110,8 +111,7 @@ async function fetchInto(
   if (options.allowDownload === false) {
     throw missing(tool, version, [...tried, "downloads are switched off"], install);
   }
-  const base = (options.mirror || config.download.from).replace(/\/+$/, "");
-  const url = `${base}/${archive}`;
+  const url = archiveAddress(options.mirror || config.download.from, archive);
   try {
     await downloadTool({
       url,
@@ -128,13 +128,6 @@ async function fetchInto(
     const remedy = cause instanceof RunnerError && cause.remedy ? `${cause.remedy}; or ${install}` : elsewhere;
     throw missing(tool, version, [...tried, `download failed: ${reasonOf(cause)}`], remedy, cause);
   }
-}
-
-/** `{tool}_{version}` with the words put in. */
-function inWords(text: string, tool: ToolName, version: string, platform: string): string {
-  const [os = "", arch = ""] = platform.split("_");
-  const words: Record<string, string> = { tool, version, platform, os, arch };
-  return text.replace(/\{(\w+)\}/g, (_, word: string) => words[word] ?? "");
 }
 
 /** A person waits for the first start: three tries, then it is said. */
