@@ -6,7 +6,6 @@ import { is, json, list, number, raw, text } from "./expression.ts";
 /** Seconds between the end of a drain and the kill: the last reports go out in them. */
 const LAST_REPORTS_SECONDS = 15;
 const STATE = "/var/lib/runner";
-const HEALTH = "127.0.0.1:9464";
 
 /** Terraform reads the keys of a container definition as the API of ECS spells them. */
 function container() {
@@ -15,7 +14,6 @@ function container() {
     "RUNNER_API_URL = var.api_url",
     "RUNNER_MODE = var.mode",
     `RUNNER_DRAIN_TIMEOUT = "\${var.stop_timeout_seconds - ${LAST_REPORTS_SECONDS}}s"`,
-    `RUNNER_HEALTH_LISTEN = "${HEALTH}"`,
     "RUNNER_ECS_TASK_PROTECTION = tostring(var.protect_busy_tasks)",
     "AWS_REGION = var.aws_region",
   ];
@@ -23,7 +21,7 @@ function container() {
     name: "runner",
     image: raw("local.image"),
     essential: true,
-    command: ["run", "--state-dir", STATE],
+    command: ["run"],
     environment: raw(
       `[for name, value in merge({ ${own.join(", ")} }, var.environment) : { name = name, value = value }]`,
     ),
@@ -37,7 +35,7 @@ function container() {
       { sourceVolume: "tmp", containerPath: "/tmp", readOnly: false },
     ],
     healthCheck: {
-      command: ["CMD", "runner", "health", "--at", HEALTH],
+      command: ["CMD", "/usr/local/lib/runner/healthy"],
       interval: 30,
       timeout: 5,
       retries: 3,
