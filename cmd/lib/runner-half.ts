@@ -2,6 +2,7 @@ import type { Address } from "../../internal/config/setting.ts";
 import { systemClock } from "../../internal/kit/base/clock.ts";
 import { findGpus } from "../../internal/kit/base/gpus.ts";
 import type { SystemLog } from "../../internal/kit/base/system-log.ts";
+import { ecsTaskProtection, type TaskProtection } from "../../internal/kit/cloud/task-protection.ts";
 import type { Telemetry } from "../../internal/kit/telemetry/telemetry.ts";
 import type { RunnerMode } from "../../internal/protocol/enums.ts";
 import { connectControlPlane } from "../../internal/runner/controlplane/connect.ts";
@@ -58,6 +59,12 @@ export async function startRunnerHalf(context: Context, half: RunnerHalf, signal
   }
 }
 
+/** Only inside a task of ECS, where the agent gives its address. */
+function protectionFor({ values, env }: Context, half: RunnerHalf): TaskProtection | null {
+  if (!env.ECS_AGENT_URI || !values.ecsTaskProtection || half.local) return null;
+  return ecsTaskProtection({ agentUri: env.ECS_AGENT_URI, clock: systemClock, log: half.log });
+}
+
 async function tracesFor(telemetry: Telemetry | null) {
   if (!telemetry?.tracer) return null;
   const { createJobTraces } = await import("../../internal/runner/loop/job-trace.ts");
@@ -105,6 +112,7 @@ async function startHalf(
   const plugins = await pluginsFor(context);
   tellPlugins(plugins, half.log);
   const containers = containersFor(context, journal.instanceId());
+  const protection = protectionFor(context, half);
   const slots = slotsFor(half.mode, values.concurrency);
   const runner = startRunner(
     {
@@ -131,6 +139,7 @@ async function startHalf(
       cloud: { env: context.env },
       gpus: () => findGpus(context.env.PATH ?? ""),
       containers,
+      ...(protection === null ? {} : { occupied: protection.occupied }),
       sources: createSources({
         apiUrl: half.apiUrl,
         allowFileUrls: half.local,
@@ -155,5 +164,6 @@ async function startHalf(
     () => {}, // why it never was is the runner's to say
   );
   if (health) void runner.ended.then(() => health.stop());
+  if (protection) void runner.ended.then(() => protection.end());
   return runner;
 }

@@ -20,9 +20,11 @@ export interface LiveJobsDeps {
   readonly log: SystemLog;
   /** A lease is held from now on. */
   readonly began: () => void;
+  /** The first job has begun, or the last one is over. */
+  readonly occupied: (busy: boolean) => void;
 }
 
-export function createLiveJobs({ shared, slots, log, began }: LiveJobsDeps): LiveJobs {
+export function createLiveJobs({ shared, slots, log, began, occupied }: LiveJobsDeps): LiveJobs {
   const live = new Map<string, LiveExecution>();
   let stopped: StopReason | null = null;
   let waiting: (() => void)[] = [];
@@ -31,6 +33,7 @@ export function createLiveJobs({ shared, slots, log, began }: LiveJobsDeps): Liv
     live.delete(id);
     log.debug("job is over", { job, execution: id });
     if (live.size > 0) return;
+    occupied(false);
     for (const tell of waiting) tell();
     waiting = [];
   };
@@ -41,6 +44,7 @@ export function createLiveJobs({ shared, slots, log, began }: LiveJobsDeps): Liv
       const { id } = execution.ref;
       const { job } = what.work;
       live.set(id, execution);
+      occupied(true);
       if (stopped) execution.stop(stopped);
       slots.take(what.group);
       began();
