@@ -1,0 +1,123 @@
+import type { Clock } from "../../kit/base/clock.ts";
+import type { SystemLog } from "../../kit/base/system-log.ts";
+import { identify, isSame, type ProcessIdentity } from "../../kit/exec/index.ts";
+import { fail, ok, type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { presenceOf } from "./presence.ts";
+import type { ServiceManager } from "./service-manager.ts";
+
+const LOOK_MS = 100;
+/** Between two starts of a runner that ends at once; doubled up to the cap, back to the base once it was ready. */
+const PAUSE = { base_ms: 500, cap_ms: 60_000 };
+
+export interface ProcessManagerOptions {
+  /** State directory of the runner: says who runs there, whoever started it. */
+  readonly stateDir: string;
+  /** Asked before each start: the links may have moved. */
+  readonly argv: () => readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly log: SystemLog;
+}
+
+/**
+ * The runner as a child of ours, in a session of its own, for containers and machines without systemd. It outlives us;
+ * after our own restart it is found again by its state directory.
+ */
+export function createProcessManager(options: ProcessManagerOptions): ServiceManager {
+  const { stateDir, clock, log } = options;
+  let child: ProcessIdentity | null = null;
+  let wanted = false;
+  let ends = 0;
+  let pause = PAUSE.base_ms;
+  const closing = new AbortController();
+
+  const living = (): ProcessIdentity | null => presenceOf(stateDir) ?? (child && isSame(child) ? child : null);
+  const spawn = (): Result<void> => {
+    const argv = options.argv();
+    try {
+      const started = Bun.spawn([...argv], {
+        env: { ...options.env },
+        detached: true,
+        stdin: "ignore",
+        stdout: "inherit",
+        stderr: "inherit",
+      });
+      started.unref();
+      child = identify(started.pid);
+      log.info("the runner is started", { pid: started.pid, program: argv[0] ?? "" });
+      return ok(undefined);
+    } catch (cause) {
+      return fail(
+        new RunnerError("environment", `the runner cannot be started: ${reasonOf(cause)}`, {
+          remedy: `Check that ${argv[0]} is there and can be run.`,
+          cause,
+        }),
+      );
+    }
+  };
+
+  /** Starts it again when it ends, as a service manager does. */
+  const keep = async (): Promise<void> => {
+    let seen: number | null = null;
+    while (!closing.signal.aborted) {
+      const now = living();
+      if (now === null && wanted) {
+        if (seen !== null) ends++;
+        seen = null;
+        log.warn("the runner has ended; it is started again", { in_ms: pause, ends });
+        await clock.sleep(pause, closing.signal);
+        pause = Math.min(pause * 2, PAUSE.cap_ms);
+        if (wanted && !closing.signal.aborted && living() === null) {
+          const started = spawn();
+          if (!started.ok) log.error(started.error.message);
+          seen = 0;
+        }
+      } else {
+        seen = now?.pid ?? null;
+        if (presenceOf(stateDir)?.ready) pause = PAUSE.base_ms;
+      }
+      await clock.sleep(LOOK_MS, closing.signal);
+    }
+  };
+  void keep();
+
+  return {
+    kind: "process",
+    async state() {
+      const present = presenceOf(stateDir);
+      const pid = living()?.pid ?? null;
+      const text = pid === null ? "not running" : `pid ${pid}, ${present?.ready ? "connected" : "not connected yet"}`;
+      return { pid, ready: present?.ready === true, ends, down: pid === null && !wanted, failed: false, text };
+    },
+    async start() {
+      ends = 0;
+      pause = PAUSE.base_ms;
+      const found = living();
+      if (found === null) {
+        const started = spawn();
+        if (!started.ok) return started;
+      }
+      wanted = true;
+      return ok(undefined);
+    },
+    async stop(how) {
+      wanted = false;
+      const found = living();
+      if (found === null) return ok(undefined);
+      // One that drains already would take a second signal for "cancel what runs".
+      if (how === "leave") signal(found, "SIGKILL");
+      else if (!presenceOf(stateDir)?.draining) signal(found, "SIGTERM");
+      while (isSame(found)) await clock.sleep(LOOK_MS);
+      return ok(undefined);
+    },
+    close: () => closing.abort(),
+  };
+}
+
+function signal({ pid }: ProcessIdentity, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // ended in this moment
+  }
+}
