@@ -315,6 +315,27 @@ export interface RunnerControl {
   checkLoops(): Record<string, number>;
   /** Drain and stop the process once this job has been reported. */
   shutdown(how: "graceful" | "force"): void;
+  /** Reads the settings anew; as `settings` when they cannot be had. */
+  freshSettings(): Promise<RunnerSettings | null>;
+  /** Only of mode mng. */
+  readonly management?: Management;
+  /** Puts the version in place that the next start of this process is of. Absent: it was not installed by install.sh. */
+  readonly ownUpdate?: (id: string, wanted: string) => Promise<ManagedEnd>;
+}
+
+/** What mode mng does to the machine and to the runner on it, for jobs of the group management. */
+export interface Management {
+  /** Ends when the version is healthy, or was rolled back. Again with the same id: joins, or tells how it ended. */
+  update(id: string, wanted: string): Promise<ManagedEnd>;
+  restart(): Promise<ManagedEnd>;
+  /** Power the machine off, once this process has reported its jobs and ended. */
+  powerOff(): void;
+}
+
+export interface ManagedEnd {
+  readonly ok: boolean;
+  /** One line for people. */
+  readonly text: string;
 }
 
 /** Why work is being stopped; `signal.reason` of a JobContext. */

@@ -8,7 +8,7 @@ import type { ExitCode, Result } from "../protocol/errors.ts";
 import type { Slots } from "../protocol/native.ts";
 import type { RunnerSettings } from "../protocol/nuon/settings.ts";
 import type { ControlPlane } from "./controlplane/control-plane.ts";
-import type { CloudSettings, ContainerSettings, Handlers, KubeSettings, ToolFinder } from "./handler.ts";
+import type { CloudSettings, ContainerSettings, Handlers, KubeSettings, RunnerControl, ToolFinder } from "./handler.ts";
 import type { ExecutionStatusView, SlotView } from "./loop/status.ts";
 
 /** Everything the runner half needs; parsed once in cmd/, frozen, passed down. */
@@ -47,6 +47,10 @@ export interface RunnerDeps {
   readonly trust?: WatchedFile<TrustedKeys>;
   /** Finds the GPUs of this machine. Default: it has none. */
   readonly gpus?: () => Promise<Result<Gpu[]>>;
+  /** Told when a job runs and when none does any more. */
+  readonly occupied?: (busy: boolean) => void;
+  /** What jobs about the runner itself may do here. Default: neither. */
+  readonly itself?: Pick<RunnerControl, "management" | "ownUpdate">;
   readonly log: SystemLog;
 }
 

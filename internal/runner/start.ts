@@ -84,6 +84,11 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     settings: settings.current,
     checkLoops: createLoopChecks(groups, clock),
     shutdown: (how) => (how === "force" ? orders.cancel("a forced shut-down job") : orders.drain("a shut-down job")),
+    freshSettings: async () => {
+      await settings.reread();
+      return settings.current();
+    },
+    ...deps.itself,
   };
 
   const slots = createSlots(options.slots, () => claims.room());
@@ -108,7 +113,13 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     processSignal: going.signal,
   };
 
-  const jobs = createLiveJobs({ shared, slots, log, began: keeper.began });
+  const jobs = createLiveJobs({
+    shared,
+    slots,
+    log,
+    began: keeper.began,
+    occupied: deps.occupied ?? (() => {}),
+  });
   const fresh = (work: Work): Begin => ({
     work,
     group: work.execution.group,

@@ -212,6 +212,7 @@ export function createHarness<Plan, Outputs extends Record<string, unknown>>(opt
       settings: () => options.settings ?? null,
       checkLoops: () => ({ deploy: 0 }),
       shutdown: (how) => options.shutdown?.(how),
+      freshSettings: async () => options.settings ?? null,
     },
   });
 

@@ -19,7 +19,13 @@ const job = (type: string, metadata: Record<string, string> = {}): JobContext<un
   operation: "exec",
   metadata,
 });
-const control = { version: "1", settings: () => null, checkLoops: () => ({ deploy: 5 }), shutdown: () => {} };
+const control = {
+  version: "1",
+  settings: () => null,
+  checkLoops: () => ({ deploy: 5 }),
+  shutdown: () => {},
+  freshSettings: async () => null,
+};
 const BUILT = [
   "actions-workflow",
   "container",
@@ -32,6 +38,11 @@ const BUILT = [
   "noop",
   "noop-deploy",
   "shut-down",
+  "update-version",
+  "mng-shut-down",
+  "mng-vm-shut-down",
+  "mng-runner-update-version",
+  "mng-runner-restart",
 ];
 
 describe("operations jobs", () => {

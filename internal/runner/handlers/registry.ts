@@ -4,9 +4,10 @@ import { actionsWorkflow } from "./actions/actions-workflow.ts";
 import { container } from "./container/container.ts";
 import { helmChartDeploy } from "./helm/helm-chart-deploy.ts";
 import { kubejob } from "./kubejob/kubejob.ts";
+import { restartRunner, shutDownMachine, shutDownManagement, updateRunner } from "./management.ts";
 import { manifestDeploy } from "./manifest/manifest-deploy.ts";
 import { notBuilt } from "./not-built.ts";
-import { healthCheck, noop, shutDown } from "./operations.ts";
+import { healthCheck, noop, shutDown, updateVersion } from "./operations.ts";
 import { sandboxOnly } from "./sandbox-only.ts";
 import { script } from "./script/script.ts";
 import { terraformDeploy } from "./terraform/terraform-deploy.ts";
@@ -23,6 +24,11 @@ const built = {
   noop,
   "noop-deploy": noop,
   "shut-down": shutDown,
+  "update-version": updateVersion,
+  "mng-shut-down": shutDownManagement,
+  "mng-vm-shut-down": shutDownMachine,
+  "mng-runner-update-version": updateRunner,
+  "mng-runner-restart": restartRunner,
 } satisfies Partial<Record<JobType, Handler>>;
 
 const pretended = [
@@ -58,9 +64,4 @@ export const registry = {
   "runner-helm": later,
   "runner-terraform": later,
   "runner-local": later,
-  "update-version": later,
-  "mng-shut-down": later,
-  "mng-vm-shut-down": later,
-  "mng-runner-update-version": later,
-  "mng-runner-restart": later,
 } satisfies Record<JobType, Handler>;

@@ -8,7 +8,13 @@ function context(plan: DeployPlan, sandbox_mode: boolean): JobContext<DeployPlan
   const parts: Partial<JobContext<DeployPlan>> = {
     plan,
     job: { id: "j", created_by_id: "t", type: "oci-sync", operation: "apply-plan" },
-    runner: { version: "1", settings: () => ({ sandbox_mode }), checkLoops: () => ({}), shutdown: () => {} },
+    runner: {
+      version: "1",
+      settings: () => ({ sandbox_mode }),
+      checkLoops: () => ({}),
+      shutdown: () => {},
+      freshSettings: async () => null,
+    },
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
   };
   return parts as JobContext<DeployPlan>;
