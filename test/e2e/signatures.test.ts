@@ -99,9 +99,11 @@ describe("a runner that trusts a key", () => {
     const control = await startControl(bed);
     await addRunner(bed, control, { flags: ["--trust-keys", trusted] });
     const one = sample();
+    writeFileSync(one.file, `${readFileSync(one.file, "utf8")}\nretry: { attempts: 3 }\n`);
     const done = await bed.run(["job", "submit", "-f", one.file, "--wait", "--json"], control.admin());
     expect(done.code).toBe(4);
     expect(JSON.parse(done.stdout).reason).toContain("takes only signed work: it is not signed");
+    expect((await control.show(JSON.parse(done.stdout).job)).executions).toHaveLength(1);
     expect(one.traces()).toEqual([]);
   }, 60_000);
 
@@ -174,6 +176,19 @@ describe("a runner that trusts a key", () => {
     await runner.restart();
     one.release();
     expect((await control.ended(id)).status).toBe("finished");
+  }, 60_000);
+
+  test("takes a job without a plan up again when it was killed just before its report", async () => {
+    const { key, trusted } = await makeKey("a");
+    const control = await startControl(bed, { flags: ["--signing-key-file", key] });
+    const flags = ["--trust-keys", trusted];
+    const runner = await addRunner(bed, control, { flags, env: { RUNNER_FAILPOINT: "runner.report" } });
+    writeFileSync(bed.path("noop.yaml"), "type: noop\nname: planless\n");
+    const id = await control.submit(bed.path("noop.yaml"));
+    expect(await runner.proc.exited).toBe(137);
+    runner.proc = runner.start();
+    const done = await control.ended(id);
+    expect([done.status, done.reason]).toEqual(["finished", ""]);
   }, 60_000);
 
   test("refuses all work of a Nuon server, which signs nothing, and says why", async () => {

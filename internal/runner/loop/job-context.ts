@@ -69,10 +69,9 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
       facts: { ...work.execution.sealed },
       options: sealable(work.options),
     });
-  if (handler.plan !== null) {
-    output.redactor.register(...planSecrets(plan, work.options.sensitiveVars));
-    seal();
-  }
+  if (handler.plan !== null) output.redactor.register(...planSecrets(plan, work.options.sensitiveVars));
+  // Without a plan there is nothing to hide, but its signature is asked for again when a restart runs it again.
+  if (handler.plan !== null || work.sealed.signature !== undefined) seal();
   const note = (line: string) => output.log.info(line);
   return {
     job: { ...work.job, operation: (work.job.operation ?? "exec") as JobOperation },

@@ -1,4 +1,4 @@
-import type { OutcomeStatus } from "../../../protocol/enums.ts";
+import type { ErrorKind } from "../../../protocol/errors.ts";
 import type { Completion } from "../../../protocol/native.ts";
 import type { ExecutionRow, JobRow } from "../statements.ts";
 import type { Store } from "../store.ts";
@@ -74,17 +74,19 @@ function finish(store: Store, job: JobRow, execution: ExecutionRow, completion: 
       now,
       execution.id,
     );
-  const status = finishJob(store, job, execution, completion.status, completion.reason);
+  const status = finishJob(store, job, execution, completion);
   return answer(execution.id, true, status, "");
 }
+
+/** Kind of the error with which a runner refuses work. */
+const REFUSED = "policy" satisfies ErrorKind;
 
 /** The end of the job that follows from the end of an execution; answers the job's status. */
 export function finishJob(
   store: Store,
   job: JobRow,
   execution: ExecutionRow,
-  status: OutcomeStatus,
-  reason: string,
+  { status, reason, code }: Pick<Completion, "status" | "reason" | "code">,
 ): string {
   const by = `runner:${execution.runner_id}`;
   if (job.cancel_at !== null) {
@@ -92,7 +94,9 @@ export function finishJob(
     endJob(store, job, { status: "cancelled", reason: `${job.cancel_reason}${late}`, by, execution });
     return "cancelled";
   }
-  const again = (status === "failed" || status === "timed-out") && job.attempts < job.max_executions;
+  // What a runner's policy or trust refuses, it refuses the next time too.
+  const ended = (status === "failed" && code !== REFUSED) || status === "timed-out";
+  const again = ended && job.attempts < job.max_executions;
   if (again && !changesTheWorld(job)) {
     const why = `attempt ${job.attempts} of ${job.max_executions} ${status}: ${reason}`;
     backToQueue(store, job, { parked: false, losses: job.lease_losses, reason: "retry" });

@@ -53,7 +53,7 @@ function finish(store: Store, job: JobRow, execution: ExecutionRow, status: Outc
        finished_at = ?, updated_at = ?, cleanup_at = ? WHERE id = ?`,
     )
     .run(status, reason, execution.created_at, now, now, now, execution.id);
-  finishJob(store, job, execution, status, reason);
+  finishJob(store, job, execution, { status, reason, code: "" });
   // Its cleanup came before this report.
   record(store, job, { what: "cleanup", by: `runner:${execution.runner_id}`, execution });
 }

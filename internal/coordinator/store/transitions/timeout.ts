@@ -10,7 +10,7 @@ export function timeoutExecution(store: Store, execution: ExecutionRow): void {
     if (job?.status !== "in-progress" || job.epoch !== execution.epoch) return;
     const reason = `not ended ${Math.round(job.execution_timeout_ms / 1000)} s after its start, the execution timeout`;
     endExecution(store, execution, "timed-out", reason);
-    finishJob(store, job, execution, "timed-out", reason);
+    finishJob(store, job, execution, { status: "timed-out", reason, code: "" });
   }, "full");
 }
 
