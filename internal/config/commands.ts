@@ -267,6 +267,50 @@ export const COMMANDS = {
       "runner doctor --coordinator --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem",
     ],
   },
+  "service print": {
+    summary: "the files of a service manager that run the runner, as `service install` writes them",
+    operands: "",
+    count: NONE,
+    details:
+      "Without --instance the unit runner.service (--mode mng: runner-mng.service, the supervisor). Settings are read from /etc/runner/runner.env, the token from /etc/runner/token. Several files stand one after another, each below a line with its path.",
+    examples: [
+      "runner service print",
+      "runner service print --mode mng",
+      "runner service print --with docker,limits",
+      "runner service print --format rcd",
+      "runner service print --format launchd --prefix /opt/runner",
+    ],
+  },
+  "service install": {
+    summary: "run the runner as a service of this machine (systemd)",
+    operands: "",
+    count: NONE,
+    details:
+      "Writes the unit, the relaxations wanted and the runner's user, has it started with the machine, and starts it when /etc/runner/runner.env says where to connect. The same again changes nothing; a service that runs is never restarted.",
+    examples: [
+      "runner service install",
+      "runner service install --with docker",
+      "runner service install --instance eu-1",
+      "runner service install --mode mng",
+      "runner service install --root /mnt/image --no-start",
+    ],
+  },
+  "service uninstall": {
+    summary: "stop the service and remove its files; settings and state stay",
+    operands: "",
+    count: NONE,
+    details:
+      "Waits for running jobs as the unit's stop does. Without --mode and --instance every service of the runner on this machine goes.",
+    examples: ["runner service uninstall", "runner service uninstall --instance eu-1"],
+  },
+  "service status": {
+    summary: "does the service run, is it connected, which version, is its watchdog fed",
+    operands: "[SECONDS]",
+    count: [0, 1],
+    details:
+      "Exit code 0: it runs and its control plane answers; 1: not so, with the last lines of its journal. With --wait it looks until that is so, at most SECONDS (60).",
+    examples: ["runner service status", "runner service status --wait 120", "runner service status --mode mng --json"],
+  },
   config: {
     summary: "the effective configuration, with the source of each value",
     operands: "[COMMAND]",
@@ -311,4 +355,4 @@ export const MODE_ALIASES = {
 } as const;
 
 /** Commands of later versions: answered plainly, never listed. */
-export const LATER_COMMANDS = ["serve", "mcp", "service", "machines", "classes"] as const;
+export const LATER_COMMANDS = ["serve", "mcp", "machines", "classes"] as const;

@@ -59,8 +59,9 @@ export const OPERATOR_SETTINGS = {
     env: "RUNNER_WAIT",
     type: "bool",
     default: "false",
-    commands: ["job submit", "workspaces drift"],
-    description: "Stream the log and return when the job has ended and is cleaned up.",
+    commands: ["job submit", "workspaces drift", "service status"],
+    description:
+      "Stream the log and return when the job has ended and is cleaned up; `service status`: return when the service works.",
   },
   follow: {
     flag: "follow",

@@ -48,7 +48,16 @@ export const RUNNER_SETTINGS = {
     type: "enum",
     values: RUNNER_MODES,
     default: "all",
-    commands: ["run", "doctor", "audit show", "audit verify"],
+    commands: [
+      "run",
+      "doctor",
+      "audit show",
+      "audit verify",
+      "service print",
+      "service install",
+      "service uninstall",
+      "service status",
+    ],
     description:
       "Job groups to work: all (but management), install (all but build and management), org (sync, build, operations), mng (management).",
   },

@@ -5,6 +5,7 @@ import { COORDINATOR_SETTINGS } from "./settings-coordinator.ts";
 import { LOCAL_SETTINGS } from "./settings-local.ts";
 import { OPERATOR_SETTINGS } from "./settings-operator.ts";
 import { RUNNER_SETTINGS } from "./settings-runner.ts";
+import { SERVICE_SETTINGS } from "./settings-service.ts";
 
 const PRINTING = [
   ...OPERATOR,
@@ -15,6 +16,9 @@ const PRINTING = [
   "doctor",
   "config",
   "explain",
+  "service print",
+  "service install",
+  "service status",
   "version",
 ] as const satisfies readonly CommandName[];
 
@@ -27,6 +31,7 @@ export const SETTINGS = {
   ...COORDINATOR_SETTINGS,
   ...OPERATOR_SETTINGS,
   ...LOCAL_SETTINGS,
+  ...SERVICE_SETTINGS,
   logFormat: {
     flag: "log-format",
     env: "RUNNER_LOG_FORMAT",

@@ -1,0 +1,111 @@
+import { readlinkSync } from "node:fs";
+import { uptime } from "node:os";
+import { runProgram, showUnit } from "./systemctl.ts";
+
+/** What systemd and the runner's own words say of a service. */
+export interface ServiceStatus {
+  readonly unit: string;
+  readonly installed: boolean;
+  readonly enabled: boolean;
+  /** `active (running)`, `failed (Result: exit-code)`. */
+  readonly state: string;
+  /** It runs, and has said so itself. */
+  readonly ready: boolean;
+  /** Its control plane has answered. */
+  readonly connected: boolean;
+  /** In its own words. */
+  readonly status: string | null;
+  readonly pid: number | null;
+  /** Of the process that runs; null: none, or it does not lie in a folder of versions. */
+  readonly version: string | null;
+  readonly restarts: number;
+  readonly last_exit: string | null;
+  readonly watchdog: { readonly every_s: number; readonly fed_s_ago: number | null } | null;
+  /** The unit's file is newer than what systemd goes by. */
+  readonly reload_needed: boolean;
+}
+
+const NAMES = [
+  "LoadState",
+  "UnitFileState",
+  "ActiveState",
+  "SubState",
+  "Result",
+  "MainPID",
+  "NRestarts",
+  "StatusText",
+  "WatchdogUSec",
+  "WatchdogTimestampMonotonic",
+  "ExecMainCode",
+  "ExecMainStatus",
+  "NeedDaemonReload",
+];
+
+export async function statusOf(unit: string): Promise<ServiceStatus> {
+  const fact = await showUnit(unit, NAMES);
+  const pid = Number(fact("MainPID")) || null;
+  const ready = fact("ActiveState") === "active" && pid !== null;
+  const result = fact("Result") === "success" ? "" : `, ${fact("Result")}`;
+  return {
+    unit,
+    installed: fact("LoadState") === "loaded",
+    enabled: fact("UnitFileState") === "enabled",
+    state: `${fact("ActiveState") || "unknown"} (${fact("SubState")}${result})`,
+    ready,
+    connected: ready && fact("StatusText").startsWith("connected"),
+    status: fact("StatusText") || null,
+    pid,
+    version: pid === null ? null : await versionOf(pid),
+    restarts: Number(fact("NRestarts")) || 0,
+    last_exit: exitOf(fact("ExecMainCode"), fact("ExecMainStatus")),
+    watchdog: watchdogOf(fact("WatchdogUSec"), fact("WatchdogTimestampMonotonic")),
+    reload_needed: fact("NeedDaemonReload") === "yes",
+  };
+}
+
+async function versionOf(pid: number): Promise<string | null> {
+  try {
+    const program = readlinkSync(`/proc/${pid}/exe`);
+    const installed = /\/lib\/runner\/versions\/([^/]+)\/runner$/.exec(program)?.[1];
+    if (installed !== undefined) return installed;
+    const { code, stdout } = await runProgram(program, "version");
+    return code === 0 ? stdout.trim() : null;
+  } catch {
+    return null; // not ours to look at: only root may
+  }
+}
+
+/** siginfo's code (1: exited, 2: killed, 3: dumped) and what goes with it. */
+function exitOf(code: string, status: string): string | null {
+  if (code === "1") return `exit code ${status}`;
+  return code === "2" || code === "3" ? `signal ${status}` : null;
+}
+
+/** `1min`, `30s` of systemctl; the other is microseconds since the machine started, 0: never. */
+function watchdogOf(every: string, fed: string): ServiceStatus["watchdog"] {
+  const seconds = every
+    .split(" ")
+    .map((part) => /^(\d+)(min|s|h)$/.exec(part))
+    .reduce((sum, match) => sum + Number(match?.[1] ?? 0) * ({ s: 1, min: 60, h: 3600 }[match?.[2] ?? "s"] ?? 0), 0);
+  if (seconds === 0) return null;
+  const at = Number(fed) / 1e6;
+  return { every_s: seconds, fed_s_ago: at > 0 ? Math.max(0, Math.round(uptime() - at)) : null };
+}
+
+const LOOK_MS = 250;
+
+/** Looks until the service is connected, is not there at all, or the time is over. */
+export async function waitForService(unit: string, seconds: number): Promise<ServiceStatus> {
+  const until = performance.now() + seconds * 1_000;
+  for (;;) {
+    const status = await statusOf(unit);
+    if (status.connected || !status.installed || performance.now() > until) return status;
+    await Bun.sleep(LOOK_MS);
+  }
+}
+
+/** The last lines of its journal, without times and names. */
+export async function lastWords(unit: string, lines: number): Promise<string[]> {
+  const { stdout } = await runProgram("journalctl", "--no-pager", "-q", "-o", "cat", "-n", String(lines), "-u", unit);
+  return stdout.split("\n").filter((line) => line !== "");
+}
