@@ -50,10 +50,9 @@ export async function ensureBuilt(): Promise<void> {
 }
 
 /** The version of package.json and the commit, `0.1.0+1a2b3c4`; without git only the version. */
-export function buildVersion(): string {
+export function buildVersion(commit = textOf(["git", "rev-parse", "HEAD"])): string {
   const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
-  const commit = textOf(["git", "rev-parse", "--short=7", "HEAD"]);
-  return commit ? `${version}+${commit}` : version;
+  return commit ? `${version}+${commit.slice(0, 7)}` : version;
 }
 
 /** Names, sizes and times: reading every file would take longer than the build it saves. */

@@ -1,28 +1,17 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ReleaseManifest } from "../../internal/kit/release/manifest.ts";
-import {
-  SUMS,
-  SUMS_SIGNATURE,
-  SUMS_SSH_SIGNATURE,
-  UNSUMMED,
-  writeReleaseSums,
-} from "../../internal/kit/release/sums.ts";
 import { RunnerError } from "../../internal/protocol/errors.ts";
-import { buildVersion } from "./build.ts";
 import { RELEASE_HELP, type ReleaseArgs, readReleaseArgs } from "./release-args.ts";
-import { buildProgram, type Program, sha256 } from "./release-programs.ts";
-import { openSigner, opensshSignature, rawSignature, type Signer } from "./release-signing.ts";
-import { ROOT, textOf } from "./spawn.ts";
+import { checkPlace, replaceFolder, signFolder } from "./release-folder.ts";
+import { buildProgram, type Program } from "./release-programs.ts";
+import { makeProvenance } from "./release-provenance.ts";
+import { findOras, pushRelease } from "./release-push.ts";
+import { makeSbom } from "./release-sbom.ts";
+import { openSigner, type Signer } from "./release-signing.ts";
+import { readSource } from "./release-source.ts";
+import { putTools } from "./release-tools.ts";
+import { ROOT } from "./spawn.ts";
 
 const say = (line: string) => console.error(`release: ${line}`);
 
@@ -42,11 +31,15 @@ export async function release(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** Answers the folder, which appears in one step when everything is in it. */
 async function makeRelease(args: ReleaseArgs): Promise<string> {
-  const signer = openSigner(args.key, say);
-  const version = args.version ?? buildVersion();
+  const source = readSource();
+  const version = args.version ?? source.version;
   const folder = resolve(args.out ?? `${ROOT}dist/release/${version}`);
   checkPlace(folder);
+  const oras = args.push === null ? "" : findOras();
+  const signer = openSigner(args.key, say);
+  if (source.changed) say("the checkout has changes that no commit has: nobody else can make this release again");
   const work = `${folder}.making-${process.pid}`;
   mkdirSync(work, { recursive: true });
   try {
@@ -55,15 +48,20 @@ async function makeRelease(args: ReleaseArgs): Promise<string> {
       say(`building ${target}`);
       programs.push(await buildProgram(target, { version, releaseKey: signer.trusted.spki, folder: work }));
     }
+    const mirror = process.env.RUNNER_TOOLS_MIRROR;
+    const tools = args.tools ? await putTools({ folder: work, targets: args.targets, mirror, say }) : [];
+    const artifacts = programs.map(({ artifact }) => artifact);
     const manifest: ReleaseManifest = {
       schema: 1,
       version,
-      commit: textOf(["git", "rev-parse", "HEAD"]) ?? "",
-      made: madeAt(),
-      artifacts: programs.map(({ artifact }) => artifact),
-      tools: [],
+      commit: source.commit,
+      made: source.made,
+      artifacts,
+      tools,
     };
-    writeFileSync(join(work, "release.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+    putJson(work, "release.json", manifest);
+    putJson(work, "sbom.cdx.json", makeSbom(manifest, programs));
+    putJson(work, "provenance.json", makeProvenance(manifest, programs, source));
     writeFileSync(join(work, "release.pub"), signer.publicText);
     putInstaller(work, version, signer);
     signFolder(work, signer);
@@ -72,17 +70,14 @@ async function makeRelease(args: ReleaseArgs): Promise<string> {
     rmSync(work, { recursive: true, force: true });
   }
   say(`version ${version}, signed by ${signer.trusted.fingerprint}`);
+  if (args.push !== null) {
+    await pushRelease({ folder, reference: args.push, plainHttp: args.plainHttp, oras, made: source.made });
+  }
   return folder;
 }
 
-/** The time of the commit, so that the same source gives the same bytes; SOURCE_DATE_EPOCH (seconds) goes before it. */
-function madeAt(): string {
-  const given = process.env.SOURCE_DATE_EPOCH;
-  if (given !== undefined && !/^\d{1,11}$/.test(given)) {
-    throw new RunnerError("usage", `SOURCE_DATE_EPOCH is ${JSON.stringify(given)}, not seconds since 1970`);
-  }
-  const seconds = given ?? textOf(["git", "log", "-1", "--format=%ct"]) ?? "0";
-  return new Date(Number(seconds) * 1_000).toISOString();
+function putJson(folder: string, file: string, value: object): void {
+  writeFileSync(join(folder, file), `${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** install.sh with this release's version and key in it. */
@@ -94,38 +89,7 @@ function putInstaller(folder: string, version: string, { trusted, publicText }: 
     "@RELEASE_VERSION@": version,
   };
   const text = readFileSync(`${ROOT}install.sh`, "utf8").replace(/@RELEASE_[A-Z_]+@/g, (word) => words[word] ?? word);
-  writeFileSync(join(folder, "install.sh"), text, { mode: 0o755 });
-  chmodSync(join(folder, "install.sh"), 0o755);
-}
-
-/** Lists every file of the folder with its SHA-256, and signs the list. */
-export function signFolder(folder: string, signer: Signer): void {
-  const files = filesOf(folder).filter((file) => !UNSUMMED.includes(file));
-  const sums = new Map(files.map((file) => [file, sha256(readFileSync(join(folder, file)))]));
-  const text = Buffer.from(writeReleaseSums(sums));
-  writeFileSync(join(folder, SUMS), text);
-  writeFileSync(join(folder, SUMS_SIGNATURE), rawSignature(signer, text));
-  writeFileSync(join(folder, SUMS_SSH_SIGNATURE), opensshSignature(signer, text));
-}
-
-function filesOf(folder: string): string[] {
-  const entries = readdirSync(folder, { withFileTypes: true, recursive: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
-}
-
-/** Only a release may be replaced: a folder with anything else in it is somebody's. */
-function checkPlace(folder: string): void {
-  if (!existsSync(folder) || readdirSync(folder).length === 0 || existsSync(join(folder, "release.json"))) return;
-  throw new RunnerError("usage", `${folder} is not empty and no release`, {
-    remedy: "Name another folder with --out.",
-  });
-}
-
-function replaceFolder(from: string, to: string): void {
-  const old = `${to}.old-${process.pid}`;
-  if (existsSync(to)) renameSync(to, old);
-  renameSync(from, to);
-  rmSync(old, { recursive: true, force: true });
+  const path = join(folder, "install.sh");
+  writeFileSync(path, text, { mode: 0o755 });
+  chmodSync(path, 0o755);
 }
