@@ -1,3 +1,5 @@
+import { openLibc } from "./libc.ts";
+
 /**
  * sd_notify(3): datagrams to the supervisor's socket. Bun has no unix datagram socket of its own, so this is four calls
  * into libc, loaded only when there is a socket to talk to. Never throws: a supervisor that does not listen is no
@@ -23,26 +25,21 @@ export async function openNotifier(path: string | undefined): Promise<Notifier> 
   if (!path || process.platform !== "linux" || !/^[/@]/.test(path) || Buffer.byteLength(path) >= PATH_BYTES) {
     return silentNotifier;
   }
-  const { dlopen } = await import("bun:ffi").catch(() => ({ dlopen: null }));
-  if (!dlopen) return silentNotifier;
-  try {
-    const libc = dlopen("libc.so.6", {
-      socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-      sendto: { args: ["i32", "ptr", "usize", "i32", "ptr", "u32"], returns: "i64" },
-    }).symbols;
-    const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return silentNotifier;
-    const address = socketAddress(path);
-    return {
-      notify(...states) {
-        const message = Buffer.from(states.join("\n"));
-        const sent = libc.sendto(fd, message, message.length, MSG_DONTWAIT | MSG_NOSIGNAL, address, address.length);
-        return Number(sent) === message.length;
-      },
-    };
-  } catch {
-    return silentNotifier; // another libc (musl): the service then runs without readiness
-  }
+  const libc = await openLibc({
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    sendto: { args: ["i32", "ptr", "usize", "i32", "ptr", "u32"], returns: "i64" },
+  });
+  if (!libc) return silentNotifier;
+  const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return silentNotifier;
+  const address = socketAddress(path);
+  return {
+    notify(...states) {
+      const message = Buffer.from(states.join("\n"));
+      const sent = libc.sendto(fd, message, message.length, MSG_DONTWAIT | MSG_NOSIGNAL, address, address.length);
+      return Number(sent) === message.length;
+    },
+  };
 }
 
 /** struct sockaddr_un: family in host order (little-endian on every target), then the path. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { openLibc } from "../base/libc.ts";
 
 /**
  * Frees the blocks of a file's range on disk while its size stays (fallocate PUNCH_HOLE|KEEP_SIZE). Linux only; elsewhere
@@ -18,24 +18,15 @@ interface Libc {
 let libc: Libc | null | undefined;
 
 async function open(): Promise<Libc | null> {
-  if (process.platform !== "linux") return null;
-  const { dlopen } = await import("bun:ffi");
-  const musl = existsSync("/lib") ? readdirSync("/lib").filter((name) => name.startsWith("libc.musl-")) : [];
-  for (const name of ["libc.so.6", ...musl]) {
-    try {
-      const { symbols } = dlopen(name, {
-        fallocate: { args: ["i32", "i32", "i64", "i64"], returns: "i32" },
-        lseek: { args: ["i32", "i64", "i32"], returns: "i64" },
-      });
-      return {
-        fallocate: (fd, mode, offset, length) => symbols.fallocate(fd, mode, offset, length),
-        lseek: (fd, offset, whence) => Number(symbols.lseek(fd, offset, whence)),
-      };
-    } catch {
-      // The other C library.
-    }
-  }
-  return null;
+  const symbols = await openLibc({
+    fallocate: { args: ["i32", "i32", "i64", "i64"], returns: "i32" },
+    lseek: { args: ["i32", "i64", "i32"], returns: "i64" },
+  });
+  if (symbols === null) return null;
+  return {
+    fallocate: (fd, mode, offset, length) => symbols.fallocate(fd, mode, offset, length),
+    lseek: (fd, offset, whence) => Number(symbols.lseek(fd, offset, whence)),
+  };
 }
 
 /** Load the C library once; before it is loaded the functions below do nothing. */
