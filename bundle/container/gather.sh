@@ -13,10 +13,13 @@ work=$(mktemp -d)
 say() { echo "gather: $*" >&2; }
 
 # dpkg's word for the platform, which engines call by the same names.
+mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
+echo 'Acquire::Retries "3";' >/etc/apt/apt.conf.d/80retries
+echo 'APT::Sandbox::User "root";' >>/etc/apt/apt.conf.d/80retries
 [ "$(dpkg --print-architecture)" = "$arch" ] || dpkg --add-architecture "$arch"
 apt-get -qq update
 # readelf reads the libraries of every architecture; busybox of this machine tells its applets.
-apt-get -qq install -y --no-install-recommends binutils busybox >/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends binutils busybox >/dev/null 2>&1
 
 fetch() {
   packages=$(sed -n 's/^package //p' "$list")
