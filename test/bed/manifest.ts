@@ -17,11 +17,13 @@ export const APT_PACKAGES: Readonly<Record<string, string>> = {
   fish: "fish",
   "fonts-liberation": "/usr/share/fonts/truetype/liberation",
   iptables: "/usr/sbin/iptables",
+  "ksh93u+m": "ksh93",
   mksh: "mksh",
   "openssh-server": "/usr/sbin/sshd",
   openssl: "openssl",
   podman: "podman",
   runc: "runc",
+  shellcheck: "shellcheck",
   zsh: "zsh",
 };
 
