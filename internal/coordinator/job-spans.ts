@@ -1,7 +1,14 @@
-import { executionSpanId, formatTraceparent, spanIdOf, traceIdOf } from "../kit/telemetry/trace-ids.ts";
-import type { FinishedSpan, Tracer } from "../kit/telemetry/tracer.ts";
+import {
+  executionSpanId,
+  formatTraceparent,
+  jobSpanId,
+  numberedSpanId,
+  traceIdOf,
+} from "../kit/telemetry/trace-ids.ts";
+import type { Tracer } from "../kit/telemetry/tracer.ts";
 import type { ExecutionRow, JobRow } from "./store/statements.ts";
 import type { Store } from "./store/store.ts";
+import type { FinishedJob } from "./store/types.ts";
 
 export interface JobSpans {
   /** What a runner gets with a claim: the span of this execution, with our decision whether the trace is recorded. */
@@ -9,8 +16,8 @@ export interface JobSpans {
 }
 
 /**
- * The coordinator's part of a job's trace, told when the job has ended, from its rows: the job from its making to its
- * end, every wait for a runner, every execution. The runner's spans lie below that of their execution.
+ * The coordinator's part of a job's trace, told when the job has ended: the job from its making to its end, every wait
+ * for a runner, every execution. The runner's spans lie below that of their execution.
  */
 export function traceJobs(store: Store, tracer: Tracer): JobSpans {
   const read = rowsOf(store);
@@ -20,14 +27,14 @@ export function traceJobs(store: Store, tracer: Tracer): JobSpans {
     const ids = JSON.stringify(ended);
     ended = [];
     const executions = Map.groupBy(read.executions.all(ids), (one) => one.job_id);
-    for (const job of read.jobs.all(ids)) {
-      for (const span of spansOf(job, executions.get(job.id) ?? [])) tracer.emit(span);
-    }
+    for (const job of read.jobs.all(ids)) tellJob(tracer, job, executions.get(job.id) ?? []);
   };
-  store.jobEnded.push((jobId) => {
+  store.jobEnded.push((jobId, finished) => {
     if (!tracer.samples(traceIdOf(jobId), null)) return;
     store.db.afterCommit(() => {
-      if (ended.push(jobId) === 1) queueMicrotask(tell);
+      // Nearly every job: reading it again would cost more than its spans.
+      if (finished?.execution.epoch === 1) tellJob(tracer, ...rowsAfter(finished));
+      else if (ended.push(jobId) === 1) queueMicrotask(tell);
     });
   });
   return {
@@ -72,13 +79,42 @@ function rowsOf({ db }: Store) {
   };
 }
 
-function* spansOf(job: TracedJob, executions: readonly TracedExecution[]): Generator<FinishedSpan> {
+/** What the queries would answer for a job that its first execution finished. */
+function rowsAfter({ job, execution, endedMs }: FinishedJob): [TracedJob, readonly TracedExecution[]] {
+  const { id, name, type, operation, job_group, change_id, created_at } = job;
+  const end = { status: "finished", reason: "", finished_at: endedMs } as const;
+  return [
+    { id, name, type, operation, job_group, change_id, created_at, updated_at: endedMs, ...end },
+    [
+      {
+        id: execution.id,
+        job_id: id,
+        runner_id: execution.runner_id,
+        epoch: execution.epoch,
+        created_at: execution.created_at,
+        ...end,
+      },
+    ],
+  ];
+}
+
+function tellJob(tracer: Tracer, job: TracedJob, executions: readonly TracedExecution[]): void {
   const traceId = traceIdOf(job.id);
-  const root = spanIdOf("job", job.id);
+  const root = jobSpanId(traceId);
   const endMs = job.finished_at ?? job.updated_at;
-  const about = { "job.id": job.id, "job.type": job.type, "job.operation": job.operation, "job.group": job.job_group };
-  const within = { traceId, parentId: root, kind: "internal" } as const;
-  yield {
+  const wait = (spanId: string, startMs: number, until: number) =>
+    tracer.emit({
+      traceId,
+      spanId,
+      parentId: root,
+      name: "queued",
+      kind: "internal",
+      startMs,
+      endMs: until,
+      attributes: NONE,
+      error: null,
+    });
+  tracer.emit({
     traceId,
     spanId: root,
     parentId: null,
@@ -86,48 +122,41 @@ function* spansOf(job: TracedJob, executions: readonly TracedExecution[]): Gener
     kind: "producer",
     startMs: job.created_at,
     endMs,
-    attributes: { ...about, "job.name": job.name, "job.change.id": job.change_id, "job.outcome": job.status },
+    attributes: {
+      "job.id": job.id,
+      "job.type": job.type,
+      "job.operation": job.operation,
+      "job.group": job.job_group,
+      "job.name": job.name,
+      "job.change.id": job.change_id,
+      "job.outcome": job.status,
+    },
     error: job.status === "finished" ? null : job.reason || job.status,
-  };
+  });
   let waitsFrom = job.created_at;
   for (const [n, execution] of executions.entries()) {
-    const facts = {
-      ...about,
-      "job.execution.id": execution.id,
-      "job.execution.epoch": execution.epoch,
-      "runner.id": execution.runner_id,
-    };
-    const wait = spanIdOf("queued", job.id, n);
-    yield {
-      ...within,
-      spanId: wait,
-      name: "queued",
-      startMs: waitsFrom,
-      endMs: execution.created_at,
-      attributes: about,
-      error: null,
-    };
+    const spanId = executionSpanId(execution.id, execution.epoch);
+    wait(numberedSpanId(spanId, 0), waitsFrom, execution.created_at);
     // An execution that lost its lease ends where the next one could begin.
-    const over = execution.finished_at ?? executions[n + 1]?.created_at ?? endMs;
-    yield {
-      ...within,
-      spanId: executionSpanId(execution.id, execution.epoch),
+    waitsFrom = execution.finished_at ?? executions[n + 1]?.created_at ?? endMs;
+    tracer.emit({
+      traceId,
+      spanId,
+      parentId: root,
       name: "execution",
+      kind: "internal",
       startMs: execution.created_at,
-      endMs: over,
-      attributes: { ...facts, "job.outcome": execution.status },
+      endMs: waitsFrom,
+      attributes: {
+        "job.execution.id": execution.id,
+        "job.execution.epoch": execution.epoch,
+        "runner.id": execution.runner_id,
+        "job.outcome": execution.status,
+      },
       error: execution.status === "finished" ? null : execution.reason || execution.status,
-    };
-    waitsFrom = over;
+    });
   }
-  if (executions.length === 0)
-    yield {
-      ...within,
-      spanId: spanIdOf("queued", job.id, 0),
-      name: "queued",
-      startMs: waitsFrom,
-      endMs,
-      attributes: about,
-      error: null,
-    };
+  if (executions.length === 0) wait(numberedSpanId(root, 0), waitsFrom, endMs);
 }
+
+const NONE = {};

@@ -69,18 +69,21 @@ function writeRecord(out: ProtoWriter, record: OtlpRecord): void {
   out.message(5, () => writeValue(out, record.body));
   writeAttributes(out, 6, record.attributes);
   if (record.span) {
-    out.bytes(9, Buffer.from(record.span.traceId, "hex"));
-    out.bytes(10, Buffer.from(record.span.spanId, "hex"));
+    out.hex(9, record.span.traceId);
+    out.hex(10, record.span.spanId);
   }
   out.fixed64(11, record.observed ?? record.time);
 }
 
 function writeAttributes(out: ProtoWriter, field: number, attributes: Attributes): void {
   for (const key of Object.keys(attributes)) {
-    out.message(field, () => {
-      out.text(1, key);
-      out.message(2, () => writeValue(out, attributes[key] ?? null));
-    });
+    const value = attributes[key] ?? null;
+    if (typeof value === "string") out.pair(field, key, value);
+    else
+      out.message(field, () => {
+        out.text(1, key);
+        out.message(2, () => writeValue(out, value));
+      });
   }
 }
 

@@ -6,6 +6,8 @@ export interface ProtoWriter {
   fixed64(field: number, value: bigint): void;
   double(field: number, value: number): void;
   text(field: number, value: string): void;
+  /** A nested message as OTLP's key with a text: `{ 1: key, 2: { 1: value } }`. */
+  pair(field: number, key: string, value: string): void;
   bytes(field: number, value: Uint8Array): void;
   /** Bytes that are given as hex digits. */
   hex(field: number, digits: string): void;
@@ -19,25 +21,24 @@ const VARINT = 0;
 const FIXED64 = 1;
 const LENGTH = 2;
 const FIXED32 = 5;
-const encoder = new TextEncoder();
 
 /** The buffer of the last writer that finished: a log batch of a MiB would grow a new one nine times over. */
-let spare: Uint8Array<ArrayBuffer> | null = null;
+let spare: Buffer<ArrayBuffer> | null = null;
 /** Larger ones are left to the collector. */
 const MAX_SPARE = 4 * 1024 * 1024;
 
 export function createProtoWriter(): ProtoWriter {
-  let buffer = spare ?? new Uint8Array(4096);
+  let buffer = spare ?? Buffer.alloc(4096);
   spare = null;
-  let view = new DataView(buffer.buffer);
+  let view = viewOf(buffer);
   let at = 0;
 
   const room = (bytes: number) => {
     if (at + bytes <= buffer.length) return;
-    const larger = new Uint8Array(Math.max(buffer.length * 2, at + bytes));
+    const larger = Buffer.alloc(Math.max(buffer.length * 2, at + bytes));
     larger.set(buffer.subarray(0, at));
     buffer = larger;
-    view = new DataView(buffer.buffer);
+    view = viewOf(buffer);
   };
   const number = (value: number) => {
     room(8);
@@ -86,30 +87,34 @@ export function createProtoWriter(): ProtoWriter {
     at += length;
   };
 
-  /** Most texts are names and ids: short, one byte a character. False: it is not, and nothing was written. */
-  const ascii = (value: string): boolean => {
-    room(value.length + 1);
-    const start = at;
-    buffer[at++] = value.length;
-    for (let n = 0; n < value.length; n++) {
-      const code = value.charCodeAt(n);
-      if (code > 0x7f) {
-        at = start;
-        return false;
-      }
-      buffer[at++] = code;
-    }
-    return true;
+  /** `length`: its bytes. Native copies, here and below: spans are few before a loop of ours would be compiled. */
+  const put = (value: string, length: number) => {
+    room(length);
+    buffer.write(value, at);
+    at += length;
   };
 
   const text = (field: number, value: string) => {
-    tag(field, LENGTH);
-    if (value.length < 0x80 && ascii(value)) return;
     const length = Buffer.byteLength(value);
+    tag(field, LENGTH);
     number(length);
-    room(length);
-    encoder.encodeInto(value, buffer.subarray(at, at + length));
-    at += length;
+    put(value, length);
+  };
+
+  const pair = (field: number, key: string, value: string) => {
+    const keyLength = Buffer.byteLength(key);
+    const valueLength = Buffer.byteLength(value);
+    const inner = 1 + lengthBytes(valueLength) + valueLength;
+    tag(field, LENGTH);
+    number(1 + lengthBytes(keyLength) + keyLength + 1 + lengthBytes(inner) + inner);
+    tag(1, LENGTH);
+    number(keyLength);
+    put(key, keyLength);
+    tag(2, LENGTH);
+    number(inner);
+    tag(1, LENGTH);
+    number(valueLength);
+    put(value, valueLength);
   };
 
   const bytes = (field: number, value: Uint8Array) => {
@@ -121,33 +126,33 @@ export function createProtoWriter(): ProtoWriter {
   };
 
   const hex = (field: number, digits: string) => {
-    tag(field, LENGTH);
     const length = digits.length >> 1;
+    tag(field, LENGTH);
     number(length);
     room(length);
-    for (let n = 0; n < length * 2; n += 2) {
-      buffer[at++] = (nibble(digits.charCodeAt(n)) << 4) | nibble(digits.charCodeAt(n + 1));
-    }
+    buffer.write(digits, at, "hex");
+    at += length;
   };
 
   return {
     varint,
     text,
+    pair,
     bytes,
     hex,
     message,
     fixed64: (field, value) => eight(field, () => view.setBigUint64(at, BigInt.asUintN(64, value), true)),
     double: (field, value) => eight(field, () => view.setFloat64(at, value, true)),
     finish: () => {
-      const message = buffer.slice(0, at);
+      const message = new Uint8Array(buffer.subarray(0, at));
       if (buffer.length <= MAX_SPARE) spare = buffer;
       return message;
     },
   };
 }
 
-/** Of a lower-case hex digit. */
-const nibble = (code: number): number => (code < 0x60 ? code - 0x30 : code - 0x57);
+const viewOf = ({ buffer, byteOffset, byteLength }: Buffer<ArrayBuffer>) =>
+  new DataView(buffer, byteOffset, byteLength);
 
 function lengthBytes(length: number): number {
   let bytes = 1;

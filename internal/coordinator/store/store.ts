@@ -6,6 +6,7 @@ import { createEvents, type Events } from "./events.ts";
 import { createNuonPolls, type NuonPolls } from "./nuon-polls.ts";
 import { createRunnerRegistry, type RunnerRegistry } from "./runner-registry.ts";
 import { createStatements, type JobRow, type Statements } from "./statements.ts";
+import type { FinishedJob } from "./types.ts";
 import { createWake, type Wake } from "./wake.ts";
 
 /**
@@ -28,8 +29,8 @@ export interface Store {
   readonly keepStates: number;
   /** Asked inside the transaction that would start a job: a reason fails it instead, and nothing runs. */
   readonly startChecks: ((job: JobRow) => string | null)[];
-  /** Called inside the transaction that ends a job, after its row is final. */
-  readonly jobEnded: ((jobId: string) => void)[];
+  /** Called inside the transaction that ends a job, after its row is final. `finished`: what spares a hook the reading. */
+  readonly jobEnded: ((jobId: string, finished?: FinishedJob) => void)[];
 }
 
 export interface StoreOptions {

@@ -2,6 +2,7 @@ import type { JobGroup } from "../../protocol/enums.ts";
 import type { Claim } from "../../protocol/native.ts";
 import type { ActionRun, ActionWorkflowConfig } from "../../protocol/nuon/actions.ts";
 import type { AppConfig } from "../../protocol/nuon/app-config.ts";
+import type { ExecutionRow, JobRow } from "./statements.ts";
 
 /** What a job asks of a runner beyond its group. */
 export interface JobRequires {
@@ -10,6 +11,14 @@ export interface JobRequires {
   readonly labels?: Readonly<Record<string, string>>;
   /** Only our own runner can take it: a packed folder, a script, a container, a plug-in. */
   readonly native?: boolean;
+}
+
+/** A job that ended well, with the execution that did it. Rows as they were before. */
+export interface FinishedJob {
+  readonly job: JobRow;
+  readonly execution: ExecutionRow;
+  /** ms since the epoch. */
+  readonly endedMs: number;
 }
 
 export type JobOptions = Claim["options"];

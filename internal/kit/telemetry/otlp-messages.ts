@@ -1,6 +1,6 @@
 import type { Family, Point } from "./metrics.ts";
 import { type Encoding, encodeOtlp, type OtlpOut } from "./otlp-out.ts";
-import type { FinishedSpan, SpanKind, SpanValue } from "./tracer.ts";
+import type { FinishedSpan, SpanKind } from "./tracer.ts";
 
 /** Who sends: attributes of the resource, and the version of the one scope. */
 export interface Sender {
@@ -34,7 +34,7 @@ function writeSpan(out: OtlpOut, span: FinishedSpan): void {
   out.small(6, "kind", KIND[span.kind]);
   out.fixed(7, "startTimeUnixNano", nanos(span.startMs));
   out.fixed(8, "endTimeUnixNano", nanos(Math.max(span.startMs, span.endMs)));
-  writeAttributes(out, 9, span.attributes);
+  out.attributes(9, span.attributes);
   const { error } = span;
   if (error === null) return;
   out.message(15, "status", (status) => {
@@ -73,7 +73,7 @@ function writeMetric(out: OtlpOut, { name, help, type, points }: Family, stamp: 
     into.each(1, "dataPoints", points, (point, { labels, value }) => {
       stamp(point);
       point.double(4, "asDouble", value);
-      writeAttributes(point, 7, Object.fromEntries(labels));
+      point.attributes(7, Object.fromEntries(labels));
     });
   if (type === "gauge") out.message(5, "gauge", number);
   else if (type === "counter") {
@@ -99,11 +99,11 @@ function writeHistogramPoint(out: OtlpOut, { labels, value, buckets }: Point, st
   // The last bucket is everything above the last bound.
   out.fixedList(6, "bucketCounts", [...counts, (buckets?.count ?? 0) - within].map(BigInt));
   out.doubleList(7, "explicitBounds", buckets?.bounds ?? []);
-  writeAttributes(out, 9, Object.fromEntries(labels));
+  out.attributes(9, Object.fromEntries(labels));
 }
 
 function writeResource(out: OtlpOut, { resource }: Sender): void {
-  out.message(1, "resource", (inner) => writeAttributes(inner, 1, resource));
+  out.message(1, "resource", (inner) => inner.attributes(1, resource));
 }
 
 function writeScope(out: OtlpOut, { version }: Sender): void {
@@ -111,35 +111,6 @@ function writeScope(out: OtlpOut, { version }: Sender): void {
     scope.text(1, "name", SCOPE);
     scope.text(2, "version", version);
   });
-}
-
-function writeAttributes(
-  out: OtlpOut,
-  field: number,
-  attributes: Readonly<Record<string, SpanValue | null | undefined>>,
-): void {
-  const given: (readonly [string, SpanValue])[] = [];
-  for (const key in attributes) {
-    const value = attributes[key];
-    if (value != null) given.push([key, value]);
-  }
-  out.each(field, "attributes", given, writePair);
-}
-
-function writePair(out: OtlpOut, [key, value]: readonly [string, SpanValue]): void {
-  out.text(1, "key", key);
-  out.message(2, "value", (inner) => writeValue(inner, value));
-}
-
-function writeValue(out: OtlpOut, value: SpanValue): void {
-  if (typeof value === "string") out.text(1, "stringValue", value);
-  else if (typeof value === "boolean") out.flag(2, "boolValue", value);
-  else if (typeof value !== "number")
-    out.message(5, "arrayValue", (list) =>
-      list.each(1, "values", value, (item, text) => item.text(1, "stringValue", text)),
-    );
-  else if (Number.isSafeInteger(value)) out.int(3, "intValue", value);
-  else out.double(4, "doubleValue", value);
 }
 
 /** Milliseconds, with fractions, as nanoseconds. */

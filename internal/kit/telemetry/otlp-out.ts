@@ -1,4 +1,5 @@
 import { createProtoWriter } from "../../protocol/protobuf.ts";
+import type { SpanValue } from "./tracer.ts";
 
 /**
  * One description of an OTLP message, two encodings: every field has its protobuf number and its JSON name. JSON is
@@ -18,10 +19,14 @@ export interface OtlpOut {
   /** Packed. */
   fixedList(field: number, name: string, values: readonly bigint[]): void;
   doubleList(field: number, name: string, values: readonly number[]): void;
+  /** A list of `KeyValue`; null and undefined are left out. */
+  attributes(field: number, values: OtlpAttributes): void;
   message(field: number, name: string, fill: (out: OtlpOut) => void): void;
   /** Once per item. */
   each<T>(field: number, name: string, items: Iterable<T>, fill: (out: OtlpOut, item: T) => void): void;
 }
+
+export type OtlpAttributes = Readonly<Record<string, SpanValue | null | undefined>>;
 
 export type Encoding = "protobuf" | "json";
 
@@ -51,6 +56,14 @@ export function encodeOtlp(encoding: Encoding, fill: (out: OtlpOut) => void): Ui
         field,
         packed(values, (view, at, one) => view.setFloat64(at, one, true)),
       ),
+    attributes(field, values) {
+      for (const key in values) {
+        const value = values[key];
+        // Nearly all of them are texts.
+        if (typeof value === "string") writer.pair(field, key, value);
+        else if (value != null) writer.message(field, () => writePair(out, key, value));
+      }
+    },
     message: (field, _, inner) => writer.message(field, () => inner(out)),
     each: (field, _, items, inner) => {
       for (const item of items) writer.message(field, () => inner(out, item));
@@ -86,6 +99,13 @@ function jsonOut(object: Record<string, unknown>): OtlpOut {
     double: (_, name, value) => put(name, value),
     fixedList: (_, name, values) => put(name, values.map(String)),
     doubleList: (_, name, values) => put(name, values),
+    attributes: (_, values) =>
+      put(
+        "attributes",
+        Object.entries(values).flatMap(([key, value]) =>
+          value == null ? [] : [inner((out) => writePair(out, key, value))],
+        ),
+      ),
     message: (_, name, fill) => put(name, inner(fill)),
     each: (_, name, items, fill) =>
       put(
@@ -93,4 +113,20 @@ function jsonOut(object: Record<string, unknown>): OtlpOut {
         Array.from(items, (item) => inner((out) => fill(out, item))),
       ),
   };
+}
+
+function writePair(out: OtlpOut, key: string, value: SpanValue): void {
+  out.text(1, "key", key);
+  out.message(2, "value", (inner) => writeValue(inner, value));
+}
+
+function writeValue(out: OtlpOut, value: SpanValue): void {
+  if (typeof value === "string") out.text(1, "stringValue", value);
+  else if (typeof value === "boolean") out.flag(2, "boolValue", value);
+  else if (typeof value !== "number")
+    out.message(5, "arrayValue", (list) =>
+      list.each(1, "values", value, (item, text) => item.text(1, "stringValue", text)),
+    );
+  else if (Number.isSafeInteger(value)) out.int(3, "intValue", value);
+  else out.double(4, "doubleValue", value);
 }

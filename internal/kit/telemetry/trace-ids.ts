@@ -7,24 +7,33 @@ export interface SpanContext {
 
 /**
  * Ids are made from what they name, not by chance: after a crash the runner knows the ids of spans whose memory it has
- * lost, and both halves agree on the trace of a job without a word about it.
+ * lost, and both halves agree on the trace of a job without a word about it. A person makes this one with sha256sum.
  */
-export const traceIdOf = (jobId: string): string => half("trace", jobId) + half("job", jobId);
+export const traceIdOf = (jobId: string): string => Bun.SHA256.hash(jobId, "hex").slice(0, 32);
 
-/** The span of what `parts` name, e.g. an execution, its epoch and a step. */
-export const spanIdOf = (...parts: readonly (string | number)[]): string => half(...parts);
+/** The span of a job: the root of its trace. */
+export const jobSpanId = (traceId: string): string => `${traceId.slice(0, 14)}${BASE}`;
 
 /** The coordinator's span of one execution: the parent of everything a runner does in it. */
 export const executionSpanId = (executionId: string, epoch: number): string =>
-  spanIdOf("coordinator", executionId, epoch);
+  baseSpanId("coordinator", executionId, epoch);
 
-/** 64 bits as hex. Ids name things and prove nothing: xxHash64 costs a tenth of SHA-256, and a job has two dozen ids. */
-function half(...parts: readonly (string | number)[]): string {
+/** The span of what `parts` name, e.g. an execution and a step of its work. xxHash64: ids prove nothing. */
+export const spanIdOf = (...parts: readonly (string | number)[]): string => {
   const hex = Bun.hash.xxHash64(parts.join("\u0000")).toString(16).padStart(16, "0");
   // All zeros is the one id that the standard forbids.
   return hex === NO_ID ? "1".padStart(16, "0") : hex;
-}
+};
 const NO_ID = "0".repeat(16);
+
+/** As `spanIdOf`, for a span that has numbered ones: their ids need no hash. */
+export const baseSpanId = (...parts: readonly (string | number)[]): string =>
+  `${spanIdOf(...parts).slice(0, 14)}${BASE}`;
+const BASE = "ff";
+
+/** Number `n` (0 to 254) of the spans that belong to `base`, the id of a job's, an execution's or a base span. */
+export const numberedSpanId = (base: string, n: number): string =>
+  `${base.slice(0, 14)}${n.toString(16).padStart(2, "0")}`;
 
 /** W3C Trace Context, version 00. */
 export const formatTraceparent = ({ traceId, spanId, sampled }: SpanContext): string =>

@@ -1,18 +1,31 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { WatchedRequest } from "../../kit/http/http.ts";
-import { formatTraceparent, parseTraceparent, spanIdOf, traceIdOf } from "../../kit/telemetry/trace-ids.ts";
+import {
+  baseSpanId,
+  formatTraceparent,
+  numberedSpanId,
+  parseTraceparent,
+  spanIdOf,
+  traceIdOf,
+} from "../../kit/telemetry/trace-ids.ts";
 import type { FinishedSpan, Tracer } from "../../kit/telemetry/tracer.ts";
 import type { StepReport } from "../../protocol/native.ts";
 import type { Work } from "../controlplane/control-plane.ts";
+import { PHASES } from "./lifecycle.ts";
+
+/** Their place gives them their ids. */
+const STEPS: readonly string[] = [...PHASES, "report", "cleanup"];
+/** A lifecycle step that took less, went well and has nothing below it is no span: a no-op would be half of such. */
+const SHORT_MS = 1;
 
 /** Spans of one execution. Every text handed in is redacted already; times are ms since the epoch. */
 export interface JobTrace {
   /** The span that a record of the log belongs to. */
   place(phase: string | undefined, step: string | undefined): { readonly traceId: string; readonly spanId: string };
-  phase(name: string, startMs: number, endMs: number, error: string | null): void;
+  phase(name: string, startMs: number, ms: number, error: string | null): void;
   step(report: StepReport): void;
   tool(run: TracedTool): void;
-  over(endMs: number, facts: FinishedSpan["attributes"], error: string | null): void;
+  over(endMs: number, outcome: string, error: string | null): void;
 }
 
 export interface TracedTool {
@@ -55,7 +68,7 @@ interface RequestEnd {
 interface Live {
   readonly trace: JobTrace;
   readonly traceId: string;
-  readonly spanOf: (...parts: readonly (string | number)[]) => string;
+  readonly ids: SpanIds;
   readonly phase: () => string;
   clients: number;
 }
@@ -66,9 +79,8 @@ export function createJobTraces(tracer: Tracer, now: () => number = Date.now): J
   /** A span below the lifecycle step that `at` is in now; answers its id and what ends it. */
   const client = (at: Live, word: string) => {
     const startMs = now();
-    const spanId = at.spanOf(word, startMs, ++at.clients);
-    const phase = at.phase();
-    const parentId = phase === "" ? at.spanOf("execution") : at.spanOf("phase", phase);
+    const spanId = spanIdOf(at.ids.root, word, startMs, ++at.clients);
+    const parentId = at.ids.below(at.phase());
     const end = (name: string, attributes: FinishedSpan["attributes"], error: string | null) =>
       tracer.emit({
         traceId: at.traceId,
@@ -89,9 +101,9 @@ export function createJobTraces(tracer: Tracer, now: () => number = Date.now): J
       const parent = parseTraceparent(execution.sealed.traceparent);
       const traceId = parent?.traceId ?? traceIdOf(execution.jobId);
       if (!tracer.samples(traceId, parent)) return null;
-      const spanOf: Live["spanOf"] = (...parts) => spanIdOf(execution.id, execution.epoch, ...parts);
-      const trace = traceOf({ tracer, work, traceId, parentId: parent?.spanId ?? null, spanOf, ...at });
-      live.set(execution.id, { trace, traceId, spanOf, phase: at.phase, clients: 0 });
+      const ids = spanIds(baseSpanId(execution.id, execution.epoch));
+      const trace = traceOf({ tracer, work, traceId, parentId: parent?.spanId ?? null, ids, ...at });
+      live.set(execution.id, { trace, traceId, ids, phase: at.phase, clients: 0 });
       return trace;
     },
     of: (executionId) => live.get(executionId)?.trace ?? null,
@@ -127,52 +139,92 @@ export function createJobTraces(tracer: Tracer, now: () => number = Date.now): J
   };
 }
 
+/** Ids of one execution's spans, and which of its lifecycle steps are worth a span. */
+function spanIds(root: string) {
+  /** A bit per lifecycle step: something stands below it; it was left out. */
+  let parents = 0;
+  let absent = 0;
+  const place = (phase: string) => STEPS.indexOf(phase);
+  return {
+    root,
+    of: (phase: string) => numberedSpanId(root, place(phase)),
+    /** What stands below `phase` (of no such name: below none) has this parent. A step with something below is told. */
+    below(phase: string): string {
+      const n = place(phase);
+      if (n < 0 || (absent & (1 << n)) !== 0) return root;
+      parents |= 1 << n;
+      return numberedSpanId(root, n);
+    },
+    /** `phase` is over, and no span of its own is wanted: false if something stands below it; else nothing ever will. */
+    leaveOut(phase: string): boolean {
+      const bit = 1 << place(phase);
+      if ((parents & bit) !== 0) return false;
+      absent |= bit;
+      return true;
+    },
+    step: (name: string) => spanIdOf(root, "step", name),
+  };
+}
+type SpanIds = ReturnType<typeof spanIds>;
+
 interface TraceDeps {
   readonly tracer: Tracer;
   readonly work: Work;
   readonly traceId: string;
   readonly parentId: string | null;
-  readonly spanOf: Live["spanOf"];
+  readonly ids: SpanIds;
   readonly startMs: number;
   readonly runnerId: string;
 }
 
-function traceOf({ tracer, work, traceId, parentId, spanOf, startMs, runnerId }: TraceDeps): JobTrace {
+const NONE = {};
+
+function traceOf({ tracer, work, traceId, parentId, ids, startMs, runnerId }: TraceDeps): JobTrace {
   const { job, execution } = work;
-  const root = spanOf("execution");
-  // The rest stands on the execution's span: a trace holds thousands of the others.
-  const about = { "job.id": job.id };
-  const emit = (span: Omit<FinishedSpan, "traceId" | "kind"> & { readonly kind?: FinishedSpan["kind"] }) =>
-    tracer.emit({ kind: "internal", ...span, traceId, attributes: { ...about, ...span.attributes } });
-  const within = (phase: string, step: string) =>
-    step !== "" ? spanOf("step", step) : phase !== "" ? spanOf("phase", phase) : root;
   return {
-    place: (phase, step) => ({ traceId, spanId: step ? spanOf("step", step) : phase ? spanOf("phase", phase) : root }),
-    phase: (name, from, endMs, error) =>
-      emit({ spanId: spanOf("phase", name), parentId: root, name, startMs: from, endMs, attributes: {}, error }),
+    place: (phase = "", step = "") => ({ traceId, spanId: step === "" ? ids.below(phase) : ids.step(step) }),
+    phase(name, from, ms, error) {
+      if (ms < SHORT_MS && error === null && ids.leaveOut(name)) return;
+      tracer.emit({
+        traceId,
+        spanId: ids.of(name),
+        parentId: ids.root,
+        name,
+        kind: "internal",
+        startMs: from,
+        endMs: from + ms,
+        attributes: NONE,
+        error,
+      });
+    },
     step({ name, status, started_at, duration_ms, exit_code }) {
       const from = Date.parse(started_at ?? "");
       if (status === "in-progress" || Number.isNaN(from)) return;
-      emit({
-        spanId: spanOf("step", name),
-        parentId: spanOf("phase", "execute"),
+      tracer.emit({
+        traceId,
+        spanId: ids.step(name),
+        parentId: ids.below("execute"),
         name,
+        kind: "internal",
         startMs: from,
         endMs: from + duration_ms,
-        attributes: { "job.step.status": status, "process.exit.code": exit_code },
+        attributes: { "job.id": job.id, "job.step.status": status, "process.exit.code": exit_code },
         error: status === "finished" ? null : `the step ended as ${status}`,
       });
     },
     tool({ key, argv, step, phase, code, fine, startMs: from, endMs }) {
       const program = argv[0]?.split("/").at(-1) ?? "";
       const failed = code === null ? "its exit code was lost" : `${program} exited with ${code}`;
-      emit({
-        spanId: spanOf("tool", key),
-        parentId: within(phase, step),
+      tracer.emit({
+        traceId,
+        spanId: spanIdOf(ids.root, "tool", key),
+        parentId: step === "" ? ids.below(phase) : ids.step(step),
         name: program,
+        kind: "internal",
         startMs: from,
         endMs,
         attributes: {
+          "job.id": job.id,
           "process.executable.name": program,
           "process.command_args": argv,
           "process.exit.code": code,
@@ -181,22 +233,24 @@ function traceOf({ tracer, work, traceId, parentId, spanOf, startMs, runnerId }:
         error: fine ? null : failed,
       });
     },
-    over: (endMs, facts, error) =>
-      emit({
-        spanId: root,
+    over: (endMs, outcome, error) =>
+      tracer.emit({
+        traceId,
+        spanId: ids.root,
         parentId,
         name: job.operation ? `${job.type} ${job.operation}` : job.type,
         kind: "consumer",
         startMs,
         endMs,
         attributes: {
+          "job.id": job.id,
           "runner.id": runnerId,
           "job.execution.id": execution.id,
           "job.type": job.type,
-          "job.operation": job.operation ?? "",
+          "job.operation": job.operation,
           "job.group": execution.group,
           "job.execution.epoch": execution.epoch,
-          ...facts,
+          "job.outcome": outcome,
         },
         error,
       }),

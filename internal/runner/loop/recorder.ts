@@ -89,8 +89,9 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
     if (!resumed) vitals.jobBegan(waited(job.created_at, startedMs));
     const leave = (error: string | null = null, told = true) => {
       if (!step) return;
-      vitals.step(step.name, clock.monotonic() - step.since);
-      if (told && step.present) trace?.phase(step.name, step.startMs, clock.now(), error);
+      const ms = clock.monotonic() - step.since;
+      vitals.step(step.name, ms);
+      if (told && step.present) trace?.phase(step.name, step.startMs, ms, error);
       step = null;
     };
     const loadPlan = given.loadPlan;
@@ -176,7 +177,7 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
       },
       settled() {
         leave();
-        if (trace && last) trace.over(clock.now(), { "job.outcome": last.outcome }, last.error);
+        if (trace && last) trace.over(clock.now(), last.outcome, last.error);
         if (trace) traces?.forget(execution.id);
       },
     };

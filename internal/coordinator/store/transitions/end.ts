@@ -24,7 +24,9 @@ export function endJob(store: Store, job: JobRow, end: JobEnd): void {
     why: end.reason,
     ...(end.execution ? { execution: end.execution } : {}),
   });
-  for (const hook of store.jobEnded) hook(job.id);
+  const { execution } = end;
+  const finished = end.status === "finished" && execution ? { job, execution, endedMs: now } : undefined;
+  for (const hook of store.jobEnded) hook(job.id, finished);
   store.wake.jobs();
 }
 
