@@ -25,8 +25,12 @@ export interface KubeNode {
   configFor(user: "admin" | "limited"): string;
   /** PEM file of the cluster's CA. */
   readonly caFile: string;
+  /** Where pods reach servers of this machine that listen on every address; they have no way further. */
+  readonly gateway: string;
   /** kubectl as administrator; its stdout. Throws what it said. */
   kubectl(args: readonly string[], stdin?: string): Promise<string>;
+  /** Gives the node the images of a docker or OCI archive. */
+  load(archive: string): void;
   /** Ends every process and container, and removes the folder, mounts, bridge and cgroups. */
   end(): Promise<void>;
 }
@@ -64,7 +68,9 @@ export async function startNode(): Promise<KubeNode> {
     kubeconfig: admin,
     configFor: (user) => kubeconfig(server, pki, { token: `${user}token` }),
     caFile: join(pki, "ca.crt"),
+    gateway: `10.${subnet}.1`,
     kubectl: (args, stdin) => kubectl(admin, args, stdin),
+    load: (archive) => importImages(paths.socket, archive),
     end: () => endNode(paths, daemons),
   };
   try {
@@ -135,11 +141,15 @@ async function startKubelet(paths: NodePaths, daemons: Daemon[]): Promise<void> 
   writeFileSync(join(dir, "kubelet.yaml"), kubeletYaml(paths, await freePort()));
   daemons.push(startDaemon(dir, "containerd", ["containerd", "-c", join(dir, "containerd.toml")]));
   await ready("containerd", () => ctr(socket, "version").success, daemons);
-  const loaded = ctr(socket, "-n", "k8s.io", "images", "import", busyboxArchive());
-  if (!loaded.success) throw new Error(`ctr images import: ${loaded.stderr.toString()}`);
+  importImages(socket, busyboxArchive());
   const folders = [`--root-dir=${join(dir, "kubelet")}`, `--cert-dir=${join(dir, "kcert")}`];
   const files = [`--config=${join(dir, "kubelet.yaml")}`, `--kubeconfig=${join(dir, "kubeconfig")}`];
   daemons.push(startDaemon(dir, "kubelet", [kube(), "kubelet", ...files, ...folders, "--hostname-override=localhost"]));
+}
+
+function importImages(socket: string, archive: string): void {
+  const loaded = ctr(socket, "-n", "k8s.io", "images", "import", archive);
+  if (!loaded.success) throw new Error(`ctr images import: ${loaded.stderr.toString()}`);
 }
 
 /** Killed, not asked: a polite apiserver takes 10 s. What containerd leaves (tasks, mounts, bridge) goes one by one. */
