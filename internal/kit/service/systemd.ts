@@ -26,7 +26,7 @@ export function systemdUnit(wish: ServiceWish): string {
     "NotifyAccess=main",
     ...identity(place, group),
     ...environment(place, drain.timeout),
-    `ExecStart=${command(place)}`,
+    ...commands(place, group),
     `WatchdogSec=${watchdog}`,
     "Restart=always",
     `RestartSec=${restart.delay}`,
@@ -56,32 +56,39 @@ function identity({ row, stateName }: ServicePlace, group: string): string[] {
 /** What the env file says wins, but for the command line: mode and token are the unit's. */
 function environment({ row, stateDir, envFile, tokenFile }: ServicePlace, drainSeconds: number): string[] {
   const { cache, config, services } = serviceDescription();
-  const credential = [`LoadCredential=token:${tokenFile}`, String.raw`SetCredential=token:\n`];
   const home = [`Environment=HOME=${stateDir}`, `Environment=RUNNER_STATE_DIR=${stateDir}`];
   if (row.unit !== services.mng.unit) {
     return [
       ...home,
       `Environment=RUNNER_TOOLS_DIR=${cache}/tools RUNNER_DRAIN_TIMEOUT=${drainSeconds}s`,
       `EnvironmentFile=${envFile}`,
-      "# Root's file, read by systemd: nobody else needs to. Empty when there is none; the env file may hold the token.",
-      ...credential,
     ];
   }
   return [
     ...home,
-    "Environment=RUNNER_TOKEN_FILE=%d/token",
+    `Environment=RUNNER_TOKEN_FILE=${tokenFile}`,
     `EnvironmentFile=${config}/${services.runner.unit}.env`,
     `EnvironmentFile=-${envFile}`,
+    // What the runner listens on, its supervisor cannot.
     "UnsetEnvironment=RUNNER_HEALTH_LISTEN",
-    ...credential,
   ];
 }
 
-function command({ row, mode, program, stateDir }: ServicePlace): string {
+/**
+ * The token's file is root's (0600): the runner gets a copy in memory. Without one the env file may hold the token. Not
+ * LoadCredential, which leaves nothing in a container whose mounts are private.
+ */
+function commands({ row, mode, program, stateName, tokenFile, stateDir }: ServicePlace, group: string): string[] {
   const { services } = serviceDescription();
-  const run = `${program} run --mode ${mode}`;
-  if (row.unit === services.mng.unit) return `${run} --state-dir ${stateDir}`;
-  return `${run} --token-file \${CREDENTIALS_DIRECTORY}/token`;
+  const run = `ExecStart=${program} run --mode ${mode}`;
+  if (row.unit === services.mng.unit) return [`${run} --state-dir ${stateDir}`];
+  const token = `/run/${stateName}/token`;
+  return [
+    `RuntimeDirectory=${stateName}`,
+    "RuntimeDirectoryMode=0700",
+    `ExecStartPre=-+/usr/bin/install -m 0400 -o ${row.user} -g ${group} ${tokenFile} ${token}`,
+    `${run} --token-file ${token}`,
+  ];
 }
 
 /** The drop-in of a relaxation. */
