@@ -31,17 +31,21 @@ export const COMPILE: readonly string[] = [
   "cmd/main.ts",
 ];
 
+/** What the binary knows of itself. */
+export const defines = (facts: Readonly<Record<string, string>>): string[] =>
+  Object.entries(facts).map(([name, value]) => `--define=${name}=${JSON.stringify(value)}`);
+
+/** Full id; "": outside of git. */
+export const headCommit = (): string => textOf(["git", "rev-parse", "HEAD"]) ?? "";
+
 /** dist/runner, one file with everything in it; skipped when no source changed. Ends the process when it fails. */
 export async function ensureBuilt(): Promise<void> {
   const version = buildVersion();
   const fingerprint = fingerprintOf(version);
   if (existsSync(BINARY) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === fingerprint) return;
   mkdirSync(`${ROOT}dist`, { recursive: true });
-  const code = await run([
-    ...COMPILE,
-    `--define=RUNNER_BUILD_VERSION=${JSON.stringify(version)}`,
-    `--outfile=${BINARY}`,
-  ]);
+  const facts = { RUNNER_BUILD_VERSION: version, RUNNER_BUILD_COMMIT: headCommit() };
+  const code = await run([...COMPILE, ...defines(facts), `--outfile=${BINARY}`]);
   if (code !== 0) {
     console.error("runner: the build failed; the reason stands above");
     process.exit(code);
@@ -50,7 +54,7 @@ export async function ensureBuilt(): Promise<void> {
 }
 
 /** The version of package.json and the commit, `0.1.0+1a2b3c4`; without git only the version. */
-export function buildVersion(commit = textOf(["git", "rev-parse", "HEAD"])): string {
+export function buildVersion(commit = headCommit()): string {
   const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
   return commit ? `${version}+${commit.slice(0, 7)}` : version;
 }

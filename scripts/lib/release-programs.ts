@@ -14,11 +14,13 @@ import { join } from "node:path";
 import { artifactFile, type ReleaseArtifact } from "../../internal/kit/release/manifest.ts";
 import { buildConfig, type ReleaseTarget } from "../../internal/kit/tools/build-config.ts";
 import { RunnerError } from "../../internal/protocol/errors.ts";
-import { COMPILE } from "./build.ts";
+import { COMPILE, defines } from "./build.ts";
 import { BUN, run, textOf } from "./spawn.ts";
 
 export interface ProgramOptions {
   readonly version: string;
+  /** Full id; "": outside of git. */
+  readonly commit: string;
   /** SubjectPublicKeyInfo in base64 that the program will trust. */
   readonly releaseKey: string;
   readonly folder: string;
@@ -46,9 +48,12 @@ export async function buildProgram(name: string, options: ProgramOptions): Promi
       ...COMPILE,
       `--target=bun-${target.runtime}`,
       `--compile-executable-path=${runtime}`,
-      `--define=RUNNER_BUILD_VERSION=${JSON.stringify(options.version)}`,
-      `--define=RUNNER_BUILD_TARGET=${JSON.stringify(name)}`,
-      `--define=RUNNER_RELEASE_KEY=${JSON.stringify(options.releaseKey)}`,
+      ...defines({
+        RUNNER_BUILD_VERSION: options.version,
+        RUNNER_BUILD_COMMIT: options.commit,
+        RUNNER_BUILD_TARGET: name,
+        RUNNER_RELEASE_KEY: options.releaseKey,
+      }),
       `--metafile=${join(work, "modules.json")}`,
       `--outfile=${made}`,
     ]);

@@ -1,5 +1,5 @@
 import { RunnerError } from "../../internal/protocol/errors.ts";
-import { buildVersion } from "./build.ts";
+import { buildVersion, headCommit } from "./build.ts";
 import { textOf } from "./spawn.ts";
 
 /** What a release is made from. Read once: the checkout may move on while it is built. */
@@ -18,7 +18,7 @@ export interface Source {
 
 /** Throws RunnerError usage for an unreadable SOURCE_DATE_EPOCH. */
 export function readSource(): Source {
-  const commit = textOf(["git", "rev-parse", "HEAD"]) ?? "";
+  const commit = headCommit();
   return {
     commit,
     version: buildVersion(commit),

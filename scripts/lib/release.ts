@@ -46,7 +46,8 @@ async function makeRelease(args: ReleaseArgs): Promise<string> {
     const programs: Program[] = [];
     for (const target of args.targets) {
       say(`building ${target}`);
-      programs.push(await buildProgram(target, { version, releaseKey: signer.trusted.spki, folder: work }));
+      const facts = { version, commit: source.commit, releaseKey: signer.trusted.spki, folder: work };
+      programs.push(await buildProgram(target, facts));
     }
     const mirror = process.env.RUNNER_TOOLS_MIRROR;
     const tools = args.tools ? await putTools({ folder: work, targets: args.targets, mirror, say }) : [];

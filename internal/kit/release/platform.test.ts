@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { ReleaseArtifact } from "./manifest.ts";
+import type { ReleaseArtifact, ReleaseManifest } from "./manifest.ts";
 import { artifactFor, detectPlatform, type Machine } from "./platform.ts";
 import type { Release } from "./verify.ts";
 
@@ -34,7 +34,14 @@ function releaseWith(targets: readonly string[]): Release {
     return { file: name, os, arch, variant, size: 1, sha256: "" } as ReleaseArtifact;
   });
   const source = { place: "here", open: () => Promise.reject(new Error("not read")), below: () => source };
-  const manifest = { schema: 1, version: "1", commit: "", made: "", artifacts, tools: [] } as const;
+  const manifest = {
+    schema: 1 as const,
+    version: "1",
+    commit: "",
+    made: "",
+    artifacts,
+    tools: [],
+  } satisfies ReleaseManifest;
   return { version: "1", manifest, sums: new Map(), source, fingerprint: "" };
 }
 
