@@ -87,7 +87,8 @@ function findCommand(words: readonly string[]): Found {
   }
   if (first === "help") return findCommand([...words.slice(1), "--help"]);
   if (first === "--version" || first === "-V") return { command: "version", rest: [] };
-  if (Object.hasOwn(MODE_ALIASES, first) && !(first === "mng" && second === "fetch-token")) {
+  const managing = COMMAND_NAMES.some((name) => name === `${first} ${second}`);
+  if (Object.hasOwn(MODE_ALIASES, first) && !managing) {
     const mode = MODE_ALIASES[first as keyof typeof MODE_ALIASES];
     return { command: "run", rest: ["--mode", mode, ...words.slice(1)] };
   }
@@ -97,7 +98,7 @@ function findCommand(words: readonly string[]): Found {
   }
   const family = COMMAND_NAMES.filter((name) => name.startsWith(`${first} `));
   if (family.length > 0) return inFamily(first, second, family);
-  throw unknownCommand(first, words);
+  throw unknownCommand(first);
 }
 
 function inFamily(family: string, word: string, names: readonly CommandName[]): Found {
@@ -110,8 +111,8 @@ function inFamily(family: string, word: string, names: readonly CommandName[]): 
   });
 }
 
-function unknownCommand(word: string, words: readonly string[]): RunnerError {
-  if ((LATER_COMMANDS as readonly string[]).includes(word) || words.slice(0, 2).join(" ") === "mng fetch-token") {
+function unknownCommand(word: string): RunnerError {
+  if ((LATER_COMMANDS as readonly string[]).includes(word)) {
     return new RunnerError("usage", `\`runner ${word}\` is not built into this version`, {
       remedy: "`runner --help` lists the commands.",
     });

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import { EXIT } from "../internal/protocol/errors.ts";
+import { writePresence } from "../internal/runner/supervisor/presence.ts";
 import { type Command, type Context, need } from "./lib/context.ts";
 import { stateBase } from "./lib/folders.ts";
+import { manage } from "./lib/management.ts";
+import { ownVersionOf } from "./lib/own-version.ts";
 import { readLine } from "./lib/read-file.ts";
 import { startRunnerHalf } from "./lib/runner-half.ts";
 import { onStop } from "./lib/signals.ts";
@@ -24,6 +27,9 @@ export async function runAgainst(context: Context, stateDir: string) {
   const supervisor = await openSupervisor(context.env);
   const telemetry = await telemetryFor(context, "runner", { "runner.id": runnerId, "runner.mode": values.mode });
   const connecting = new AbortController();
+  let leave = (_why: string) => connecting.abort();
+  const managed = values.mode === "mng" ? manage(context, stateDir, (why) => leave(why)) : null;
+  const own = managed ? null : ownVersionOf(context, stateDir);
   let stop = onStop([() => connecting.abort()]);
   try {
     const runner = await startRunnerHalf(
@@ -39,14 +45,24 @@ export async function runAgainst(context: Context, stateDir: string) {
         local: false,
         supervisor,
         telemetry,
+        ...(managed ? { itself: { management: managed.management } } : {}),
+        ...(own ? { itself: { ownUpdate: own.ownUpdate } } : {}),
+        opened: (vitals) => {
+          managed?.begin(vitals);
+          own?.begin();
+        },
       },
       connecting.signal,
     );
     stop();
     const drain = (why: string) => {
       supervisor.stopping();
+      writePresence(stateDir, { version: context.version, ready: true, draining: true });
       runner.drain(why);
     };
+    leave = drain;
+    managed?.watch(runner);
+    own?.watch(runner);
     stop = onStop([drain, runner.cancel, runner.abandon]);
     return await runner.ended;
   } catch (error) {
@@ -54,6 +70,7 @@ export async function runAgainst(context: Context, stateDir: string) {
     if (connecting.signal.aborted) return EXIT.done;
     throw error;
   } finally {
+    await managed?.end();
     await telemetry?.end(TELEMETRY_END_MS);
     stop();
     supervisor.end();

@@ -15,7 +15,8 @@ import { pluginHandlers } from "../../internal/runner/plugins/load-plugins.ts";
 import type { RunnerProcess } from "../../internal/runner/runner.ts";
 import { runnerGauges } from "../../internal/runner/runner-gauges.ts";
 import { createSources } from "../../internal/runner/sources.ts";
-import { startRunner } from "../../internal/runner/start.ts";
+import { type StartDeps, startRunner } from "../../internal/runner/start.ts";
+import { removePresence, writePresence } from "../../internal/runner/supervisor/presence.ts";
 import { readCa } from "./ca-file.ts";
 import { slotsFor } from "./concurrency.ts";
 import { containersFor, sweepLeftContainers } from "./containers.ts";
@@ -41,6 +42,10 @@ export interface RunnerHalf {
   readonly local: boolean;
   /** The service manager to tell; none for local work. */
   readonly supervisor?: Supervisor;
+  /** What jobs about this process itself may do. */
+  readonly itself?: StartDeps["itself"];
+  /** The state directory is ours; the control plane was not asked anything yet. May throw. */
+  readonly opened?: (vitals: Vitals) => void;
   /** May wrap the control plane. */
   readonly wrap?: (controlPlane: ControlPlane) => ControlPlane;
 }
@@ -93,6 +98,8 @@ async function startHalf(
   const trust = trustFor(context, half);
   runnerGauges({ version, mode: half.mode, stateDir: half.stateDir, vitals }, () => running);
   const journal = openJournal(half.stateDir);
+  half.opened?.(vitals);
+  if (!half.local) writePresence(half.stateDir, { version, ready: false, draining: false });
   half.supervisor?.ready();
   half.supervisor?.watch(vitals.stuck);
   const ca = readCa(values.caFile) ?? undefined;
@@ -160,9 +167,13 @@ async function startHalf(
   running = runner;
   half.telemetry?.push(vitals.registry, () => runner.status().settings?.enable_metrics !== false);
   void runner.ready.then(
-    () => half.supervisor?.status("connected"),
+    () => {
+      half.supervisor?.status("connected");
+      if (!half.local) writePresence(half.stateDir, { version, ready: true, draining: false });
+    },
     () => {}, // why it never was is the runner's to say
   );
+  if (!half.local) void runner.ended.then(() => removePresence(half.stateDir));
   if (health) void runner.ended.then(() => health.stop());
   if (protection) void runner.ended.then(() => protection.end());
   return runner;

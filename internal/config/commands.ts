@@ -200,6 +200,46 @@ export const COMMANDS = {
       "runner policy test policy.yaml job.yaml --at 2026-12-24T20:00:00Z --json",
     ],
   },
+  "mng status": {
+    summary: "versions installed, the runner that mng looks after, the last update",
+    operands: "",
+    count: NONE,
+    details: "Reads what mng has written; changes nothing. Exit code 1: no runner runs, or the last update went wrong.",
+    examples: ["runner mng status", "runner mng status --json"],
+  },
+  "mng update": {
+    summary: "update the runner of this machine now, whatever the maintenance window",
+    operands: "VERSION",
+    count: ONE,
+    details:
+      "A running mng is asked to do it; without one it is done here. Rolled back by itself when the new version does not become healthy (exit code 1).",
+    examples: ["runner mng update 0.2.0", "runner mng update 0.2.0 --release-url /media/usb/release"],
+  },
+  "mng rollback": {
+    summary: "back to the version before this one",
+    operands: "",
+    count: NONE,
+    details: "The version left is remembered as bad: settings that ask for it are not followed, `mng update` is.",
+    examples: ["runner mng rollback", 'runner mng rollback --reason "helm jobs hang"'],
+  },
+  "mng guard": {
+    summary: "count a start of a new version; the fourth brings the version before it back",
+    operands: "",
+    count: NONE,
+    details:
+      "For ExecStartPre= of a unit, by the program in PREFIX/lib/runner/previous. Without an update under way it does nothing.",
+    examples: ["runner mng guard --state-dir /var/lib/runner/mng"],
+  },
+  "mng fetch-token": {
+    summary: "a token of the control plane for the cloud identity of this machine",
+    operands: "",
+    count: NONE,
+    details:
+      "Sends a signed proof of identity (AWS: signed GetCallerIdentity; GCP and Azure: identity token of the metadata service) to the control plane and writes the token it answers into --token-file (0600). Needs a control plane that offers it.",
+    examples: [
+      "runner mng fetch-token --api-url https://runner.example.com --runner-id run… --token-file /etc/runner/token",
+    ],
+  },
   "workspaces list": {
     summary: "Terraform workspaces with their serial and lock",
     operands: "",

@@ -75,7 +75,7 @@ export const OPERATOR_SETTINGS = {
     flag: "reason",
     env: "RUNNER_REASON",
     type: "string",
-    commands: ["job cancel", "job approve", "job reject", "runners drain", "runners settings"],
+    commands: ["job cancel", "job approve", "job reject", "runners drain", "runners settings", "mng rollback"],
     description: "Why; stands in the timeline.",
   },
   set: {

@@ -40,8 +40,8 @@ export const SERVICE_SETTINGS = {
     flag: "prefix",
     env: "RUNNER_PREFIX",
     type: "path",
-    commands: ["service print", "service install"],
-    description: "The service starts PREFIX/bin/runner.",
+    commands: ["service print", "service install", "run", "mng status", "mng update", "mng rollback", "mng guard"],
+    description: "The service starts PREFIX/bin/runner; versions lie in PREFIX/lib/runner.",
     otherwise: "where this program was installed, else /usr/local",
   },
   root: {

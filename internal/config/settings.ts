@@ -3,6 +3,7 @@ import { OPERATOR } from "./operator-commands.ts";
 import type { Setting, ValueOf } from "./setting.ts";
 import { COORDINATOR_SETTINGS } from "./settings-coordinator.ts";
 import { LOCAL_SETTINGS } from "./settings-local.ts";
+import { MANAGEMENT_SETTINGS } from "./settings-management.ts";
 import { OPERATOR_SETTINGS } from "./settings-operator.ts";
 import { RUNNER_SETTINGS } from "./settings-runner.ts";
 import { SERVICE_SETTINGS } from "./settings-service.ts";
@@ -13,6 +14,9 @@ const PRINTING = [
   "audit verify",
   "run-local",
   "policy test",
+  "mng status",
+  "mng update",
+  "mng rollback",
   "doctor",
   "config",
   "explain",
@@ -28,6 +32,7 @@ const PRINTING = [
  */
 export const SETTINGS = {
   ...RUNNER_SETTINGS,
+  ...MANAGEMENT_SETTINGS,
   ...COORDINATOR_SETTINGS,
   ...OPERATOR_SETTINGS,
   ...LOCAL_SETTINGS,

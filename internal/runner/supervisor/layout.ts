@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   fsyncSync,
   mkdirSync,
@@ -106,7 +107,9 @@ export function syncFolder(folder: string): void {
 /** The folder of a new version, durable up to `root`. */
 export function makeVersionFolder(layout: Pick<Layout, "root" | "binary">, version: string): string {
   const folder = dirname(layout.binary(version));
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  mkdirSync(folder, { recursive: true });
+  // Whatever the umask of a service: other users start it.
+  for (const made of [folder, dirname(folder)]) chmodSync(made, 0o755);
   syncFolder(dirname(folder));
   return folder;
 }

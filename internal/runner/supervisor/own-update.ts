@@ -2,10 +2,14 @@ import { type Clock, systemClock } from "../../kit/base/clock.ts";
 import { failpoint } from "../../kit/base/failpoint.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { fail, ok, type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { withInstallLock } from "./install-lock.ts";
 import type { Layout } from "./layout.ts";
 import type { Stage } from "./stage.ts";
 import type { UpdateJournal } from "./update-journal.ts";
 import { tell } from "./updater.ts";
+
+/** An install.sh at work is waited for. */
+const INSTALL_MS = 120_000;
 
 export interface OwnUpdateDeps {
   readonly layout: Layout;
@@ -57,7 +61,8 @@ export function createOwnUpdate(deps: OwnUpdateDeps): OwnUpdate {
       });
       failpoint("update.pending");
       try {
-        layout.point({ current: version, previous: from.current });
+        const previous = from.current;
+        await withInstallLock(layout.root, clock, INSTALL_MS, () => layout.point({ current: version, previous }));
       } catch (cause) {
         journal.write(before);
         return fail(

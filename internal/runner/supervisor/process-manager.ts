@@ -14,7 +14,8 @@ export interface ProcessManagerOptions {
   readonly stateDir: string;
   /** Asked before each start: the links may have moved. */
   readonly argv: () => readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Asked before each start. May throw. */
+  readonly env: () => Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly log: SystemLog;
 }
@@ -35,8 +36,9 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
   const spawn = (): Result<void> => {
     const argv = options.argv();
     try {
+      const env = { ...options.env() };
       const started = Bun.spawn([...argv], {
-        env: { ...options.env },
+        env,
         detached: true,
         stdin: "ignore",
         stdout: "inherit",

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { artifactFor, detectPlatform, findRelease, type ReleaseKey, takeFile } from "../../kit/release/index.ts";
 import { fail, ok, type Result, RunnerError } from "../../protocol/errors.ts";
@@ -35,8 +36,16 @@ export function stageFrom({ layout, base, key, ca, smoke = smokeTest, signal }: 
     const taken = await takeFile(found.value, artifact.value.file, { into: place, mode: 0o755 });
     if (!taken.ok) return taken;
     const tried = await smoke(place, version);
-    return tried.ok ? ok({ version }) : tried;
+    if (tried.ok) return ok({ version });
+    if (layout.pointers().previous !== version) rmSync(dirname(place), { recursive: true, force: true });
+    return tried;
   };
+}
+
+/** A version that lies here already was verified when it came. */
+export async function stageInstalled(layout: Layout, version: string): ReturnType<Stage> {
+  const tried = await smokeTest(layout.binary(version), version);
+  return tried.ok ? ok({ version }) : tried;
 }
 
 /** By the settings' spelling (`v1.2.3`, a version without its commit): never another version. */

@@ -50,7 +50,9 @@ export async function supervise(deps: SuperviseDeps): Promise<void> {
       if (!updater.busy()) follow();
       if (!updater.busy() && clock.monotonic() >= lookAt) {
         lookAt = clock.monotonic() + REVIVE_MS;
-        await revive(deps);
+        // One that met an error (a full disk) is tried again from where it stands.
+        if (deps.journal.read().open !== null) await updater.resume();
+        else await revive(deps);
       }
     } catch (error) {
       log.error("looking after the runner", { reason: reasonOf(error) });

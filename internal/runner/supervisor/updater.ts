@@ -4,6 +4,7 @@ import type { SystemLog } from "../../kit/base/system-log.ts";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
 import { isVersion } from "../../protocol/runner-wishes.ts";
 import { judgeHealth } from "./health-judge.ts";
+import { withInstallLock } from "./install-lock.ts";
 import type { Layout } from "./layout.ts";
 import type { ServiceManager } from "./service-manager.ts";
 import type { Stage } from "./stage.ts";
@@ -52,6 +53,9 @@ export interface Updater {
 
 export interface UpdateWish extends Pick<OpenUpdate, "id" | "cause" | "wanted"> {}
 
+/** An install.sh at work is waited for. */
+const INSTALL_MS = 120_000;
+
 /** Updates of the runner that is looked after, as steps of a journal: a kill between any two is taken up again. */
 export function createUpdater(deps: UpdaterDeps): Updater {
   const { layout, journal, manager, clock, log } = deps;
@@ -68,6 +72,13 @@ export function createUpdater(deps: UpdaterDeps): Updater {
     journal.write({ ...read(), ...extra, open });
     return open;
   };
+
+  /** Not while install.sh is at work. It may have removed what is no version of its own. */
+  const point = (current: string, previous: string | null) =>
+    withInstallLock(layout.root, clock, INSTALL_MS, () => {
+      if (!layout.has(current)) throw new Error(`version ${current} is not there any more`);
+      layout.point({ current, previous });
+    });
 
   const finish = (open: OpenUpdate, outcome: LastUpdate["outcome"], reason: string): UpdateOutcome => {
     const { id, cause, from, started_ms } = open;
@@ -116,7 +127,7 @@ export function createUpdater(deps: UpdaterDeps): Updater {
     },
     async switch(open) {
       try {
-        layout.point({ current: open.version, previous: open.from });
+        await point(open.version, open.from);
       } catch (cause) {
         return revert(open, `the links in ${layout.root} cannot be moved: ${reasonOf(cause)}`);
       }
@@ -151,7 +162,7 @@ export function createUpdater(deps: UpdaterDeps): Updater {
     async back(open) {
       await manager.stop("leave");
       failpoint("mng.back.stopped");
-      layout.point({ current: open.from, previous: open.before });
+      if (open.from !== null) await point(open.from, open.before);
       failpoint("mng.back.switched");
       const started = await manager.start();
       failpoint("mng.back.started");

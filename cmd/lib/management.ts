@@ -1,0 +1,200 @@
+import { dirname, join } from "node:path";
+import { splitArgv } from "../../internal/kit/argv/split-argv.ts";
+import { systemClock } from "../../internal/kit/base/clock.ts";
+import { reasonOf } from "../../internal/protocol/errors.ts";
+import { expectedVersion } from "../../internal/protocol/runner-wishes.ts";
+import type { Management } from "../../internal/runner/handler.ts";
+import type { Vitals } from "../../internal/runner/loop/vitals.ts";
+import type { RunnerProcess } from "../../internal/runner/runner.ts";
+import { watchHost } from "../../internal/runner/supervisor/host-watch.ts";
+import type { Layout } from "../../internal/runner/supervisor/layout.ts";
+import { createProcessManager } from "../../internal/runner/supervisor/process-manager.ts";
+import type { ServiceManager } from "../../internal/runner/supervisor/service-manager.ts";
+import { supervise } from "../../internal/runner/supervisor/supervise.ts";
+import { createSystemdManager } from "../../internal/runner/supervisor/systemd-manager.ts";
+import { openUpdateJournal } from "../../internal/runner/supervisor/update-journal.ts";
+import { createUpdater, type UpdateOutcome } from "../../internal/runner/supervisor/updater.ts";
+import { parseWindow } from "../../internal/runner/supervisor/window.ts";
+import type { Context } from "./context.ts";
+import { refuseBad } from "./own-version.ts";
+import { readFile } from "./read-file.ts";
+import { hasSystemd, layoutFor, ownVersionIn, stageFor } from "./releases.ts";
+
+/** The control plane is taken for reachable so long after its last answer. */
+const REACHABLE_MS = 60_000;
+/** A report that nobody takes does not keep a machine running for ever. */
+const POWER_OFF_MS = 120_000;
+
+/** Mode mng beside its own loop: the runner of this machine, its updates, the machine itself. */
+export interface Managed {
+  readonly management: Management;
+  /** The state directory is ours: begin. Before the control plane is asked anything. */
+  begin(vitals: Pick<Vitals, "registry" | "lastContact">): void;
+  watch(runner: RunnerProcess): void;
+  /** This process ends; the runner stays. Powers the machine off where a job asked for it. */
+  end(): Promise<void>;
+}
+
+/** Throws RunnerError usage for settings that cannot be used. */
+export function manage(context: Context, stateDir: string, leave: (why: string) => void): Managed {
+  const { values, log, version } = context;
+  const window = windowOf(context);
+  const layout = layoutFor(context);
+  const journal = openUpdateJournal(stateDir);
+  const ending = new AbortController();
+  const ownReady = Promise.withResolvers<void>();
+  let runner: RunnerProcess | null = null;
+  let lastContact: Vitals["lastContact"] = () => null;
+  let powerOff = false;
+  let manager: ServiceManager | null = null;
+  const needManager = () => {
+    manager ??= managerFor(context, stateDir, layout);
+    return manager;
+  };
+  const updater = lazily(() =>
+    createUpdater({
+      layout,
+      journal,
+      stage: stageFor(context, layout),
+      manager: needManager(),
+      options: updateOptions(context),
+      ownVersion: ownVersionIn(layout, version),
+      reachable: () => {
+        const contact = lastContact();
+        return contact !== null && systemClock.now() - contact < REACHABLE_MS;
+      },
+      ownReady: ownReady.promise,
+      leave,
+      clock: systemClock,
+      log,
+    }),
+  );
+
+  return {
+    management: {
+      update: async (id, wanted) => told(await updater().update({ id, cause: "job", wanted })),
+      async restart() {
+        const fault = await updater().restart();
+        return fault === null
+          ? { ok: true, text: "the runner was restarted and is connected" }
+          : { ok: false, text: `the runner was restarted but is not healthy: ${fault}` };
+      },
+      powerOff: () => {
+        powerOff = true;
+        const timer = setTimeout(() => void run(values.powerOff, context), POWER_OFF_MS);
+        timer.unref();
+      },
+    },
+    begin(vitals) {
+      const { registry } = vitals;
+      lastContact = vitals.lastContact;
+      refuseBad({ layout, journal, version });
+      const { signal } = ending;
+      const low = { disk: values.lowDisk, memory: values.lowMemory };
+      void watchHost({ folders: [stateDir, layout.root], low, registry, clock: systemClock, log, signal });
+      const wanted = () => expectedVersion(runner?.status().settings ?? {});
+      void supervise({
+        stateDir,
+        layout,
+        journal,
+        updater: updater(),
+        manager: needManager(),
+        wanted,
+        window: values.autoUpdate === "on" ? window : null,
+        clock: systemClock,
+        log,
+        signal,
+      });
+    },
+    watch(started) {
+      runner = started;
+      void started.ready.then(
+        () => ownReady.resolve(),
+        () => {},
+      );
+    },
+    async end() {
+      ending.abort();
+      manager?.close();
+      if (powerOff) await run(values.powerOff, context);
+    },
+  };
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function windowOf({ values }: Context) {
+  if (values.maintenanceWindow === null) return () => true;
+  const parsed = parseWindow(values.maintenanceWindow);
+  if (!parsed.ok) throw parsed.error;
+  return parsed.value;
+}
+
+export const updateOptions = ({ values }: Context) => ({
+  deadlineMs: values.updateDeadline,
+  settleMs: values.updateSettle,
+  when: values.updateWhen,
+});
+
+const told = ({ outcome, version, from, reason }: UpdateOutcome) => {
+  if (outcome === "updated") return { ok: true, text: `updated from ${from} to ${version}` };
+  if (outcome === "current") return { ok: true, text: reason };
+  if (outcome === "rolled-back") return { ok: false, text: `version ${version} was rolled back: ${reason}` };
+  return { ok: false, text: `the update to ${version || "another version"} failed: ${reason}` };
+};
+
+/** Settings of mng itself, which the runner that it starts must not take for its own. */
+const OWN = ["RUNNER_MODE", "RUNNER_STATE_DIR", "RUNNER_HEALTH_LISTEN", "RUNNER_FAILPOINT"];
+const OF_SUPERVISOR = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM"];
+
+/** `stateDir`: that of mng. */
+export function managerFor(context: Context, stateDir: string, layout: Layout): ServiceManager {
+  const { values, env, log } = context;
+  if ((values.service ?? (hasSystemd() ? "systemd" : "process")) === "systemd") {
+    return createSystemdManager(values.serviceUnit, systemClock);
+  }
+  const managed = managedStateDir(context, stateDir);
+  const kept = Object.entries(env).filter(([name]) => !OWN.includes(name) && !OF_SUPERVISOR.includes(name));
+  const program = () => (layout.pointers().current === null ? process.execPath : layout.program);
+  return createProcessManager({
+    stateDir: managed,
+    argv: () => [program(), ...ownScript(context.version), "run", "--mode", "install", "--state-dir", managed],
+    env: () => ({ ...Object.fromEntries(kept), ...envOf(values.managedEnv) }),
+    clock: systemClock,
+    log,
+  });
+}
+
+/** NAME=VALUE lines as a unit's EnvironmentFile has them. Throws RunnerError usage. */
+function envOf(path: string | null): Record<string, string> {
+  if (path === null) return {};
+  const found: Record<string, string> = {};
+  for (const line of readFile(path, "environment file").split("\n")) {
+    const [, name, value = ""] = /^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line) ?? [];
+    if (name !== undefined) found[name] = value.trim().replace(/^(["'])(.*)\1$/, "$2");
+  }
+  return found;
+}
+
+const managedStateDir = ({ values }: Context, stateDir: string): string =>
+  values.managedStateDir ?? join(dirname(stateDir), "install");
+
+/** Run from source the program is bun, and the script comes first. */
+const ownScript = (version: string): string[] => (version.endsWith("+source") ? [Bun.main] : []);
+
+async function run(command: string, { log }: Context): Promise<void> {
+  log.warn("powering the machine off", { command });
+  try {
+    const child = Bun.spawn(splitArgv(command), { stdin: "ignore", stdout: "ignore", stderr: "inherit" });
+    const code = await child.exited;
+    if (code !== 0) log.error("the machine could not be powered off", { command, code });
+  } catch (error) {
+    log.error("the machine could not be powered off", { command, reason: reasonOf(error) });
+  }
+}

@@ -1,0 +1,145 @@
+import type { CommandName } from "./commands.ts";
+import type { Setting } from "./setting.ts";
+
+/** What acts on the installed versions of a machine. */
+const MANAGING = ["run", "mng update", "mng rollback"] as const satisfies readonly CommandName[];
+
+/** Of mode mng, and of updates. */
+export const MANAGEMENT_SETTINGS = {
+  releaseUrl: {
+    flag: "release-url",
+    env: "RUNNER_RELEASE_URL",
+    type: "string",
+    commands: MANAGING,
+    description: "Release folder, or folder of them, that updates come from: an address or a path.",
+    otherwise: "no update is possible",
+  },
+  publicKey: {
+    flag: "public-key",
+    env: "RUNNER_PUBLIC_KEY",
+    type: "path",
+    commands: MANAGING,
+    description: "The release.pub of whoever makes the releases.",
+    otherwise: "the key that this binary was made with",
+  },
+  autoUpdate: {
+    flag: "auto-update",
+    env: "RUNNER_AUTO_UPDATE",
+    type: "enum",
+    values: ["on", "off"],
+    default: "on",
+    commands: ["run"],
+    description:
+      "Mode mng: follow the version that the control plane's settings ask for; off leaves it to jobs and people.",
+  },
+  maintenanceWindow: {
+    flag: "maintenance-window",
+    env: "RUNNER_MAINTENANCE_WINDOW",
+    type: "string",
+    commands: ["run"],
+    description:
+      "Mode mng: when updates by itself may begin, such as `Mon-Fri 02:00-04:00 Europe/Berlin`; several with ; between them.",
+    otherwise: "at any time",
+  },
+  updateWhen: {
+    flag: "update-when",
+    env: "RUNNER_UPDATE_WHEN",
+    type: "enum",
+    values: ["drain", "reattach"],
+    default: "drain",
+    commands: MANAGING,
+    description:
+      "Mode mng: drain waits until running jobs have ended; reattach restarts at once, tools live on and are taken up again.",
+  },
+  updateDeadline: {
+    flag: "update-deadline",
+    env: "RUNNER_UPDATE_DEADLINE",
+    type: "duration",
+    min: "1s",
+    max: "1h",
+    default: "2m",
+    commands: MANAGING,
+    description: "Mode mng: how long after its start a new version may take to be ready before it is rolled back.",
+  },
+  updateSettle: {
+    flag: "update-settle",
+    env: "RUNNER_UPDATE_SETTLE",
+    type: "duration",
+    min: "0s",
+    max: "1h",
+    default: "10s",
+    commands: MANAGING,
+    description: "How long a new version must stay ready to count as healthy.",
+  },
+  service: {
+    flag: "service",
+    env: "RUNNER_SERVICE",
+    type: "enum",
+    values: ["systemd", "process"],
+    commands: [...MANAGING, "mng status"],
+    description: "Mode mng: the runner is a unit of systemd, or a process that mng starts.",
+    otherwise: "systemd where it runs",
+  },
+  serviceUnit: {
+    flag: "service-unit",
+    env: "RUNNER_SERVICE_UNIT",
+    type: "string",
+    default: "runner.service",
+    commands: [...MANAGING, "mng status"],
+    description: "Mode mng: the unit of the runner.",
+  },
+  managedStateDir: {
+    flag: "managed-state-dir",
+    env: "RUNNER_MANAGED_STATE_DIR",
+    type: "path",
+    commands: [...MANAGING, "mng status"],
+    description: "Mode mng without systemd: state directory of the runner.",
+    otherwise: "`install` beside the state directory of mng",
+  },
+  managedEnv: {
+    flag: "managed-env",
+    env: "RUNNER_MANAGED_ENV",
+    type: "path",
+    commands: MANAGING,
+    description:
+      "Mode mng without systemd: file of NAME=VALUE lines for the runner's environment, read at each start; it wins over what mng has.",
+    otherwise: "the runner has the environment of mng",
+  },
+  powerOff: {
+    flag: "power-off",
+    env: "RUNNER_POWER_OFF",
+    type: "string",
+    default: "systemctl poweroff",
+    commands: ["run"],
+    description: "Mode mng: program and arguments that power the machine off (job mng-vm-shut-down).",
+  },
+  lowDisk: {
+    flag: "low-disk",
+    env: "RUNNER_LOW_DISK",
+    type: "bytes",
+    min: "0B",
+    max: "1PiB",
+    default: "1GiB",
+    commands: ["run"],
+    description: "Mode mng: free disk space below which it warns.",
+  },
+  lowMemory: {
+    flag: "low-memory",
+    env: "RUNNER_LOW_MEMORY",
+    type: "bytes",
+    min: "0B",
+    max: "1PiB",
+    default: "128MiB",
+    commands: ["run"],
+    description: "Mode mng: available memory below which it warns.",
+  },
+  cloud: {
+    flag: "cloud",
+    env: "RUNNER_CLOUD",
+    type: "enum",
+    values: ["aws", "gcp", "azure"],
+    commands: ["mng fetch-token"],
+    description: "The cloud whose identity this machine has.",
+    otherwise: "found by asking the metadata services",
+  },
+} as const satisfies Record<string, Setting>;
