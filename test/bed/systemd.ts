@@ -26,19 +26,21 @@ export interface Done {
 }
 
 const SUITE = "bookworm";
-const ROOT = join(BED_CACHE, `systemd-root-${SUITE}-1`);
+export const DEBIAN_ROOT = join(BED_CACHE, `systemd-root-${SUITE}-1`);
 const PACKAGES = ["systemd", "systemd-sysv", "dbus", "procps", "ca-certificates", "openssl", "curl", "git"];
 /** Nobody reads it in a test. */
 const DISPENSABLE = ["var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"];
 
 /** What is in the way of `startSystemd`; null: nothing. */
 export function systemdMissing(): string | null {
-  return engineMissing("podman") ?? (existsSync(ROOT) ? null : "no Debian root with systemd (test/bed/provision.ts)");
+  return (
+    engineMissing("podman") ?? (existsSync(DEBIAN_ROOT) ? null : "no Debian root with systemd (test/bed/provision.ts)")
+  );
 }
 
 /** Makes the root of the containers once per machine, about a minute. Answers what is in the way, null when it is there. */
 export function makeSystemdRoot(): string | null {
-  if (existsSync(ROOT)) return null;
+  if (existsSync(DEBIAN_ROOT)) return null;
   if (process.getuid?.() !== 0) return "the root with systemd is made as root";
   if (Bun.which("debootstrap") === null) return "no debootstrap for the root with systemd";
   mkdirSync(BED_CACHE, { recursive: true });
@@ -51,7 +53,7 @@ export function makeSystemdRoot(): string | null {
     );
     if (!made.success) return `debootstrap: ${made.stdout.toString().trim().split("\n").slice(-3).join(" ")}`;
     for (const name of DISPENSABLE) rmSync(join(root, name), { recursive: true, force: true });
-    renameSync(root, ROOT);
+    renameSync(root, DEBIAN_ROOT);
     return null;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -82,7 +84,7 @@ export async function startSystemd(options: { readonly mounts?: readonly string[
   try {
     const mounts = (options.mounts ?? []).flatMap((mount) => ["-v", mount]);
     const flags = ["--systemd=always", "--cap-add", "SYS_ADMIN", "--network", "host", "--hostname", name, ...mounts];
-    podman.run("run", "-d", "--name", name, ...flags, "--rootfs", `${ROOT}:O`, "/lib/systemd/systemd");
+    podman.run("run", "-d", "--name", name, ...flags, "--rootfs", `${DEBIAN_ROOT}:O`, "/lib/systemd/systemd");
     await ready("systemd", async () => {
       const state = await done(["exec", name, "systemctl", "is-system-running"]);
       return /^(running|degraded)$/.test(state.stdout.trim());
