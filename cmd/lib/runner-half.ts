@@ -168,7 +168,7 @@ async function startHalf(
   half.telemetry?.push(vitals.registry, () => runner.status().settings?.enable_metrics !== false);
   void runner.ready.then(
     () => {
-      half.supervisor?.status("connected");
+      half.supervisor?.status(`connected, version ${version}`);
       if (!half.local) writePresence(half.stateDir, { version, ready: true, draining: false });
     },
     () => {}, // why it never was is the runner's to say

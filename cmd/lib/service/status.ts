@@ -1,4 +1,3 @@
-import { readlinkSync } from "node:fs";
 import { uptime } from "node:os";
 import { runProgram, showUnit } from "./systemctl.ts";
 
@@ -16,7 +15,7 @@ export interface ServiceStatus {
   /** In its own words. */
   readonly status: string | null;
   readonly pid: number | null;
-  /** Of the process that runs; null: none, or it does not lie in a folder of versions. */
+  /** Of the process that runs, in its own words; null: it has not connected. */
   readonly version: string | null;
   readonly restarts: number;
   readonly last_exit: string | null;
@@ -55,24 +54,12 @@ export async function statusOf(unit: string): Promise<ServiceStatus> {
     connected: ready && fact("StatusText").startsWith("connected"),
     status: fact("StatusText") || null,
     pid,
-    version: pid === null ? null : await versionOf(pid),
+    version: (pid !== null && /, version (\S+)$/.exec(fact("StatusText"))?.[1]) || null,
     restarts: Number(fact("NRestarts")) || 0,
     last_exit: exitOf(fact("ExecMainCode"), fact("ExecMainStatus")),
     watchdog: watchdogOf(fact("WatchdogUSec"), fact("WatchdogTimestampMonotonic")),
     reload_needed: fact("NeedDaemonReload") === "yes",
   };
-}
-
-async function versionOf(pid: number): Promise<string | null> {
-  try {
-    const program = readlinkSync(`/proc/${pid}/exe`);
-    const installed = /\/lib\/runner\/versions\/([^/]+)\/runner$/.exec(program)?.[1];
-    if (installed !== undefined) return installed;
-    const { code, stdout } = await runProgram(program, "version");
-    return code === 0 ? stdout.trim() : null;
-  } catch {
-    return null; // not ours to look at: only root may
-  }
 }
 
 /** siginfo's code (1: exited, 2: killed, 3: dumped) and what goes with it. */

@@ -65,13 +65,15 @@ export function unanswered(engine: Engine, why: string): RunnerError {
   const { name } = engine;
   return new RunnerError("environment", `${name} does not answer: ${why}`, {
     remedy:
-      name === "docker" ? "Check `docker version` as the runner's user." : "Check `podman info` as the runner's user.",
+      name === "docker"
+        ? "Check `docker version` as the runner's user; a service may use docker after `runner service install --with docker`."
+        : "Check `podman info` as the runner's user; a service may use podman after `runner service install --with podman`.",
   });
 }
 
 /** An engine's client says that it cannot reach its daemon. */
 export function saysEngineGone(text: string): boolean {
-  return /cannot connect to (?:the docker daemon|podman)|is the docker daemon running|error during connect|unexpected EOF|connection reset by peer.*docker/i.test(
+  return /cannot connect to (?:the docker daemon|podman)|permission denied while trying to connect to the docker|is the docker daemon running|error during connect|unexpected EOF|connection reset by peer.*docker/i.test(
     text,
   );
 }
