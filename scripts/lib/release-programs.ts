@@ -83,26 +83,27 @@ function renameOver(from: string, to: string, bytes: Uint8Array): void {
   }
 }
 
-/** Path of Bun's own program for the target, of exactly the pinned bytes. */
-async function runtimeOf(name: string, { runtime, sha256: pinned }: ReleaseTarget): Promise<string> {
-  const path = join(cacheFolder(), `bun-${runtime}-v${Bun.version}`);
-  const here = [BUN, path].find((candidate) => sumOf(candidate) === pinned);
-  if (here !== undefined) return here;
-  await fetchRuntime(runtime);
+/**
+ * Path of Bun's own program for the target, of exactly the pinned bytes: this very Bun, or the one in its cache, where
+ * it is fetched to. Throws RunnerError `environment` when it cannot be had, or is another one.
+ */
+export async function runtimeOf(name: string, target: ReleaseTarget, cache = cacheFolder()): Promise<string> {
+  const { runtime, sha256: pinned } = target;
+  const path = join(cache, `bun-${runtime}-v${Bun.version}`);
+  if (sumOf(BUN) === pinned) return BUN;
+  if (!existsSync(path)) await fetchRuntime(runtime);
   const found = sumOf(path);
   if (found === pinned) return path;
-  throw new RunnerError(
-    "environment",
-    found === null
-      ? `the runtime of ${name} (@oven/bun-${runtime} ${Bun.version}) could not be fetched, so it was not built`
-      : `the runtime of ${name} at ${path} has SHA-256 ${found}, build-config.yaml says ${pinned}`,
-    {
-      remedy:
-        found === null
-          ? "Check that the npm registry can be reached, or name the other targets with --target."
-          : "Remove that file and try again; after a change of Bun's version put the new sum into build-config.yaml.",
-    },
-  );
+  if (found === null) {
+    throw new RunnerError(
+      "environment",
+      `the runtime of ${name} (@oven/bun-${runtime} ${Bun.version}) could not be fetched, so it was not built`,
+      { remedy: "Check that the npm registry can be reached, or name the other targets with --target." },
+    );
+  }
+  throw new RunnerError("environment", `${path} has SHA-256 ${found}, build-config.yaml says ${pinned}`, {
+    remedy: "Remove that file and try again; after a change of Bun's version put the new sum into build-config.yaml.",
+  });
 }
 
 const sumOf = (path: string): string | null => (existsSync(path) ? sha256(readFileSync(path)) : null);
