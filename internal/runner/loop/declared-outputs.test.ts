@@ -22,19 +22,33 @@ describe("what a job file asks of outputs", () => {
       gone: { required: true, sensitive: false },
       empty: { required: true, sensitive: false },
     });
-    expect(() => declaredOutputs(ctx, FOUND)).toThrow(
+    expect(() => declaredOutputs(ctx, FOUND, () => false)).toThrow(
       'missing_output: the job file requires "gone", "empty"; the work\'s outputs are: answer, key, empty',
     );
   });
 
   test("hides a sensitive one with everything inside, beside those the work itself hides", () => {
     const { ctx, registered } = ask({ key: { required: true, sensitive: true } });
-    expect(declaredOutputs(ctx, FOUND)).toEqual({ values: FOUND.values, sensitive: ["other", "key"] });
+    expect(declaredOutputs(ctx, FOUND, () => false)).toEqual({ values: FOUND.values, sensitive: ["other", "key"] });
     expect(registered).toEqual(["7", "hunter2"]);
   });
 
   test("requires nothing of a plan, which makes nothing", () => {
     const { ctx } = ask({ gone: { required: true, sensitive: false } }, "create-apply-plan");
-    expect(declaredOutputs(ctx, FOUND).values).toEqual(FOUND.values);
+    expect(declaredOutputs(ctx, FOUND, () => false).values).toEqual(FOUND.values);
+  });
+
+  test("hides what holds a secret of the job, wherever it stands, and nothing else", () => {
+    const values = {
+      answer: "42",
+      url: "https://ci:hunter2@example.com",
+      deep: { list: ["x", "hunter2"] },
+      steps: { one: { token: "hunter2", plain: "p" }, two: null },
+    };
+    const secretIn = (text: string) => text.includes("hunter2");
+    expect(declaredOutputs(ask({}).ctx, { values, sensitive: ["other"] }, secretIn)).toEqual({
+      values,
+      sensitive: ["other", "url", "deep", "token"],
+    });
   });
 });

@@ -147,6 +147,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       savedResult: folder.loadResult,
       saveResult: (result) => result === null || folder.saveResult(result),
       entering,
+      secretIn: (text) => output.redactor.redactText(text) !== text,
       toolStopping: tools.stopping,
       sleep: (ms) => clock.sleep(ms),
     });

@@ -1,3 +1,4 @@
+import { planSecrets } from "../../kit/secrets/plan-secrets.ts";
 import type { JobOperation } from "../../protocol/enums.ts";
 import type { ControlPlane, Work } from "../controlplane/control-plane.ts";
 import type {
@@ -16,7 +17,6 @@ import type {
 import { parsePlan } from "../parse-plan.ts";
 import type { ExecutionFolder } from "./execution-folder.ts";
 import type { createJobOutput } from "./job-output.ts";
-import { planSecrets } from "./plan-secrets.ts";
 
 export interface ContextDeps {
   readonly work: Work;

@@ -45,6 +45,7 @@ function bed(wish: Wish = {}) {
       context: async () => CONTEXT,
       savedResult: () => null,
       saveResult: () => true,
+      secretIn: () => false,
       toolStopping: () => false,
       ...wish,
       handler,

@@ -39,6 +39,8 @@ export interface LifecycleDeps {
   /** false: it could not be kept (a full disk), so a restart runs `execute` again; what its tools did is known by then. */
   readonly saveResult: (result: ExecutionResultRequest | null) => boolean;
   readonly entering: (phase: Phase, status: ExecutionStatus, done: readonly string[]) => Promise<void>;
+  /** A text that nobody may be shown: it holds a value that is redacted. */
+  readonly secretIn: (text: string) => boolean;
   /** A tool is on its cancel ladder right now: `execute` is not deaf, it waits for that. */
   readonly toolStopping: () => boolean;
   readonly sleep: (ms: number) => Promise<void>;
@@ -67,7 +69,7 @@ export async function runLifecycle(deps: LifecycleDeps): Promise<Ended | null> {
         if (!deps.saveResult(result)) continue;
       } else if (phase === "outputs") {
         const found = deps.handler.outputs ? await unlessDeaf(deps, deps.handler.outputs(ctx)) : NO_OUTPUTS;
-        outputs = declaredOutputs(ctx, found);
+        outputs = declaredOutputs(ctx, found, deps.secretIn);
       } else if (deps.handler[phase]) {
         await unlessDeaf(deps, deps.handler[phase](ctx));
       }

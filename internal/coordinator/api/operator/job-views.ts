@@ -3,8 +3,8 @@ import { type StepReport, stepReport } from "../../../protocol/native.ts";
 import { executionResultRequest } from "../../../protocol/nuon/jobs.ts";
 import type { executionDoc, JobDoc, JobShow } from "../../../protocol/operator.ts";
 import { jobDoc } from "../../../protocol/operator.ts";
+import { planOutcome } from "../../changes/apply-plan.ts";
 import { type ChangeRow, isOpen, readChange } from "../../changes/change-rows.ts";
-import { readPlanOutcome } from "../../changes/plan-outcome.ts";
 import type { ExecutionRow, JobRow } from "../../store/statements.ts";
 import type { Store } from "../../store/store.ts";
 import { type Fleet, fleetOnce, waitingFor } from "./waiting.ts";
@@ -112,7 +112,7 @@ const stepsOf = (execution: ExecutionRow | undefined) =>
 /** Diff of a plan that stands alone (`operation: plan`). */
 function planDiff(store: Store, row: JobRow | undefined): string | null {
   if (row === undefined || !row.operation.startsWith("create-") || row.final_execution_id === null) return null;
-  const outcome = readPlanOutcome(row.type, store.sql.execution.get(row.final_execution_id)?.result ?? null);
+  const outcome = planOutcome(store, row);
   return outcome.ok ? outcome.value.diff : null;
 }
 

@@ -1,6 +1,7 @@
 import { executionResultRequest } from "../../../protocol/nuon/jobs.ts";
 import { helmPlan, kubernetesPlan, type ResourceDiff } from "../../../protocol/nuon/resource-diffs.ts";
 import { readChange } from "../../changes/change-rows.ts";
+import { displayRedactor, redactedDocument } from "../../changes/display-secrets.ts";
 import { decodePlanJson } from "../../changes/plan-outcome.ts";
 import { maskedDiffs } from "../../changes/resource-diff-text.ts";
 import { decodePlanDisplay, type PlanChange } from "../../compile/terraform-plan.ts";
@@ -14,7 +15,7 @@ const REDACTED = "[redacted]";
  * The plan of a change or of a plan job as a machine reads it. Terraform: what `terraform show -json` says about
  * changes, with everything that the plan marks sensitive redacted; configuration, variables and whole states are left
  * out, because there Terraform marks nothing. Helm and manifests: the differences by resource, without values of
- * Secrets. Throws a problem when there is no such plan.
+ * Secrets. What the job was given as secret is left out of all of them. Throws a problem when there is no such plan.
  */
 export function planDocument(store: Store, id: string): Record<string, unknown> {
   const change = readChange(store, id);
@@ -23,16 +24,17 @@ export function planDocument(store: Store, id: string): Record<string, unknown> 
   const execution = job.final_execution_id === null ? null : store.sql.execution.get(job.final_execution_id);
   const result = executionResultRequest.safeParse(execution?.result ? JSON.parse(execution.result) : null);
   const display = result.success ? result.data.contents_display_compressed : null;
+  const shown = (document: Record<string, unknown>) => redactedDocument(document, displayRedactor(store, job));
   if (!display) throw notFound(`plan in machine form for ${id}`, "Only a plan job that has finished leaves one.");
   if (job.type === "helm-chart-deploy") {
     const { op, helm_content_diff: diffs } = unwrap(decodePlanJson(display, helmPlan));
-    return { op, helm_content_diff: shownDiffs(diffs) };
+    return shown({ op, helm_content_diff: shownDiffs(diffs) });
   }
   if (job.type === "kubernetes-manifest-deploy") {
     const { op, k8s_content_diff: diffs } = unwrap(decodePlanJson(display, kubernetesPlan));
-    return { op, k8s_content_diff: shownDiffs(diffs) };
+    return shown({ op, k8s_content_diff: shownDiffs(diffs) });
   }
-  return terraformDocument(display);
+  return shown(terraformDocument(display));
 }
 
 /** The readable forms beside the list (`plan`) are left out: a Go runner's hold the same values unmasked. */

@@ -18,6 +18,18 @@ test("everything under a name that the job calls sensitive is hidden, numbers an
   expect(planSecrets(plan, ["db"]).sort()).toEqual(["5432", "h", "t1", "true"]);
 });
 
+test("of a list of names with values, those of the names that the job calls sensitive are hidden", () => {
+  const values = [
+    { name: "db.password", value: "v1", type: "string" },
+    { name: "greeting", value: "v2", type: "string" },
+  ];
+  expect(planSecrets({ values }, ["db.password"])).toEqual(["v1"]);
+});
+
+test("without a guess only what the job calls sensitive is hidden", () => {
+  expect(planSecrets({ token: "t1", colour: "c1" }, ["colour"], () => false)).toEqual(["c1"]);
+});
+
 test("a plan without secrets, or no plan at all, hides nothing", () => {
   expect(planSecrets({ path: "/tmp", steps: ["a"] }, [])).toEqual([]);
   expect(planSecrets(null, ["x"])).toEqual([]);
