@@ -1,7 +1,6 @@
-import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { columnsWith, commandLines, filesWith, finderOf, formsOf } from "../lib/canary.ts";
 import { addRunner, type Control, startControl } from "./lib/control.ts";
 import { terraformTest } from "./lib/jobs.ts";
 import { type Bed, makeBed, until } from "./lib/processes.ts";
@@ -9,29 +8,9 @@ import { type Bed, makeBed, until } from "./lib/processes.ts";
 /** A secret that has a form of its own in every encoding; it goes through real jobs, then everything is searched for it. */
 const CANARY = 'c4n4ry "Ä/<+&>\\ 0f-tH3-m1ne=%';
 
-const json = JSON.stringify(CANARY).slice(1, -1);
+const FORMS = formsOf(CANARY);
+const formsIn = finderOf(CANARY);
 const base64 = (text: string) => Buffer.from(text).toString("base64");
-/** The part of a base64 text that does not hang on what stands before and behind. */
-const inner = (shift: number) => base64("x".repeat(shift) + CANARY).slice(shift === 0 ? 0 : 4, -4);
-const unicodeEscaped = json.replaceAll(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
-const FORMS: Readonly<Record<string, string>> = {
-  raw: CANARY,
-  json,
-  "json with \\u003c": unicodeEscaped,
-  url: encodeURIComponent(CANARY),
-  "url, form": new URLSearchParams({ x: CANARY }).toString().slice(2),
-  "base64 at 0": inner(0),
-  "base64 at 1": inner(1),
-  "base64 at 2": inner(2),
-  base64url: Buffer.from(CANARY).toString("base64url"),
-};
-/** Forms that stand in a text, wrapped ones too. */
-function formsIn(text: string): string[] {
-  const joined = text.replaceAll(/\s+/g, "");
-  return Object.entries(FORMS)
-    .filter(([, form]) => text.includes(form) || joined.includes(form))
-    .map(([name]) => name);
-}
 
 let bed: Bed;
 let control: Control;
@@ -57,42 +36,6 @@ async function submit(file: string): Promise<string> {
   return JSON.parse(stdout).job;
 }
 
-/** Every file below a folder, as text, without those of `except`. */
-function filesWith(folder: string, except: RegExp = /^$/): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !except.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => formsIn(readFileSync(path, "utf8")).length > 0);
-}
-
-const commandLines = (): string[] =>
-  readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-      } catch {
-        return "";
-      }
-    });
-
-/** `table.column` of the coordinator's database that hold the secret. */
-function columnsWith(path: string): string[] {
-  const db = new Database(path);
-  const tables = db.query<{ name: string }, []>("select name from sqlite_master where type = 'table'").all();
-  const found = new Set<string>();
-  for (const { name } of tables) {
-    for (const row of db.query<Record<string, unknown>, []>(`select * from "${name}"`).all()) {
-      for (const [column, value] of Object.entries(row)) {
-        const text = value instanceof Uint8Array ? Buffer.from(value).toString() : String(value);
-        if (formsIn(text).length > 0) found.add(`${name}.${column}`);
-      }
-    }
-  }
-  db.close();
-  return [...found].sort();
-}
-
 async function searchEverything(job: string, stateDir: string, seen: readonly string[], runnerErr: () => string) {
   const get = async (path: string) =>
     (
@@ -115,8 +58,8 @@ async function searchEverything(job: string, stateDir: string, seen: readonly st
   expect(formsIn(seen.join("\n"))).toEqual([]);
   expect(formsIn(runnerErr())).toEqual([]);
   expect(formsIn(control.proc.stderr())).toEqual([]);
-  expect(filesWith(stateDir)).toEqual([]);
-  expect(filesWith(bed.path("coordinator"), /^coordinator\.db/)).toEqual([]);
+  expect(filesWith(stateDir, formsIn)).toEqual([]);
+  expect(filesWith(bed.path("coordinator"), formsIn, /^coordinator\.db/)).toEqual([]);
   await control.proc.kill9();
 }
 
@@ -166,7 +109,7 @@ spec:
   expect(log).toContain("marker: all printed");
   expect(log.match(/\[redacted\]/g)?.length).toBeGreaterThan(8);
   await searchEverything(job, runner.stateDir, seen, runner.proc.stderr);
-  expect(columnsWith(bed.path("coordinator", "coordinator.db"))).toEqual(["documents.json", "plans.text"]);
+  expect(columnsWith(bed.path("coordinator", "coordinator.db"), formsIn)).toEqual(["documents.json", "plans.text"]);
 }, 60_000);
 
 const MODULE = `
@@ -228,7 +171,7 @@ for (const strict of [false, true]) {
         "state_json.json",
         "states.body",
       ];
-      const found = columnsWith(bed.path("coordinator", "coordinator.db"));
+      const found = columnsWith(bed.path("coordinator", "coordinator.db"), formsIn);
       expect(found).toContain("plans.text");
       expect(found.filter((column) => !wire.includes(column))).toEqual([]);
     },

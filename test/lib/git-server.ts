@@ -31,7 +31,7 @@ export function startGitServer(options: {
       const early = options.before?.(request);
       if (early) return early;
       const login = options.login?.() ?? null;
-      if (login !== null && authorization !== `Basic ${btoa(login)}`) {
+      if (login !== null && authorization !== `Basic ${Buffer.from(login).toString("base64")}`) {
         return new Response("no", { status: 401, headers: { "www-authenticate": "Basic" } });
       }
       const name = /^\/([\w-]+)\.git\//.exec(pathname)?.[1];
