@@ -9,6 +9,8 @@ export interface ProtoWriter {
   /** A nested message as OTLP's key with a text: `{ 1: key, 2: { 1: value } }`. */
   pair(field: number, key: string, value: string): void;
   bytes(field: number, value: Uint8Array): void;
+  /** Fields that are encoded already. */
+  raw(fields: Uint8Array): void;
   /** Bytes that are given as hex digits. */
   hex(field: number, digits: string): void;
   /** A nested message: what `fill` writes. */
@@ -117,12 +119,16 @@ export function createProtoWriter(): ProtoWriter {
     put(value, valueLength);
   };
 
+  const raw = (fields: Uint8Array) => {
+    room(fields.length);
+    buffer.set(fields, at);
+    at += fields.length;
+  };
+
   const bytes = (field: number, value: Uint8Array) => {
     tag(field, LENGTH);
     number(value.length);
-    room(value.length);
-    buffer.set(value, at);
-    at += value.length;
+    raw(value);
   };
 
   const hex = (field: number, digits: string) => {
@@ -139,6 +145,7 @@ export function createProtoWriter(): ProtoWriter {
     text,
     pair,
     bytes,
+    raw,
     hex,
     message,
     fixed64: (field, value) => eight(field, () => view.setBigUint64(at, BigInt.asUintN(64, value), true)),

@@ -28,6 +28,17 @@ function open(env: Record<string, string>) {
   return { telemetry, registry, lines, emit, warnings: () => lines.filter((line) => line.includes(" warn ")) };
 }
 
+const ATTRIBUTES = {
+  text: "ü",
+  empty: "",
+  long: "é".repeat(9_000),
+  whole: 7,
+  large: 1_700_000_000_000,
+  half: 0.5,
+  yes: true,
+  list: ["a", "b"],
+};
+
 const span = (n: number): FinishedSpan => ({
   traceId: traceIdOf("job1"),
   spanId: spanIdOf("test", n),
@@ -36,7 +47,7 @@ const span = (n: number): FinishedSpan => ({
   kind: "internal",
   startMs: 1_700_000_000_000.25,
   endMs: 1_700_000_000_001.5,
-  attributes: { text: "ü", whole: 7, half: 0.5, yes: true, list: ["a", "b"], absent: null },
+  attributes: { ...ATTRIBUTES, absent: null },
   error: n === 0 ? "it broke" : null,
 });
 
@@ -68,7 +79,7 @@ describe("a collector", () => {
           name: "span 0",
           startNs: 1_700_000_000_000_250_000n,
           endNs: 1_700_000_000_001_500_000n,
-          attributes: { text: "ü", whole: 7, half: 0.5, yes: true, list: ["a", "b"] },
+          attributes: ATTRIBUTES,
           status: { code: 2, message: "it broke" },
           resource: {
             "service.name": "mine",

@@ -1,6 +1,7 @@
 import type { Family, Point } from "./metrics.ts";
 import { type Encoding, encodeOtlp, type OtlpOut } from "./otlp-out.ts";
-import type { FinishedSpan, SpanKind } from "./tracer.ts";
+import { KIND, nanos, STATUS_ERROR } from "./span-bytes.ts";
+import type { FinishedSpan } from "./tracer.ts";
 
 /** Who sends: attributes of the resource, and the version of the one scope. */
 export interface Sender {
@@ -9,8 +10,6 @@ export interface Sender {
 }
 
 const SCOPE = "runner";
-const KIND: Readonly<Record<SpanKind, number>> = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 };
-const STATUS_ERROR = 2;
 const CUMULATIVE = 2;
 
 /** `ExportTraceServiceRequest`. */
@@ -20,12 +19,13 @@ export function encodeTraces(encoding: Encoding, spans: readonly FinishedSpan[],
       writeResource(group, sender);
       group.each(2, "scopeSpans", [sender], (scope) => {
         writeScope(scope, sender);
-        scope.each(2, "spans", spans, writeSpan);
+        scope.spans(2, spans, writeSpan);
       });
     }),
   );
 }
 
+/** For JSON; protobuf's stand in span-bytes.ts. */
 function writeSpan(out: OtlpOut, span: FinishedSpan): void {
   out.id(1, "traceId", span.traceId);
   out.id(2, "spanId", span.spanId);
@@ -112,9 +112,6 @@ function writeScope(out: OtlpOut, { version }: Sender): void {
     scope.text(2, "version", version);
   });
 }
-
-/** Milliseconds, with fractions, as nanoseconds. */
-const nanos = (ms: number): bigint => BigInt(Math.round(ms * 1_000)) * 1_000n;
 
 /** The unit that a Prometheus name ends with, in OpenTelemetry's spelling. */
 function unitOf(name: string): string {

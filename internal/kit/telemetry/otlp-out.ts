@@ -1,5 +1,6 @@
 import { createProtoWriter } from "../../protocol/protobuf.ts";
-import type { SpanValue } from "./tracer.ts";
+import { spanBytes } from "./span-bytes.ts";
+import type { FinishedSpan, SpanValue } from "./tracer.ts";
 
 /**
  * One description of an OTLP message, two encodings: every field has its protobuf number and its JSON name. JSON is
@@ -21,6 +22,8 @@ export interface OtlpOut {
   doubleList(field: number, name: string, values: readonly number[]): void;
   /** A list of `KeyValue`; null and undefined are left out. */
   attributes(field: number, values: OtlpAttributes): void;
+  /** `fill` writes one that is not encoded in a way of its own. */
+  spans(field: 2, spans: readonly FinishedSpan[], fill: (out: OtlpOut, span: FinishedSpan) => void): void;
   message(field: number, name: string, fill: (out: OtlpOut) => void): void;
   /** Once per item. */
   each<T>(field: number, name: string, items: Iterable<T>, fill: (out: OtlpOut, item: T) => void): void;
@@ -64,6 +67,7 @@ export function encodeOtlp(encoding: Encoding, fill: (out: OtlpOut) => void): Ui
         else if (value != null) writer.message(field, () => writePair(out, key, value));
       }
     },
+    spans: (_, spans) => writer.raw(spanBytes(spans, valueBytes)),
     message: (field, _, inner) => writer.message(field, () => inner(out)),
     each: (field, _, items, inner) => {
       for (const item of items) writer.message(field, () => inner(out, item));
@@ -89,6 +93,11 @@ function jsonOut(object: Record<string, unknown>): OtlpOut {
     fill(jsonOut(child));
     return child;
   };
+  const each: OtlpOut["each"] = (_, name, items, fill) =>
+    put(
+      name,
+      Array.from(items, (item) => inner((out) => fill(out, item))),
+    );
   return {
     text: (_, name, value) => put(name, value),
     id: (_, name, hex) => put(name, hex),
@@ -107,13 +116,12 @@ function jsonOut(object: Record<string, unknown>): OtlpOut {
         ),
       ),
     message: (_, name, fill) => put(name, inner(fill)),
-    each: (_, name, items, fill) =>
-      put(
-        name,
-        Array.from(items, (item) => inner((out) => fill(out, item))),
-      ),
+    each,
+    spans: (field, spans, fill) => each(field, "spans", spans, fill),
   };
 }
+
+const valueBytes = (value: SpanValue) => encodeOtlp("protobuf", (out) => writeValue(out, value));
 
 function writePair(out: OtlpOut, key: string, value: SpanValue): void {
   out.text(1, "key", key);
