@@ -31,6 +31,8 @@ export interface KubeNode {
   kubectl(args: readonly string[], stdin?: string): Promise<string>;
   /** Gives the node the images of a docker or OCI archive. */
   load(archive: string): void;
+  /** SIGKILL to every process of one container, as want of memory does; `containerd://…` of a pod's status. */
+  killContainer(id: string): void;
   /** Ends every process and container, and removes the folder, mounts, bridge and cgroups. */
   end(): Promise<void>;
 }
@@ -71,6 +73,7 @@ export async function startNode(): Promise<KubeNode> {
     gateway: `10.${subnet}.1`,
     kubectl: (args, stdin) => kubectl(admin, args, stdin),
     load: (archive) => importImages(paths.socket, archive),
+    killContainer: (id) => killContainer(paths.socket, id),
     end: () => endNode(paths, daemons),
   };
   try {
@@ -150,6 +153,14 @@ async function startKubelet(paths: NodePaths, daemons: Daemon[]): Promise<void> 
 function importImages(socket: string, archive: string): void {
   const loaded = ctr(socket, "-n", "k8s.io", "images", "import", archive);
   if (!loaded.success) throw new Error(`ctr images import: ${loaded.stderr.toString()}`);
+}
+
+/** By the node's own containerd, which knows no process but those of its containers. */
+function killContainer(socket: string, id: string): void {
+  const name = /^containerd:\/\/([0-9a-f]{64})$/.exec(id)?.[1];
+  if (name === undefined) throw new Error(`not a container: ${id}`);
+  const killed = ctr(socket, "-n", "k8s.io", "tasks", "kill", "-a", "-s", "KILL", name);
+  if (!killed.success) throw new Error(`ctr tasks kill: ${killed.stderr.toString()}`);
 }
 
 /** Killed, not asked: a polite apiserver takes 10 s. What containerd leaves (tasks, mounts, bridge) goes one by one. */
