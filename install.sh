@@ -31,7 +31,7 @@ sh install.sh [options]      installs or upgrades runner; the same again changes
   --help
 
 This is the installer of release $RELEASE_VERSION. Values may also be given as --name=value. Environment: RUNNER_RELEASE_URL (--base-url), RUNNER_VERSION (--version),
-RUNNER_PREFIX (--prefix), RUNNER_RELEASE_PUBLIC_KEY (--public-key), RUNNER_CA_FILE (a private CA of the release host).
+RUNNER_PREFIX (--prefix), RUNNER_PUBLIC_KEY (--public-key), RUNNER_CA_FILE (a private CA of the release host).
 RUNNER_API_URL, RUNNER_ID, RUNNER_API_TOKEN or RUNNER_API_TOKEN_FILE fill a new /etc/runner/runner.env and token.
 
 Exit codes: 0 done or nothing to do · 1 not possible on this machine (platform, tool, rights, space, service manager)
@@ -55,7 +55,7 @@ step() { [ "${RUNNER_INSTALL_STOP_AFTER-}" != "$1" ] || kill -9 $$; }
 
 read_options() {
   BASE=${RUNNER_RELEASE_URL-} FROM='' VERSION=${RUNNER_VERSION-} PREFIX=${RUNNER_PREFIX:-/usr/local}
-  KEY_FILE=${RUNNER_RELEASE_PUBLIC_KEY-} MNG=no SERVICE=yes DRY=no DO=install PURGE=no
+  KEY_FILE=${RUNNER_PUBLIC_KEY-} MNG=no SERVICE=yes DRY=no DO=install PURGE=no
   while [ $# -gt 0 ]; do
     name=${1%%=*}
     case $1 in
@@ -103,11 +103,10 @@ check_options() {
   fi
   [ -n "$BASE$FROM" ] || die 2 "it is not said where the release is" "Name it with --base-url URL or --from FOLDER."
   if [ -n "$FROM" ]; then
-    [ -d "$FROM" ] || die 2 "--from $FROM is no folder" "Name the folder of the release."
-    BASE=''
-    PLACE=$FROM
+    FROM=$(cd "$FROM" 2>/dev/null && pwd) || die 2 "--from is no folder" "Name the folder of the release."
+    BASE='' PLACE=$FROM UPDATES=''
   else
-    BASE=${BASE%/}
+    BASE=${BASE%/} UPDATES=${BASE%/}
     case $BASE in
     https://*) PROTOCOLS='=https' ;;
     http://127.0.0.1 | http://127.0.0.1[:/]* | http://localhost | http://localhost[:/]* | http://\[::1\]*) PROTOCOLS='=http,https' ;;
@@ -214,7 +213,7 @@ download() {
       curl -fsSL --proto "$PROTOCOLS" --proto-redir "$PROTOCOLS" ${RUNNER_CA_FILE:+--cacert "$RUNNER_CA_FILE"} \
         --connect-timeout 20 --speed-limit 1000 --speed-time 60 --retry 2 --retry-delay 1 -C - -o "$2" "$1" || code=$?
       case $code in # cut off on the way: go on where it ended
-      18 | 28 | 56 | 92) tries=$((tries + 1)) && [ $tries -lt 4 ] || return $code ;;
+      18 | 28 | 52 | 56 | 92) tries=$((tries + 1)) && [ $tries -lt 4 ] || return $code ;;
       *) return $code ;;
       esac
     done
@@ -346,13 +345,11 @@ check_release() {
   for variant in $VARIANTS; do
     name=runner_${NEW}_${OS}_$ARCH
     [ "$variant" = plain ] || name=${name}_$variant
-    if [ -n "$(sum_of "$name")" ]; then FILE=$name && break; fi
+    if grep -qF "\"file\":\"$name\"" "$WORK/release.lines"; then FILE=$name && break; fi
   done
-  if [ -z "$FILE" ]; then
-    grep -q "\"os\":\"$OS\",\"arch\":\"$ARCH\"" "$WORK/release.lines" && [ "$VARIANTS" = musl ] &&
-      die 1 "release $NEW has no program for $OS $ARCH with musl" "Use the container image, or a system with glibc."
-    die 1 "release $NEW has no program for $OS $ARCH ($VARIANTS)" "Ask whoever made the release for it."
-  fi
+  [ -n "$FILE" ] || die 1 "release $NEW has no program for this machine: $OS $ARCH, $(echo "$VARIANTS" | sed 's/ / or /; s/plain/the usual build/')" \
+    "It has: $(sed -n 's/.*"file":"\(runner_[^"]*\)".*/\1/p' "$WORK/release.lines" | tr '\n' ' ')"
+  [ -n "$(sum_of "$FILE")" ] || refuse "SHA256SUMS has no checksum of $FILE"
   SIZE=$(grep -F "\"file\":\"$FILE\"" "$WORK/release.lines" | sed -n 's/.*"size":\([0-9]*\).*/\1/p')
   [ -n "$SIZE" ] || refuse "release.json does not tell the size of $FILE"
 }
@@ -582,21 +579,23 @@ secret_file() {
   (umask 077 && cat >"$1.$$") && flush "$1.$$" && mv -f "$1.$$" "$1"
 }
 
-env_template() {
-  cat <<'ENV'
-# Settings of the runner on this machine, read by its service: NAME=value, one a line. `runner config` shows all of
-# them, `runner doctor` checks them. install.sh never changes this file; a newer form of it is runner.env.dist.
-#
-# The control plane, and who this runner is there (`runner runners create NAME` on the coordinator):
-ENV
-  printf '%s%s\n' "$1" "RUNNER_API_URL=$2" "$3" "RUNNER_ID=$4"
-  cat <<'ENV'
-# Its token is the one line of /etc/runner/token (0600, root's), which the service hands over.
-#
-# A private CA of the control plane; a proxy:
-#RUNNER_CA_FILE=/etc/runner/ca.pem
-#HTTPS_PROXY=http://proxy.example:3128
-ENV
+# NAME VALUE EXAMPLE: a line of settings, commented out with the example while there is no value.
+setting() { if [ -n "$2" ]; then echo "$1=$2"; else echo "#$1=$3"; fi; }
+
+# API_URL ID RELEASE_URL PUBLIC_KEY
+env_file() {
+  echo "# Settings of the runner on this machine, read by its service: NAME=value, one a line. \`runner run --help\` tells"
+  echo "# all of them, \`runner doctor\` checks them. install.sh writes this file once; its newest form is runner.env.dist."
+  echo "#"
+  echo "# The control plane, and who this runner is there. Its token is the one line of /etc/runner/token (root's, 0600)."
+  setting RUNNER_API_URL "$1" https://control-plane.example
+  setting RUNNER_ID "$2" run...
+  echo "# Where updates come from, and who may sign them (without: the key in the program)."
+  setting RUNNER_RELEASE_URL "$3" https://releases.example/runner
+  setting RUNNER_PUBLIC_KEY "$4" $ETC/release.pub
+  echo "# A private CA of the control plane; a proxy."
+  setting RUNNER_CA_FILE "${RUNNER_CA_FILE-}" $ETC/ca.pem
+  setting HTTPS_PROXY '' http://proxy.example:3128
 }
 
 make_settings() {
@@ -605,12 +604,10 @@ make_settings() {
   step user
   if [ ! -d $STATE ]; then mkdir -m 0755 $STATE && note state; fi # root's: what lies in it belongs to its own unit
   step folders
-  env_template '#' https://control-plane.example '#' run... | secret_file $ETC/runner.env.dist
+  env_file '' '' '' '' | secret_file $ETC/runner.env.dist
+  if [ -n "$KEY_FILE" ] && [ ! -e $ETC/release.pub ]; then secret_file $ETC/release.pub <"$KEY_FILE" && chmod 0644 $ETC/release.pub; fi
   if [ ! -e $ETC/runner.env ]; then
-    no_url='' no_id=''
-    [ -n "${RUNNER_API_URL-}" ] || no_url='#'
-    [ -n "${RUNNER_ID-}" ] || no_id='#'
-    env_template "$no_url" "${RUNNER_API_URL:-https://control-plane.example}" "$no_id" "${RUNNER_ID:-run...}" | secret_file $ETC/runner.env
+    env_file "${RUNNER_API_URL-}" "${RUNNER_ID-}" "$UPDATES" "${KEY_FILE:+$ETC/release.pub}" | secret_file $ETC/runner.env
     CHANGED=yes
   fi
   step env
@@ -632,37 +629,55 @@ check_settings() {
 }
 
 configured() {
-  grep -q '^RUNNER_API_URL=.' $ETC/runner.env && grep -q '^RUNNER_ID=.' $ETC/runner.env &&
-    { [ -s $ETC/token ] || grep -q '^RUNNER_API_TOKEN=.' $ETC/runner.env; }
+  grep -q '^RUNNER_CONFIG=.' $ETC/runner.env || {
+    grep -q '^RUNNER_API_URL=.' $ETC/runner.env && grep -q '^RUNNER_ID=.' $ETC/runner.env &&
+      { [ -s $ETC/token ] || grep -q '^RUNNER_API_TOKEN=.' $ETC/runner.env; }
+  }
 }
 
-active() { systemctl is-active --quiet "$1"; }
-service() { "$PREFIX/bin/runner" service "$@"; }
-units() { if [ "$MNG" = yes ]; then echo "install mng"; else echo install; fi; }
-unit_of() { if [ "$1" = mng ]; then echo runner-mng.service; else echo runner.service; fi; }
+service() { "$PREFIX/bin/runner" service "$@" >"$WORK/said" 2>&1; }
+units() { if [ "$MNG" = yes ]; then echo runner.service runner-mng.service; else echo runner.service; fi; }
+mode_of() { if [ "$1" = runner-mng.service ]; then echo '--mode mng'; fi; }
 
 set_up_service() {
-  start=--no-start
-  ! configured || start=--start
-  for mode in $(units); do
-    service install --mode "$mode" --prefix "$PREFIX" $start >"$WORK/said" 2>&1 ||
-      die 7 "the service cannot be set up: $(cat "$WORK/said")" "What is installed stays. Mend it, then run install.sh again."
-    step "service-$mode"
+  start=''
+  configured || start=--no-start
+  for unit in $(units); do
+    # shellcheck disable=SC2046,SC2086 # options, or none
+    service install $(mode_of "$unit") --prefix "$PREFIX" $start ||
+      die 7 "the service cannot be set up: $(cat "$WORK/said")" "Version $NEW stays installed. Mend it, then run install.sh again."
+    grep -q '^nothing to write' "$WORK/said" || CHANGED=yes
+    ! grep -q 'was started;' "$WORK/said" || CHANGED=yes
+    step "service-$unit"
   done
-  if [ $start = --no-start ]; then
-    say "installed version $NEW; the service is set up, not started"
+  if [ -n "$start" ]; then
+    say "version $NEW is installed and its service set up, but not started"
     say "  → fill in $ETC/runner.env and $ETC/token, then run install.sh again"
     return
   fi
-  if [ "$SWITCHED" = yes ]; then restart_running; fi
-  wait_healthy && return
-  take_back
+  if [ "$SWITCHED" = yes ]; then restart_old; fi
+  if wait_healthy; then
+    say "the service is healthy: version $NEW"
+    return
+  fi
+  why=$(head -n 20 "$WORK/said")
+  if "$PREFIX/bin/runner" service status --json 2>/dev/null | grep -q '"ready":true'; then
+    die 7 "version $NEW runs, but its control plane does not answer: $why" "Check RUNNER_API_URL, RUNNER_ID and the token: $PREFIX/bin/runner doctor"
+  fi
+  see="journalctl -u runner -n 50"
+  if [ "$SWITCHED" = no ] || [ -z "$OLD" ] || [ "$OLD" = "$NEW" ]; then
+    die 7 "the service of version $NEW does not get healthy: $why" "It is installed. Why: $see; then $PREFIX/bin/runner doctor"
+  fi
+  point "versions/$OLD" "$LIB/current"
+  for unit in $(units); do systemctl restart "$unit" || true; done
+  die 7 "version $NEW did not get healthy, version $OLD runs again: $why" "Why: $see"
 }
 
-# What ran before the switch goes on with the new version: drains, then starts. systemd waits for it.
-restart_running() {
-  for unit in runner-mng.service $(systemctl list-units --plain --no-legend --state=active 'runner.service' 'runner@*.service' | awk '{ print $1 }'); do
-    if ! active "$unit"; then continue; fi
+# What runs with the version before: it drains, then starts with the new one. What was just started has that already.
+restart_old() {
+  for unit in $(systemctl list-units --plain --no-legend runner.service 'runner@*.service' runner-mng.service | awk '{ print $1 }'); do
+    pid=$(systemctl show -p MainPID --value "$unit")
+    case $(readlink "/proc/$pid/exe" 2>/dev/null) in "$LIB/versions/$NEW/runner") continue ;; esac
     say "restarting $unit: what runs may end first"
     systemctl restart "$unit" || true
   done
@@ -670,20 +685,10 @@ restart_running() {
 }
 
 wait_healthy() {
-  for mode in $(units); do
-    service status --mode "$mode" --wait "${RUNNER_INSTALL_HEALTHY:-60}s" >"$WORK/said" 2>&1 || return 1
+  for unit in $(units); do
+    # shellcheck disable=SC2046 # an option, or none
+    service status $(mode_of "$unit") --wait "${RUNNER_INSTALL_HEALTHY:-60}" || return 1
   done
-  say "the service is healthy with version $NEW"
-}
-
-take_back() {
-  see="journalctl -u runner -n 50"
-  if [ "$SWITCHED" = yes ] && [ -n "$OLD" ]; then
-    point "versions/$OLD" "$LIB/current"
-    for mode in $(units); do systemctl restart "$(unit_of "$mode")" || true; done
-    die 7 "version $NEW did not get healthy: $(cat "$WORK/said")" "Version $OLD runs again. Why: $see"
-  fi
-  die 7 "the service of version $NEW does not get healthy: $(cat "$WORK/said")" "It is installed. Why: $see; then $PREFIX/bin/runner doctor"
 }
 
 # ---- the whole -----------------------------------------------------------------------------------------------------
@@ -693,7 +698,7 @@ tell_plan() {
   if [ -z "$OLD" ]; then say "  no version is installed there"; elif in_place; then say "  it is installed already"
   else say "  version $OLD is there, and would be kept as the previous one"; fi
   if [ "$ROOT" = yes ]; then say "  with user runner, $ETC/runner.env (kept if it is there) and $STATE"; fi
-  if [ "$SERVICE" = yes ]; then say "  and set up, start and await the service ($(for m in $(units); do unit_of "$m"; done | tr '\n' ' '))"
+  if [ "$SERVICE" = yes ]; then say "  and set up, start and await the service $(units)"
   else say "  without a service"; fi
 }
 
@@ -737,10 +742,7 @@ uninstall() {
     [ -w "$LIB" ] || die 1 "$LIB cannot be written" "Use sudo."
     lock
     if [ "$SERVICE" = yes ] && [ "$ROOT" = yes ] && [ -x "$PREFIX/bin/runner" ] && service_manager_there; then
-      for mode in mng install; do
-        service uninstall --mode $mode >"$WORK/said" 2>&1 || die 7 "the service cannot be removed: $(cat "$WORK/said")" \
-          "Nothing was removed. systemctl status $(unit_of $mode) tells more."
-      done
+      service uninstall || die 7 "the service cannot be removed: $(cat "$WORK/said")" "Nothing was removed. Stop it, then try again."
     fi
     if [ "$(readlink "$PREFIX/bin/runner" 2>/dev/null)" = ../lib/runner/current/runner ]; then rm -f "$PREFIX/bin/runner"; fi
     rm -rf "$LIB/versions" "$LIB/current" "$LIB/previous" "$LIB"/.current.* "$LIB"/.previous.* "$LIB"/.lock*
@@ -760,7 +762,7 @@ purge() {
   if made state; then rm -rf $STATE; else say "$STATE was there before and stays"; fi
   if made user; then { if have userdel; then userdel runner; else deluser runner; fi; } || say "the user runner stays: a process of it lives"; fi
   if made group && grep -q '^runner:' /etc/group; then { if have groupdel; then groupdel runner; else delgroup runner; fi; } || true; fi
-  if made etc; then rm -rf $ETC; else rm -f $ETC/runner.env $ETC/runner.env.dist $ETC/token $MADE && say "$ETC was there before and stays"; fi
+  if made etc; then rm -rf $ETC; else rm -f $ETC/runner.env $ETC/runner.env.dist $ETC/token $ETC/release.pub $MADE && say "$ETC was there before and stays"; fi
 }
 
 main() {

@@ -13,6 +13,7 @@ export const APT_PACKAGES: Readonly<Record<string, string>> = {
   "containernetworking-plugins": "/usr/lib/cni/bridge",
   debootstrap: "/usr/sbin/debootstrap",
   "docker-registry": "docker-registry",
+  "docker-compose": "docker-compose",
   "docker.io": "/usr/sbin/dockerd",
   fish: "fish",
   "fonts-liberation": "/usr/share/fonts/truetype/liberation",
@@ -24,6 +25,7 @@ export const APT_PACKAGES: Readonly<Record<string, string>> = {
   podman: "podman",
   runc: "runc",
   shellcheck: "shellcheck",
+  wget: "wget",
   zsh: "zsh",
 };
 
