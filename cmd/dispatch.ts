@@ -49,5 +49,6 @@ export const DISPATCH: Readonly<Record<CommandName, () => Promise<Command>>> = {
   config: async () => (await import("./config.ts")).config,
   explain: async () => (await import("./explain.ts")).explain,
   completion: async () => (await import("./completion.ts")).completion,
+  "release verify": async () => (await import("./release.ts")).releaseVerify,
   version: async () => (await import("./version.ts")).version,
 };

@@ -36,7 +36,8 @@ export function stageFor(context: Wanted, layout: Layout): Stage {
   };
 }
 
-function keyFor(path: string | null): Result<ReleaseKey> {
+/** The key of --public-key, else the one of this program. */
+export function keyFor(path: string | null): Result<ReleaseKey> {
   return path === null ? pinnedReleaseKey() : readReleaseKey(readFile(path, "release key"), path);
 }
 

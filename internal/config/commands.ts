@@ -374,6 +374,18 @@ export const COMMANDS = {
       "bash: `source <(runner completion bash)` in ~/.bashrc. zsh: the output as `_runner` in a folder of $fpath. fish: the output as ~/.config/fish/completions/runner.fish.",
     examples: ["runner completion bash", "runner completion zsh", "runner completion fish"],
   },
+  "release verify": {
+    summary: "check signature and checksums of a release, file by file",
+    operands: "PLACE [VERSION]",
+    count: [1, 2],
+    details:
+      "PLACE is a release folder or its address, or a folder of releases; VERSION is one of these, else the newest by their file `latest`. Trusted is the key of --public-key, else the one this program was made with. Exit code 4: it is not what was signed.",
+    examples: [
+      "runner release verify /media/usb/release",
+      "runner release verify https://releases.example.com 0.2.0 --json",
+      "runner release verify ./release --public-key release.pub",
+    ],
+  },
   version: {
     summary: "print the version",
     operands: "",

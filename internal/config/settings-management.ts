@@ -18,7 +18,7 @@ export const MANAGEMENT_SETTINGS = {
     flag: "public-key",
     env: "RUNNER_PUBLIC_KEY",
     type: "path",
-    commands: MANAGING,
+    commands: [...MANAGING, "release verify"],
     description: "The release.pub of whoever makes the releases.",
     otherwise: "the key that this binary was made with",
   },

@@ -155,7 +155,7 @@ export const RUNNER_SETTINGS = {
     flag: "ca-file",
     env: "RUNNER_CA_FILE",
     type: "path",
-    commands: [...CONNECTING, ...OPERATOR, "mng update", "mng fetch-token"],
+    commands: [...CONNECTING, ...OPERATOR, "mng update", "mng fetch-token", "release verify"],
     description: "PEM file of a private certificate authority for the control plane.",
   },
   toolsDir: {

@@ -23,6 +23,7 @@ const PRINTING = [
   "service print",
   "service install",
   "service status",
+  "release verify",
   "version",
 ] as const satisfies readonly CommandName[];
 
