@@ -331,3 +331,48 @@ describe("a program of a release", () => {
     ]);
   });
 });
+
+const mounts = (() => {
+  const probe = mkdtempSync(join(tmpdir(), "runner-mount-"));
+  const able = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", probe]).success;
+  if (able) Bun.spawnSync(["umount", probe]);
+  rmSync(probe, { recursive: true, force: true });
+  return able;
+})();
+
+describe.skipIf(!mounts && process.env.CI !== "true")("a disk of 20 MiB [mount]", () => {
+  let disk: string;
+  beforeEach(() => {
+    disk = mkdtempSync(join(tmpdir(), "runner-disk-"));
+    expect(Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk]).success).toBe(true);
+  });
+  afterEach(() => {
+    Bun.spawnSync(["umount", "-l", disk]);
+    rmSync(disk, { recursive: true, force: true });
+  });
+
+  test("that cannot hold a program is told before anything is fetched; one that fills on the way keeps nothing of it", async () => {
+    const large = Buffer.alloc(24 * 1_048_576, "x");
+    writeRelease(join(root, "4.0.0"), signer, {
+      version: "4.0.0",
+      programs: [{ os: "linux", arch: "x64", variant: "", bytes: large }],
+      files: { extra: large.toString() },
+    });
+    const release = await found(`${host.url}/4.0.0`, null);
+    const into = join(disk, "runner");
+    writeFileSync(into, "old");
+    for (const [file, fetched] of [
+      ["runner_4.0.0_linux_x64", false],
+      ["extra", true],
+    ] as const) {
+      const taken = await takeFile(release, file, { into });
+      expect(taken.ok ? null : [taken.error.kind, taken.error.message]).toEqual([
+        "environment",
+        expect.stringContaining("no space"),
+      ]);
+      expect(host.asked.includes(`/4.0.0/${file}`)).toBe(fetched);
+      expect(readdirSync(disk)).toEqual(["runner"]);
+      expect(readFileSync(into, "utf8")).toBe("old");
+    }
+  });
+});
