@@ -20,9 +20,10 @@ export type ServiceRow = z.infer<typeof service>;
 const relaxation = z.strictObject({
   /** The jobs that need it. */
   for: z.string(),
-  /** What it opens, in one sentence. */
+  /** What it opens; `{open}` stands for the words of `open` in service.yml. */
   says: z.string(),
-  systemd: lines,
+  /** `{open}` stands for its lines. */
+  systemd: z.array(z.string().regex(/^([A-Z][A-Za-z0-9]+=|\{open\}$)/)).readonly(),
 });
 export type Relaxation = z.infer<typeof relaxation>;
 
@@ -39,6 +40,7 @@ const description = z.strictObject({
   limits: z.strictObject({ open_files: z.int().positive(), tasks: z.int().positive() }),
   systemd: lines,
   services: z.strictObject({ runner: service, mng: service }),
+  open: z.strictObject({ says: z.string(), systemd: lines }),
   relaxations: z.record(z.string().regex(/^[a-z]+$/), relaxation),
 });
 export type ServiceDescription = z.infer<typeof description>;
@@ -47,6 +49,19 @@ let parsed: ServiceDescription | undefined;
 
 /** service.yml as it was when this binary was built. Times are seconds. */
 export function serviceDescription(): ServiceDescription {
-  parsed ??= description.parse(Bun.YAML.parse(text));
+  parsed ??= opened(description.parse(Bun.YAML.parse(text)));
   return parsed;
+}
+
+/** `{open}` put in. */
+function opened(read: ServiceDescription): ServiceDescription {
+  const relaxations = Object.entries(read.relaxations).map(([name, one]) => [
+    name,
+    {
+      ...one,
+      says: one.says.replace("{open}", read.open.says),
+      systemd: one.systemd.flatMap((line) => (line === "{open}" ? read.open.systemd : [line])),
+    },
+  ]);
+  return { ...read, relaxations: Object.fromEntries(relaxations) };
 }
