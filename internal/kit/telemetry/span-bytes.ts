@@ -1,3 +1,4 @@
+import { HEX } from "./trace-ids.ts";
 import type { FinishedSpan, SpanKind, SpanValue } from "./tracer.ts";
 
 export const KIND: Readonly<Record<SpanKind, number>> = {
@@ -27,15 +28,14 @@ export function spanBytes(
     const rest = restOf(span, other);
     const ids = idsOf(span);
     const length = ids.length / 2 + TIMES + rest.length;
-    const head = SPANS + varint(length);
-    size += head.length + length;
-    return { span, head, ids, rest };
+    const head = SPANS + varint(length, HEX) + ids;
+    size += head.length / 2 + TIMES + rest.length;
+    return { span, head, rest };
   });
   const bytes = Buffer.alloc(size);
   let at = 0;
-  for (const { span, head, ids, rest } of parts) {
-    at += bytes.write(head, at, "latin1");
-    at += bytes.write(ids, at, "hex");
+  for (const { span, head, rest } of parts) {
+    at += bytes.write(head, at, "hex");
     bytes[at] = START;
     bytes.writeBigUInt64LE(nanos(span.startMs), at + 1);
     bytes[at + 9] = END;
@@ -46,8 +46,8 @@ export function spanBytes(
   return bytes;
 }
 
-/** Field number and wire type of a span's fields, as the byte they begin with. */
-const SPANS = "\x12";
+/** Field number and wire type, as the byte they begin with; of the spans themselves as hex. */
+const SPANS = "12";
 const START = 0x39;
 const END = 0x41;
 const NAME = "\x2a";
@@ -93,12 +93,11 @@ const byte = (n: number): string => BYTES[n] ?? "";
 /** With its length before it. */
 const sized = (bytes: string): string => varint(bytes.length) + bytes;
 
-function varint(value: number): string {
-  if (value < 0x80) return byte(value);
-  let bytes = "";
+function varint(value: number, spelling: readonly string[] = BYTES): string {
+  let text = "";
   let rest = value;
-  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes += byte((rest % 128) | 0x80);
-  return bytes + byte(rest);
+  for (; rest > 0x7f; rest = Math.floor(rest / 128)) text += spelling[(rest % 128) | 0x80];
+  return text + spelling[rest];
 }
 
 const utf8 = (text: string): string =>

@@ -32,8 +32,10 @@ export const baseSpanId = (...parts: readonly (string | number)[]): string =>
 const BASE = "ff";
 
 /** Number `n` (0 to 254) of the spans that belong to `base`, the id of a job's, an execution's or a base span. */
-export const numberedSpanId = (base: string, n: number): string =>
-  `${base.slice(0, 14)}${n.toString(16).padStart(2, "0")}`;
+export const numberedSpanId = (base: string, n: number): string => base.slice(0, 14) + HEX[n];
+
+/** The two digits of every byte. */
+export const HEX: readonly string[] = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, "0"));
 
 /** W3C Trace Context, version 00. */
 export const formatTraceparent = ({ traceId, spanId, sampled }: SpanContext): string =>
