@@ -83,6 +83,7 @@ const sameTwice = (inner: z.ZodType) =>
   z
     .strictObject({ success: z.literal(true), contents_compressed: padded, contents_display_compressed: padded })
     .refine((one) => one.contents_compressed === one.contents_display_compressed, "the same text twice")
+    .transform((one): unknown => one)
     .pipe(z.object({ contents_compressed: gzipped(inner) }));
 
 /** `success: true` only, or nothing: a server stores neither. */
