@@ -158,6 +158,7 @@ async function startHalf(
         },
         ...(ca === undefined ? {} : { ca }),
       }),
+      ...(half.itself === undefined ? {} : { itself: half.itself }),
       log: half.log,
     },
   );

@@ -144,6 +144,8 @@ export function compileSubmission(
     case "plan":
       return single({
         ...base,
+        // The word without which a Go runner does nothing (nuon-handlers.md 9.15).
+        ...(file.type === "mng-vm-shut-down" ? { metadata: { shutdown_type: "vm" } } : {}),
         workspace: planWorkspace(work.plan, context),
         plan: work.plan === null ? null : JSON.stringify(work.plan),
         native: base.native || lacksDocuments(file.type, work.plan),
