@@ -29,7 +29,7 @@ export interface OtlpOut {
   each<T>(field: number, name: string, items: Iterable<T>, fill: (out: OtlpOut, item: T) => void): void;
 }
 
-export type OtlpAttributes = Readonly<Record<string, SpanValue | null | undefined>>;
+type OtlpAttributes = Readonly<Record<string, SpanValue | null | undefined>>;
 
 export type Encoding = "protobuf" | "json";
 
