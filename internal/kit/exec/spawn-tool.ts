@@ -29,9 +29,9 @@ export interface SpawnOptions {
 /**
  * Outlives the runner and keeps the code in a file. `trap :` and not `trap ''`: an ignored signal would be inherited
  * by the tool, an empty handler is not, and it keeps the shell alive until the tool has ended. Opened with `1<>`, for
- * an overwrite in place needs no new block on a full disk.
+ * an overwrite in place needs no new block on a full disk. ksh93 says 256 + n of signal n, the others 128 + n.
  */
-const WRAPPER = `trap : INT TERM HUP; "$@"; rc=$?; printf "%03d\\n" "$rc" 1<>"$${CODE_FILE}"; exit "$rc"`;
+const WRAPPER = `trap : INT TERM HUP; "$@"; rc=$?; [ "$rc" -le 255 ] || rc=$((rc - 128)); printf "%03d\\n" "$rc" 1<>"$${CODE_FILE}"; exit "$rc"`;
 
 /**
  * Starts a tool in its own session and group, so that neither a crash of the runner nor a Ctrl-C meant for it touches
