@@ -218,6 +218,7 @@ export const jobFile = z.strictObject({
     .strictObject({
       cpu: z.number().positive().optional().describe("processors, such as 2 or 0.5"),
       memory: byteSize.optional().describe("such as 4GiB or 512MiB"),
+      pids: z.number().int().min(1).max(4_194_304).optional().describe("most processes and threads at once"),
     })
     .optional()
     .describe("limits of the work; what the machine cannot enforce stands in the log"),

@@ -145,7 +145,12 @@ export const claim = z.strictObject({
     sensitive_vars: z.array(z.string()),
     /** Limits of the work; absent: none. */
     resources: z
-      .strictObject({ cpu: z.number().nullable(), memory_bytes: z.number().int().nullable() })
+      .strictObject({
+        cpu: z.number().nullable(),
+        memory_bytes: z.number().int().nullable(),
+        /** Processes and threads. */
+        pids: z.number().int().exactOptional(),
+      })
       .exactOptional(),
     /** What the job file asks of outputs, by name; absent: nothing. */
     outputs: z.record(z.string(), z.strictObject({ required: z.boolean(), sensitive: z.boolean() })).exactOptional(),

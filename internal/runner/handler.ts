@@ -105,7 +105,7 @@ export interface JobOptions {
   /** UUIDs of the GPUs that the lease grants; absent: none. */
   readonly gpus?: readonly string[];
   /** Limits of the work; enforced for every program of `exec` by the engine. */
-  readonly resources?: { readonly cpu: number | null; readonly memory_bytes: number | null };
+  readonly resources?: { readonly cpu: number | null; readonly memory_bytes: number | null; readonly pids?: number };
 }
 
 export interface WorkStep {

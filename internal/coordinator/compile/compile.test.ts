@@ -149,12 +149,12 @@ describe("a terraform job", () => {
 
   test("carries limits and what is asked of outputs to our own runners only; a destroy requires no output", () => {
     const wishes = {
-      resources: { cpu: 0.5, memory: "512MiB" },
+      resources: { cpu: 0.5, memory: "512MiB", pids: 100 },
       outputs: { address: { required: true }, key: { sensitive: true } },
     };
     const { job } = compile({ job: { ...TERRAFORM, ...wishes }, ...WITH });
     expect(job.options).toMatchObject({
-      resources: { cpu: 0.5, memory_bytes: 512 * 1024 * 1024 },
+      resources: { cpu: 0.5, memory_bytes: 512 * 1024 * 1024, pids: 100 },
       outputs: { address: { required: true, sensitive: false }, key: { required: false, sensitive: true } },
     });
     expect(job.native).toBe(true);

@@ -199,13 +199,14 @@ function wishesOf({
   outputs,
   operation,
 }: ParsedJob["file"]): Pick<Claim["options"], "resources" | "outputs"> {
-  const { cpu = null, memory = null } = resources ?? {};
+  const { cpu = null, memory = null, pids } = resources ?? {};
+  const limits = { cpu, memory_bytes: memory, ...(pids === undefined ? {} : { pids }) };
   const named = Object.entries(outputs ?? {}).map(([name, { required = false, sensitive = false }]) => {
     // After a destroy there are no outputs.
     return [name, { required: required && operation !== "destroy", sensitive }] as const;
   });
   return {
-    ...(cpu === null && memory === null ? {} : { resources: { cpu, memory_bytes: memory } }),
+    ...(cpu === null && memory === null && pids === undefined ? {} : { resources: limits }),
     ...(named.length === 0 ? {} : { outputs: Object.fromEntries(named) }),
   };
 }

@@ -11,7 +11,7 @@ export interface Group {
   remove(): boolean;
 }
 
-export type Controller = "cpu" | "memory";
+export type Controller = "cpu" | "memory" | "pids";
 
 /** Where the kernel tells about control groups; for tests of other machines. */
 export interface GroupFiles {
@@ -43,6 +43,8 @@ function makeV1(files: GroupFiles, mount: string, controller: Controller, name: 
   if (controller === "cpu") {
     write(folder, "cpu.cfs_period_us", PERIOD_US);
     write(folder, "cpu.cfs_quota_us", Math.round(limit * PERIOD_US));
+  } else if (controller === "pids") {
+    write(folder, "pids.max", limit);
   } else {
     write(folder, "memory.limit_in_bytes", limit);
     // Without it the work swaps instead of ending. Absent where the kernel does not count swap.
@@ -65,6 +67,7 @@ function makeV2(files: GroupFiles, controller: Controller, name: string, limit: 
       const folder = join(parent, name);
       mkdirSync(folder, { recursive: true });
       if (controller === "cpu") write(folder, "cpu.max", `${Math.round(limit * PERIOD_US)} ${PERIOD_US}`);
+      else if (controller === "pids") write(folder, "pids.max", limit);
       else {
         write(folder, "memory.max", limit);
         attempt(() => write(folder, "memory.swap.max", 0));

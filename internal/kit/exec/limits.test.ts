@@ -23,10 +23,13 @@ const denied = () => {
 };
 
 /** A limiter on this machine, or on one with other means; `run` runs a shell script inside it. */
-function limited(limits: { cpu?: number; memory?: number }, means: { make?: typeof makeGroup; tools?: boolean } = {}) {
+function limited(
+  limits: { cpu?: number; memory?: number; pids?: number },
+  means: { make?: typeof makeGroup; tools?: boolean } = {},
+) {
   const notes: string[] = [];
   const limiter = createLimiter({
-    limits: { cpu: limits.cpu ?? null, memoryBytes: limits.memory ?? null },
+    limits: { cpu: limits.cpu ?? null, memoryBytes: limits.memory ?? null, pids: limits.pids ?? null },
     name: `runner-test-${process.pid}-${crypto.randomUUID()}`,
     note: (text, level) => notes.push(`${level}: ${text}`),
     ...(means.make ? { make: means.make } : {}),
@@ -54,6 +57,18 @@ describe("limits of a job", () => {
     expect(run(GREEDY).code).not.toBe(0);
     expect(notes).toHaveLength(1);
     expect(notes[0]).toContain("memory 150 MiB");
+  });
+
+  test("stop a tool from starting more processes than it may, or say that nothing does", () => {
+    const { limiter, notes, run } = limited({ pids: 8 });
+    const { out } = run("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 60 >/dev/null 2>&1 & echo $!; done; echo all");
+    const started = out.split("\n").filter((line) => /^\d+$/.test(line));
+    for (const pid of started) process.kill(Number(pid), "SIGKILL");
+    if (notes[0]?.includes("enforced by a control group")) {
+      expect(out).not.toContain("all");
+      expect(started.length).toBeLessThan(8);
+    } else expect([started.length, notes[0]]).toEqual([12, expect.stringContaining("NOT enforced on this machine")]);
+    expect(limiter.outOfMemory()).toBe(false);
   });
 
   test("without control groups hold memory for each process, and say so", () => {
@@ -91,7 +106,7 @@ describe("limits of a job", () => {
     const removed: string[] = [];
     let busy = 2;
     const limiter = createLimiter({
-      limits: { cpu: null, memoryBytes: MIB },
+      limits: { cpu: null, memoryBytes: MIB, pids: null },
       name: "runner-exe1.1",
       resumed: true,
       note: (text) => notes.push(text),
@@ -124,7 +139,7 @@ describe("a control group of version 2", () => {
   }
 
   test("is made below our own with its limit, and counts what the kernel ended", () => {
-    const { mount, files } = tree("system.slice/runner.service", "cpu memory");
+    const { mount, files } = tree("system.slice/runner.service", "cpu memory pids");
     const group = makeGroup(files, "memory", "exe1", 64 * MIB);
     const made = join(mount, "system.slice/runner.service/exe1");
     expect(readFileSync(join(made, "memory.max"), "utf8")).toBe(String(64 * MIB));
@@ -134,6 +149,8 @@ describe("a control group of version 2", () => {
     expect(group.oomKills()).toBe(2);
     makeGroup(files, "cpu", "exe1", 1.5);
     expect(readFileSync(join(made, "cpu.max"), "utf8")).toBe("150000 100000");
+    makeGroup(files, "pids", "exe1", 100);
+    expect(readFileSync(join(made, "pids.max"), "utf8")).toBe("100");
     expect(readdirSync(mount).sort()).toEqual(["cgroup.subtree_control", "system.slice"]);
   });
 

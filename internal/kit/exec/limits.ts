@@ -3,10 +3,11 @@ import { reasonOf } from "../../protocol/errors.ts";
 import { type Controller, type Group, type GroupFiles, groupFiles, makeGroup } from "./cgroup.ts";
 import { resolveProgram } from "./resolve-program.ts";
 
-/** What a job may use: processors and bytes; null: no limit. */
+/** What a job may use: processors, bytes, and processes with their threads; null: no limit. */
 export interface Limits {
   readonly cpu: number | null;
   readonly memoryBytes: number | null;
+  readonly pids: number | null;
 }
 
 /** Keeps the tools of one execution within its limits, as far as this machine lets it. */
@@ -79,9 +80,11 @@ function prepare(deps: LimiterDeps): { readonly groups: Group[]; readonly prefix
       note(`resources: ${text}: ${effect} (no control group: ${reasonOf(error)})`, "warn");
     }
   };
-  const { cpu, memoryBytes } = limits;
+  const { cpu, memoryBytes, pids } = limits;
   limit("memory", memoryBytes, `memory ${sizeText(memoryBytes ?? 0)}`, () => perProcess(memoryBytes ?? 0, deps));
   limit("cpu", cpu, `cpu ${cpu}`, () => wholeProcessors(cpu ?? 1, deps));
+  // The user's own limit would count the runner and every other job, too.
+  limit("pids", pids, `pids ${pids}`, () => ({ command: [], effect: NOT_ENFORCED }));
   return { groups, prefix };
 }
 

@@ -103,7 +103,7 @@ function limiterOf(work: Work, log: JobLog, resumed: boolean): Limiter | null {
   const { resources } = work.options;
   if (resources === undefined) return null;
   return createLimiter({
-    limits: { cpu: resources.cpu, memoryBytes: resources.memory_bytes },
+    limits: { cpu: resources.cpu, memoryBytes: resources.memory_bytes, pids: resources.pids ?? null },
     name: `runner-${work.execution.id}.${work.execution.epoch}`,
     resumed,
     note: (text, level) => log[level](text),

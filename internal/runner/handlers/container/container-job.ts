@@ -44,7 +44,7 @@ export function limitsOf(ctx: Context, profile: Profile) {
   return {
     cpus: resources?.cpu ?? Math.min(DEFAULT_CPUS, cpus().length),
     memoryBytes: resources?.memory_bytes ?? DEFAULT_MEMORY_BYTES,
-    pids: Math.min(ctx.plan.pids ?? most, most),
+    pids: Math.min(ctx.plan.pids ?? resources?.pids ?? most, most),
   };
 }
 
