@@ -1,20 +1,12 @@
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { artifactFile, type ReleaseArtifact } from "../../internal/kit/release/manifest.ts";
 import { buildConfig, type ReleaseTarget } from "../../internal/kit/tools/build-config.ts";
 import { RunnerError } from "../../internal/protocol/errors.ts";
 import { COMPILE, defines } from "./build.ts";
+import { signMachO } from "./release-mach-o.ts";
 import { BUN, run, textOf } from "./spawn.ts";
 
 export interface ProgramOptions {
@@ -59,12 +51,12 @@ export async function buildProgram(name: string, options: ProgramOptions): Promi
     ]);
     if (code !== 0) throw new RunnerError("job", `${name} could not be built; the reason stands above`);
     const { inputs } = JSON.parse(readFileSync(join(work, "modules.json"), "utf8"));
-    const bytes = readFileSync(made);
+    const bytes = target.os === "darwin" ? signMachO(readFileSync(made)) : readFileSync(made);
     const { os, arch, variant } = target;
     const file = artifactFile(options.version, { os, arch, variant });
     const artifact = { file, os, arch, variant, size: bytes.length, sha256: sha256(bytes) };
-    chmodSync(made, 0o755);
-    renameOver(made, join(options.folder, file), bytes);
+    writeFileSync(join(options.folder, file), bytes, { mode: 0o755 });
+    chmodSync(join(options.folder, file), 0o755);
     return { artifact, target: name, runtime: target, modules: Object.keys(inputs).sort() };
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -72,16 +64,6 @@ export async function buildProgram(name: string, options: ProgramOptions): Promi
 }
 
 export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-
-/** The temporary folder may be on another disk. */
-function renameOver(from: string, to: string, bytes: Uint8Array): void {
-  try {
-    renameSync(from, to);
-  } catch {
-    writeFileSync(to, bytes, { mode: 0o755 });
-    chmodSync(to, 0o755);
-  }
-}
 
 /**
  * Path of Bun's own program for the target, of exactly the pinned bytes: this very Bun, or the one in its cache, where
