@@ -1,25 +1,35 @@
 #!/bin/sh
 # Fills a folder with the files of Debian packages that an image needs, and nothing else. Runs in the build stage.
 #
+#   gather.sh prepare
 #   gather.sh ARCH OUT LIST [HAVE]
 #
 # LIST names packages (`package NAME`) and paths of theirs (`/usr/bin/git`, patterns allowed, a folder is taken whole).
 # The shared libraries that those need are found and added. What HAVE (the root of another image) holds is left out.
 # Packages are unpacked, never installed, so that the files of another architecture can be gathered without running them.
 set -eu
-arch=$1 out=$2 list=$3 have=${4:-/nonexistent}
-work=$(mktemp -d)
 
 say() { echo "gather: $*" >&2; }
 
-# dpkg's word for the platform, which engines call by the same names.
-mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
-echo 'Acquire::Retries "3";' >/etc/apt/apt.conf.d/80retries
-echo 'APT::Sandbox::User "root";' >>/etc/apt/apt.conf.d/80retries
-[ "$(dpkg --print-architecture)" = "$arch" ] || dpkg --add-architecture "$arch"
-apt-get -qq update
-# readelf reads the libraries of every architecture; busybox of this machine tells its applets.
-DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends binutils busybox >/dev/null 2>&1
+export DEBIAN_FRONTEND=noninteractive
+
+# A step of its own, the same for every image and architecture.
+if [ "$1" = prepare ]; then
+  mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
+  printf '%s\n' 'Acquire::Retries "3";' 'APT::Sandbox::User "root";' >/etc/apt/apt.conf.d/80gather
+  apt-get -qq update
+  # readelf reads the libraries of every architecture; busybox of this machine tells its applets.
+  apt-get -qq install -y --no-install-recommends binutils busybox >/dev/null 2>&1
+  exit 0
+fi
+
+arch=$1 out=$2 list=$3 have=${4:-/nonexistent}
+work=$(mktemp -d)
+
+if [ "$(dpkg --print-architecture)" != "$arch" ]; then
+  dpkg --add-architecture "$arch"
+  apt-get -qq update
+fi
 
 fetch() {
   packages=$(sed -n 's/^package //p' "$list")

@@ -11,6 +11,8 @@ export type Arch = (typeof ARCHES)[number];
 export interface ImagesArgs {
   readonly images: readonly ImageName[];
   readonly arches: readonly Arch[];
+  /** The image that `runner-tools` stands on, of one architecture; null: the `runner` that is built with it. */
+  readonly on: string | null;
   /** A Debian 12 whose apt is used while building. */
   readonly base: string | null;
   /** What stands before the images' names, `registry.example.com/team/`. */
@@ -35,21 +37,30 @@ export const IMAGES_HELP = `npm run images -- [--image NAME]… [--arch ARCH]…
   --arch ARCH         amd64 or arm64; may be repeated (default: that of this machine); programs of another one are
                       gathered, never run
   --release DIR       take the programs from this release folder (default: dist/runner, of this machine)
+  --on IMAGE          build runner-tools on this image instead of a runner built with it
   --base IMAGE        a Debian 12 whose apt fetches the packages (default: that of bundle/container/Containerfile)
   --prefix TEXT       stands before the names, as in registry.example.com/team/ (default: localhost/)
   --tag TAG           default: the version
   --tool NAME=VERSION another version of a tool of runner-tools; none: leave it out. RUNNER_TOOLS_MIRROR and
                       RUNNER_TOOLS_SUMS count as for the runner: what has no known SHA-256 is refused
   --source URL        where the repository can be read, for the label org.opencontainers.image.source
-  --layout DIR        also write OCI layouts, DIR/runner and DIR/runner-tools, every architecture in one index
+  --layout DIR        also write OCI layouts, DIR/runner and DIR/runner-tools, every architecture in one index;
+                      oras cp --from-oci-layout DIR/runner:TAG REF pushes one
   --context DIR       write the build context into DIR for another builder, and build nothing`;
 
 /** Throws RunnerError usage. */
 export function readImagesArgs(argv: readonly string[], machine: string = process.arch): ImagesArgs {
   const values = parse(argv);
+  const images = oneOf("image", IMAGES, values.image ?? IMAGES);
+  const arches = oneOf("architecture", ARCHES, values.arch ?? [machine === "x64" ? "amd64" : machine]);
+  if (values.on !== undefined && arches.length > 1) {
+    throw new RunnerError("usage", "--on names an image of one architecture", { remedy: "Give one --arch at a time." });
+  }
   return {
-    images: oneOf("image", IMAGES, values.image ?? IMAGES),
-    arches: oneOf("architecture", ARCHES, values.arch ?? [machine === "x64" ? "amd64" : machine]),
+    // What stands on `runner` needs it, and comes after it.
+    images: images.includes("runner-tools") && values.on === undefined ? IMAGES : images,
+    arches,
+    on: values.on ?? null,
     base: values.base ?? null,
     prefix: values.prefix ?? "localhost/",
     tag: values.tag ?? null,
@@ -113,6 +124,7 @@ function parse(argv: readonly string[]) {
         image: many,
         arch: many,
         tool: many,
+        on: one,
         base: one,
         prefix: one,
         tag: one,

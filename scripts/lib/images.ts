@@ -62,19 +62,14 @@ function toolsFor(args: ImagesArgs, arch: Arch) {
 
 async function makeImage(image: ImageName, args: ImagesArgs, programs: ProgramSource, context: string): Promise<void> {
   const tag = args.tag ?? programs.version.replaceAll("+", "-");
-  const name = (of: ImageName, arch: Arch) =>
-    `${args.prefix}${of}:${tag}${args.arches.length > 1 || args.layout ? `-${arch}` : ""}`;
-  // The image it stands on, where that one was not asked for.
-  const under: readonly ImageName[] = image === "runner-tools" && !args.images.includes("runner") ? ["runner"] : [];
+  const name = (of: ImageName, arch: Arch) => `${args.prefix}${of}:${tag}${args.arches.length > 1 ? `-${arch}` : ""}`;
   for (const arch of args.arches) {
-    for (const one of [...under, image]) {
-      const labels = labelsOf(programs, args, one, arch);
-      await build(one, name(one, arch), arch, { args, context, labels, runner: name("runner", arch) });
-    }
+    const labels = labelsOf(programs, args, image, arch);
+    await build(image, name(image, arch), arch, { args, context, labels, runner: args.on ?? name("runner", arch) });
   }
   const names = args.arches.map((arch) => name(image, arch));
-  if (names.length > 1 || args.layout) await makeIndex(`${args.prefix}${image}:${tag}`, names, image, args.layout);
-  console.log(`${args.prefix}${image}:${tag}`);
+  if (args.layout) await writeLayout(args.layout, image, tag, names);
+  for (const one of names) console.log(one);
 }
 
 function labelsOf(
@@ -100,7 +95,7 @@ interface Build {
   readonly args: ImagesArgs;
   readonly context: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Name of the image `runner`, on which `runner-tools` stands. */
+  /** The image on which `runner-tools` stands. */
   readonly runner: string;
 }
 
@@ -130,13 +125,17 @@ async function build(image: ImageName, name: string, arch: Arch, { args, context
   ]);
 }
 
-async function makeIndex(index: string, names: readonly string[], image: ImageName, layout: string | null) {
-  textOf(["podman", "manifest", "rm", index]);
-  await podman(["manifest", "create", index, ...names.map((name) => `containers-storage:${name}`)]);
-  if (layout === null) return;
+/** Every architecture in one index, which podman keeps only meanwhile: `podman images` of 4.3 fails where one lies. */
+async function writeLayout(layout: string, image: ImageName, tag: string, names: readonly string[]) {
   const folder = join(layout, image);
+  const index = `localhost/${image}-index:${process.pid}`;
   mkdirSync(folder, { recursive: true });
-  await podman(["manifest", "push", "--all", "--format=oci", index, `oci:${folder}:${index.split(":").at(-1)}`]);
+  await podman(["manifest", "create", index, ...names.map((name) => `containers-storage:${name}`)]);
+  try {
+    await podman(["manifest", "push", "--quiet", "--all", "--format=oci", index, `oci:${folder}:${tag}`]);
+  } finally {
+    await podman(["manifest", "rm", index]);
+  }
   say(`wrote the OCI layout ${folder}`);
 }
 
