@@ -12,7 +12,9 @@ import { type Finding, findings } from "./lib/doctor/finding.ts";
 import { checkFolder } from "./lib/doctor/folder.ts";
 import { checkGpus } from "./lib/doctor/gpus.ts";
 import { checkPlugins, checkPolicy, checkProfiles, checkTrustedKeys } from "./lib/doctor/own-rules.ts";
+import { checkPlace } from "./lib/doctor/place.ts";
 import { checkProxies, proxied } from "./lib/doctor/proxies.ts";
+import { checkService } from "./lib/doctor/service.ts";
 import { checkTools } from "./lib/doctor/tools.ts";
 import { stateBase, toolsFolder } from "./lib/folders.ts";
 import { kubeFor } from "./lib/kube.ts";
@@ -67,6 +69,8 @@ async function checkRunner(context: Context): Promise<Finding[]> {
     checkTrustedKeys({ ...rules, given: values.trustKeys }),
     checkCollector(env),
     pluginsFor(context).then(checkPlugins),
+    checkService(values.instance),
+    checkPlace({ env, stateDir: path, kubeconfig: values.kubeconfig !== null }),
   ]);
   return parts.flat();
 }

@@ -19,7 +19,6 @@ export const APT_PACKAGES: Readonly<Record<string, string>> = {
   "fonts-liberation": "/usr/share/fonts/truetype/liberation",
   iptables: "/usr/sbin/iptables",
   "ksh93u+m": "ksh93",
-  ksh: "ksh",
   mksh: "mksh",
   "openssh-server": "/usr/sbin/sshd",
   openssl: "openssl",

@@ -68,7 +68,7 @@ describe("a unit of systemd", () => {
 });
 
 describe("rc.d of OpenBSD", () => {
-  for (const shell of ["mksh", "ksh"]) {
+  for (const shell of ["mksh", "ksh93"]) {
     test.skipIf(Bun.which(shell) === null)(`${shell} finds no fault with the script`, () => {
       for (const wish of [RUNNER, { ...RUNNER, instance: "eu-1" }, { ...RUNNER, service: "mng" as const }]) {
         const [file] = serviceFiles("rcd", wish);

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { type ServiceBed, skipService, startServiceBed } from "./service-bed.ts";
+
+setDefaultTimeout(60_000);
+
+interface Finding {
+  readonly check: string;
+  readonly status: "ok" | "warning" | "failed";
+  readonly text: string;
+  readonly remedy: string | null;
+}
+
+let host: ServiceBed;
+
+/** What `runner doctor` says about one thing; it asks nobody outside. */
+async function findings(check: string): Promise<Finding[]> {
+  const quiet = ["env", "RUNNER_TOOLS_MIRROR=http://127.0.0.1:1", "RUNNER_STATE_DIR=/var/lib/runner/install"];
+  const { stdout } = await host.vm.exec(...quiet, "/usr/local/bin/runner", "doctor", "--json");
+  const found: Finding[] = JSON.parse(stdout).findings;
+  return found.filter((one) => one.check === check);
+}
+
+/** What is done to the machine, which check tells it, and in which words. */
+const rows: readonly (readonly [string, string, string, Finding["status"], string])[] = [
+  ["settings that others can read", "chmod 644 /etc/runner/runner.env", "settings file", "failed", "has mode 0644"],
+  ["settings of somebody else", "chown 12:12 /etc/runner/runner.env", "settings file", "failed", "who can change it"],
+  ["a token that others can read", "chmod 640 /etc/runner/token", "token file", "failed", "has mode 0640"],
+  ["an account in a mighty group", "usermod -aG root runner", "account", "failed", "its jobs can become root"],
+  [
+    "a unit that does not start with the machine",
+    "systemctl disable runner",
+    "service",
+    "warning",
+    "does not start with",
+  ],
+  ["a unit changed by hand", "echo >> /etc/systemd/system/runner.service", "service", "warning", "not as this version"],
+  [
+    "a drop-in of another version",
+    "runner service install --no-start --with home && echo >> /etc/systemd/system/runner.service.d/home.conf",
+    "service",
+    "warning",
+    "home.conf: not as this version",
+  ],
+  [
+    "files that systemd has not read",
+    "touch -d '1 hour' /etc/systemd/system/runner.service",
+    "service",
+    "warning",
+    "said before",
+  ],
+  ["a service that was stopped", "systemctl stop runner", "service", "failed", "does not run (inactive)"],
+  [
+    "a drop-in that makes it root's",
+    "mkdir -p /run/systemd/system/runner.service.d && printf '[Service]\\nUser=root\\nCapabilityBoundingSet=~\\n' > /run/systemd/system/runner.service.d/x.conf && systemctl daemon-reload && systemctl restart runner && runner service status --wait",
+    "service",
+    "failed",
+    "runs as root and not as runner",
+  ],
+];
+
+describe.skipIf(skipService)(
+  "`runner doctor` on a machine with the service: what it prints as the remedy works",
+  () => {
+    beforeAll(async () => {
+      host = await startServiceBed();
+      expect(await findings("service")).toMatchObject([
+        { status: "ok", text: expect.stringContaining("no runner.service") },
+      ]);
+      await host.configure();
+      expect((await host.runner("service", "install")).code).toBe(0);
+      expect((await host.runner("service", "status", "--wait", "60")).code).toBe(0);
+    });
+    afterAll(() => host?.end());
+
+    test("a service as it was installed is found well", async () => {
+      for (const check of ["service", "settings file", "token file", "account"]) {
+        expect([check, (await findings(check)).map((one) => one.status)]).toEqual([check, ["ok"]]);
+      }
+    });
+
+    for (const [what, harm, check, status, text] of rows) {
+      test(what, async () => {
+        await host.vm.run("sh", "-ec", harm);
+        const sick = (await findings(check)).find((one) => one.status !== "ok");
+        expect(sick).toMatchObject({ status, text: expect.stringContaining(text) });
+        const command = /`([^`]+)`/.exec(sick?.remedy ?? "")?.[1];
+        await host.vm.run("sh", "-ec", `${command}`);
+        await host.connected("runner.service");
+        expect((await findings(check)).map((one) => one.status)).toEqual(["ok"]);
+      });
+    }
+
+    test("a token that is missing: the command that takes it in is printed", async () => {
+      await host.vm.run("mv", "/etc/runner/token", "/root/token");
+      const [sick] = await findings("token file");
+      expect(sick).toMatchObject({
+        status: "failed",
+        text: expect.stringContaining("no token in /etc/runner/runner.env"),
+      });
+      const command = /`([^`]+)`/.exec(sick?.remedy ?? "")?.[1];
+      await host.vm.run("sh", "-ec", `${command} < /root/token`);
+      expect((await findings("token file")).map((one) => one.status)).toEqual(["ok"]);
+    });
+  },
+);
