@@ -14,27 +14,31 @@ export interface GuardDeps {
   readonly by: "guard" | "itself";
 }
 
+/** Phases in which the links may name a version that has not proved itself. */
+const UNPROVED: ReadonlySet<OpenUpdate["phase"]> = new Set(["switch", "start", "probation", "self", "pending", "back"]);
+
 /**
- * Counts a start of a version that has replaced its own program and has not proved itself yet. At the fourth the links
- * go back: `rolled-back`, and what is started next is the version before.
+ * Counts a start of a version that has not proved itself yet: the links name it, so whoever is started again in the
+ * middle of an update is of it too. At the fourth, and at once when it was judged already, the links go back:
+ * `rolled-back`, and what is started next is the version before.
  */
 export function guardStart({ layout, journal, now, by }: GuardDeps): "go" | "rolled-back" {
   const doc = journal.read();
   const { open } = doc;
-  if (open === null || (open.phase !== "self" && open.phase !== "pending")) return "go";
-  if (open.from === null || layout.pointers().current !== open.version) return "go";
+  if (open === null || open.from === null || !UNPROVED.has(open.phase)) return "go";
+  if (layout.pointers().current !== open.version || open.version === open.from) return "go";
   if (by === "itself" && open.guarded) {
     journal.write({ ...doc, open: { ...open, guarded: false } });
     return "go";
   }
   const starts = open.starts + 1;
-  if (starts <= STARTS) {
+  if (open.phase !== "back" && starts <= STARTS) {
     journal.write({ ...doc, open: { ...open, starts, guarded: by === "guard" } });
     return "go";
   }
-  // The links first: a kill in between counts once more and comes here again.
-  const reason = `it was started ${STARTS} times and never became healthy`;
+  const reason = open.reason || `it was started ${STARTS} times and never became healthy`;
   const next = given(doc, open, reason, now());
+  // The links first: a kill in between comes here again.
   layout.point({ current: open.from, previous: open.before });
   journal.write(next);
   return "rolled-back";
@@ -43,7 +47,7 @@ export function guardStart({ layout, journal, now, by }: GuardDeps): "go" | "rol
 function given(doc: UpdateDocument, open: OpenUpdate, reason: string, at: number): UpdateDocument {
   const bad = withBad(doc.bad, { version: open.version, reason, at_ms: at });
   // mng takes the runner back with it; a runner of its own has nothing else to take back.
-  if (open.phase === "self") return { ...doc, bad, open: { ...open, phase: "back", reason } };
+  if (open.phase !== "pending") return { ...doc, bad, open: { ...open, phase: "back", reason } };
   const { id, cause, version, from, started_ms } = open;
   const why = `${reason}; ${from} runs again`;
   return {

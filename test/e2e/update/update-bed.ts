@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -137,6 +138,11 @@ export async function startUpdateBed(releases: Releases, env: Record<string, str
   let keeping = false;
   const mng = (extra: Record<string, string> = {}) => {
     const fd = openSync(logFile, "a");
+    // As the unit does before each start (ExecStartPre), by the program of the version before.
+    const guard = join(lib, "previous/runner");
+    if (existsSync(guard)) {
+      Bun.spawnSync([guard, "mng", "guard", "--state-dir", stateDir], { env: settings, stdio: ["ignore", fd, fd] });
+    }
     const child = Bun.spawn([program, "run", "--mode", "mng", "--state-dir", stateDir], {
       cwd: bed.root,
       env: { ...settings, ...extra },

@@ -45,6 +45,14 @@ const mngRuns = (version: string) =>
     LIMIT,
   );
 
+/** The last step of all is of the new version, which mng ends itself for. */
+async function killedAt(place: string): Promise<number> {
+  for (;;) {
+    const code = await host.mng({ RUNNER_FAILPOINT: `mng.${place}` }).exited;
+    if (code !== 0) return code;
+  }
+}
+
 describe("an update by mng, on a machine without systemd", () => {
   terraformTest("to the version of the settings loses none of the jobs that run", async () => {
     const act = action(host.bed, { wait: true });
@@ -153,7 +161,7 @@ describe("mng killed with SIGKILL in an update", () => {
       const before = host.current();
       await host.forget();
       await host.want(next);
-      expect(await host.mng({ RUNNER_FAILPOINT: `mng.${place}` }).exited).toBe(137);
+      expect(await killedAt(place)).toBe(137);
       host.keep();
       await runs(next);
       expect(host.current()).toBe(next);
@@ -167,11 +175,24 @@ describe("mng killed with SIGKILL in an update", () => {
       const before = host.current();
       await host.forget();
       await host.want("3.0.0-exits");
-      expect(await host.mng({ RUNNER_FAILPOINT: `mng.${place}` }).exited).toBe(137);
+      expect(await killedAt(place)).toBe(137);
       host.keep();
       await until("it is over", () => host.journal().last?.outcome === "rolled-back", LIMIT);
       await runs(before);
       expect(host.current()).toBe(before);
     });
   }
+
+  test("while the links name a version that cannot start: the guard of the version before counts, and goes back", async () => {
+    await host.stopMng();
+    const before = host.current();
+    await host.forget();
+    await host.want("3.0.0-exits");
+    expect(await killedAt("switched")).toBe(137);
+    expect(host.current()).toBe("3.0.0-exits");
+    host.keep();
+    await until("it is over", () => host.journal().last?.outcome === "rolled-back", LIMIT);
+    await runs(before);
+    expect(host.journal().last?.reason).toStartWith("it was started 3 times and never became healthy; ");
+  });
 });
