@@ -17,6 +17,7 @@ import { quickClock } from "../../../test/lib/quick-clock.ts";
 import { newSigner, type ReleaseHost, serveReleases, writeRelease } from "../../../test/lib/release-folder.ts";
 import type { RunnerError } from "../../protocol/errors.ts";
 import { artifactFor, checkFile, findRelease, type Release, takeFile } from "./index.ts";
+import { openSource } from "./source.ts";
 
 const PROGRAM = Buffer.alloc(300_000, "runner");
 const LINUX = { os: "linux", arch: "x64", libc: "glibc", avx2: true } as const;
@@ -250,6 +251,18 @@ describe("a program of a release", () => {
     });
     expect((await take(host.url)).ok).toBe(true);
     expect(readFileSync(into).equals(PROGRAM)).toBe(true);
+  });
+
+  test("that trickles for more than an hour is given up", async () => {
+    let hours = 0;
+    const clock = { ...quickClock(), monotonic: () => hours++ * 7_200_000 };
+    const release = await findRelease({ base: root, version: "1.0.0", key });
+    if (!release.ok) throw release.error;
+    const source = openSource(`${host.url}/1.0.0`, { clock });
+    if (!source.ok) throw source.error;
+    const taken = await takeFile({ ...release.value, source: source.value }, file, { into });
+    expect(taken.ok ? null : taken.error.message).toContain("longer than 60 minutes");
+    expect(readFileSync(into, "utf8")).toBe("old");
   });
 
   const faults: readonly (readonly [

@@ -26,6 +26,8 @@ export interface HttpSourceOptions {
   readonly signal?: AbortSignal;
 }
 
+/** One file, however slowly it trickles. */
+const LONGEST_MS = 3_600_000;
 /** A person or a maintenance window waits. */
 const RULE: RetryRule = { ...RETRY.fetch, tries: 4, cap_ms: 5_000 };
 
@@ -86,7 +88,8 @@ function httpSource(base: string, options: HttpSourceOptions): ReleaseSource {
           await first.body?.cancel();
           return fail(fault);
         }
-        return ok(resumingBody(first, (from) => get({ range: `bytes=${from}-`, "accept-encoding": "identity" }), rule));
+        const again = (from: number) => get({ range: `bytes=${from}-`, "accept-encoding": "identity" });
+        return ok(bounded(resumingBody(first, again, rule), clock, url));
       } catch (error) {
         if (error instanceof RunnerError) return fail(error);
         return fail(new RunnerError("unreachable", `${placeOf(url)}: ${reasonOf(error)}`, { cause: error }));
@@ -94,6 +97,18 @@ function httpSource(base: string, options: HttpSourceOptions): ReleaseSource {
     },
     below: (name) => httpSource(addressOf(base, name), options),
   };
+}
+
+async function* bounded(parts: AsyncIterable<Uint8Array>, clock: Clock, url: string): AsyncGenerator<Uint8Array> {
+  const start = clock.monotonic();
+  for await (const part of parts) {
+    if (clock.monotonic() - start > LONGEST_MS) {
+      throw new RunnerError("unreachable", `${placeOf(url)} took longer than ${LONGEST_MS / 60_000} minutes`, {
+        remedy: "Take a server that is nearer, or carry the release folder here.",
+      });
+    }
+    yield part;
+  }
 }
 
 /** `+` is a space to some servers (S3), so every name is escaped. A query (a signed address) stays at the end. */
