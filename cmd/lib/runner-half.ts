@@ -152,6 +152,7 @@ async function startHalf(
         allowFileUrls: half.local,
         tools,
         limits: { maxBytes: values.sourceSize, maxFiles: values.sourceFiles },
+        cloud: { env: context.env },
         git: {
           cacheBytes: values.gitCache,
           ssh: { knownHosts: values.gitKnownHosts, acceptNew: values.gitHostKeys === "accept-new" },

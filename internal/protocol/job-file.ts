@@ -58,6 +58,19 @@ const credentials = z
   })
   .describe("name the password: { env: NAME } or { file: PATH }");
 
+/** Of a registry: as `credentials`, or made by its cloud. */
+export const registryCredentials = z
+  .strictObject({
+    username: textOrSecret.optional().describe("user name; servers that take tokens often take any"),
+    password: textOrSecret.optional().describe("password or token"),
+    cloud: z
+      .literal(true)
+      .optional()
+      .describe("in place of a password: made for ECR or ACR by the cloud identity of the runner's machine"),
+  })
+  .refine((one) => (one.password === undefined) === (one.cloud === true), "expected exactly one of password and cloud")
+  .describe("name the password: { env: NAME } or { file: PATH }");
+
 export const gitSourceSpec = z.strictObject({
   git: z
     .strictObject({
@@ -74,7 +87,7 @@ export const ociSourceSpec = z.strictObject({
     .strictObject({
       ref: z.string().min(1).describe("host/repository:tag or host/repository@sha256:…"),
       path: z.string().optional().describe("folder inside the artifact"),
-      credentials: credentials.optional().describe("of the registry; none for a public artifact"),
+      credentials: registryCredentials.optional().describe("of the registry; none for a public artifact"),
     })
     .describe("OCI artifact that the runner pulls"),
 });

@@ -82,6 +82,8 @@ export const containerPlan = z.strictObject({
   pull: z.enum(PULL_POLICIES).nullish(),
   /** Of the image's registry. */
   credentials: z.strictObject({ username: z.string(), password: z.string() }).nullish(),
+  /** The cloud of that registry makes the login, by the identity of the runner's machine. */
+  cloud_login: z.boolean().exactOptional(),
   /** In place of the image's entry point. */
   entrypoint: z.array(z.string()).nullish(),
   /** In place of the image's command: arguments of the entry point. */

@@ -1,9 +1,11 @@
 import { join } from "node:path";
+import { type LoginPlace, registryLogin } from "../kit/cloud/index.ts";
 import { MARKER } from "../kit/exec/index.ts";
 import { checkout, gitAddress, type SshOptions } from "../kit/git/index.ts";
 import { besidePublic } from "../kit/http/certificate.ts";
 import { artifactSource, pullArtifact } from "../kit/oci/index.ts";
 import { RunnerError } from "../protocol/errors.ts";
+import type { OciRegistry } from "../protocol/nuon/plans.ts";
 import type { SourceFetcher, SourceScope, ToolFinder } from "./handler.ts";
 
 export interface SourcesOptions {
@@ -15,10 +17,30 @@ export interface SourcesOptions {
   readonly tools: ToolFinder;
   /** Of an artifact, unpacked, or of a repository. */
   readonly limits: { readonly maxBytes: number; readonly maxFiles: number };
+  /** What logins of cloud registries are made of. Default: nothing of the runner's process. */
+  readonly cloud?: Omit<LoginPlace, "session">;
   readonly git: {
     /** Limit of the cache of repositories; 0: none. */
     readonly cacheBytes: number;
     readonly ssh: SshOptions;
+  };
+}
+
+/** A registry of a cloud with the login that the cloud makes for it now; any other as it is. */
+async function loggedIn(registry: OciRegistry, place: LoginPlace, secret: SourceScope["secret"]): Promise<OciRegistry> {
+  const { RegistryType: type, LoginServer: host, ECRAuth: aws, ACRAuth: azure, OCIAuth: given } = registry;
+  if (type !== "ecr" && type !== "acr") return registry;
+  if (type === "acr" && given?.Password) return registry;
+  const login = await registryLogin(
+    host ?? "",
+    type === "ecr" ? { cloud: "aws", auth: aws ?? {} } : { cloud: "azure", auth: azure ?? {} },
+    place,
+  );
+  secret(login.password);
+  return {
+    ...registry,
+    OCIAuth: { Username: login.username, Password: login.password },
+    LoginServer: login.server || (host ?? ""),
   };
 }
 
@@ -28,7 +50,8 @@ export function createSources(options: SourcesOptions) {
   const insecureHosts = api.protocol === "http:" ? [api.host] : [];
   return ({ executionId, signal, note, secret }: SourceScope): SourceFetcher => ({
     async oci({ registry, tag }, into) {
-      const source = artifactSource(registry, tag);
+      const place = { env: {}, ...options.cloud, session: `runner-${executionId}` };
+      const source = artifactSource(await loggedIn(registry, place, secret), tag);
       // The control plane is held to its own authority; a registry elsewhere may have a public one.
       const ca = options.ca && source.host !== api.host ? besidePublic(options.ca) : options.ca;
       const pulled = await pullArtifact(source, into, {

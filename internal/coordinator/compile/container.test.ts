@@ -21,6 +21,28 @@ function compile(job: Record<string, unknown>, sources?: Submission["sources"]) 
   return { ...compiled.value, plan: containerPlan.parse(JSON.parse(compiled.value.job.plan ?? "")) };
 }
 
+test("the login of a registry that its cloud makes is asked of the runner, not written into the plan", () => {
+  const image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/app:1";
+  const { plan } = compile({ type: "container", spec: { image, credentials: { cloud: true } } });
+  expect(plan).toMatchObject({ image, cloud_login: true });
+  expect(plan).not.toHaveProperty("credentials");
+});
+
+test("an artifact of such a registry is named in Nuon's own form, and one of no cloud is refused", () => {
+  const source = (ref: string) => ({ oci: { ref, credentials: { cloud: true } } });
+  const spec = (ref: string) => ({ image: "a", source: source(ref) });
+  const { plan } = compile({ type: "container", spec: spec("team.azurecr.io/mod:1") });
+  expect(plan.source?.registry).toMatchObject({
+    RegistryType: "acr",
+    ACRAuth: { use_default: true },
+    OCIAuth: null,
+    LoginServer: "team.azurecr.io",
+  });
+  expect(() => compile({ type: "container", spec: spec("ghcr.io/team/mod:1") })).toThrow(
+    "ghcr.io is no registry of AWS",
+  );
+});
+
 describe("a container job", () => {
   test("becomes a plan of its own group, which a Go runner is never offered", () => {
     const spec: ContainerSpec = {

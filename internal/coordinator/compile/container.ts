@@ -21,7 +21,8 @@ export function compileContainer(
   if (!env.ok) return env;
   const files = plainTexts(spec.files, "spec.files");
   if (!files.ok) return files;
-  const credentials = spec.credentials === undefined ? ok(null) : plainTexts(spec.credentials, "spec.credentials");
+  const { cloud = false, ...login } = spec.credentials ?? {};
+  const credentials = login.password === undefined ? ok(null) : plainTexts(login, "spec.credentials");
   if (!credentials.ok) return credentials;
   const { username = "", password = "" } = credentials.value ?? {};
   const { image, pull, entrypoint, command, workdir, pids, profile, victoria } = spec;
@@ -29,6 +30,7 @@ export function compileContainer(
     image,
     ...defined({ pull, entrypoint, command, workdir, pids, profile, victoria }),
     ...(credentials.value === null ? {} : { credentials: { username, password } }),
+    ...(cloud ? { cloud_login: true } : {}),
     env_vars: env.value,
     files: files.value,
     ...(gpus ? { gpus } : {}),

@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { fail, ok, type Result, RunnerError } from "../../protocol/errors.ts";
+import { cloudOf } from "../../kit/cloud/registry-login.ts";
+import { fail, ok, type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
 import type { SourceSpec } from "../../protocol/job-file.ts";
 import type { gitSource, OciRegistry } from "../../protocol/nuon/plans.ts";
 import type { Submission } from "../../protocol/operator.ts";
@@ -98,8 +99,11 @@ function artifact(spec: OciSpec, place: string): Result<WireSource> {
   }
   const path = innerPath(spec.path ?? "");
   if (path === null) return usage(`${place}.path: found "${spec.path}"; expected a folder inside the artifact`);
-  const login = spec.credentials === undefined ? ok(null) : loginOf(spec.credentials, place);
+  const { cloud, ...written } = spec.credentials ?? {};
+  const login = written.password === undefined ? ok(null) : loginOf({ ...written, password: written.password }, place);
   if (!login.ok) return login;
+  const made = cloud ? cloudBlock(host, place) : ok(null);
+  if (!made.ok) return made;
   const registry: OciRegistry = {
     Plugin: "oci",
     RegistryType: login.value === null ? "public_oci" : "private_oci",
@@ -109,13 +113,28 @@ function artifact(spec: OciSpec, place: string): Result<WireSource> {
     OCIAuth: login.value && { Username: login.value.username, Password: login.value.password },
     Repository: repository,
     LoginServer: host,
+    ...made.value,
   };
   const inner = path === "" ? {} : { path };
   return ok({ kind: "oci", artifact: { registry, tag: reference, ...inner }, digest: null });
 }
 
+/** A registry that ECR or ACR named says itself which cloud makes its login. */
+function cloudBlock(
+  host: string,
+  place: string,
+): Result<Pick<OciRegistry, "RegistryType" | "ECRAuth" | "ACRAuth" | "Region">> {
+  try {
+    const { cloud, auth } = cloudOf(host);
+    if (cloud === "aws") return ok({ RegistryType: "ecr", ECRAuth: auth, ACRAuth: null, Region: auth.region ?? "" });
+    return ok({ RegistryType: "acr", ECRAuth: null, ACRAuth: auth, Region: "" });
+  } catch (error) {
+    return usage(`${place}.credentials.cloud: ${reasonOf(error)}`);
+  }
+}
+
 function loginOf(
-  spec: NonNullable<OciSpec["credentials"]>,
+  spec: NonNullable<GitSpec["credentials"]>,
   place: string,
 ): Result<{ readonly username: string; readonly password: string }> {
   const { username = "", password } = spec;

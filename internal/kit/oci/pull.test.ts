@@ -359,9 +359,9 @@ describe("the registry block of a plan", () => {
     expect(place(block)).toBe(expected);
   });
 
-  test("of a cloud registry is refused as not built in; nonsense is named", () => {
+  test("of a cloud registry is read as any other, for its login was made before; nonsense is named", () => {
     for (const RegistryType of ["ecr", "acr"]) {
-      expect(() => place({ RegistryType })).toThrow("not built into this version");
+      expect(place({ RegistryType, Repository: "app", LoginServer: "https://a.test" })).toBe("https|a.test|app");
     }
     expect(() => place({ Repository: "app" })).toThrow("no registry server");
     expect(() => place({ Repository: "../x", LoginServer: "a.test" })).toThrow("repository");

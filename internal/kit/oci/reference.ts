@@ -1,5 +1,6 @@
 import { RunnerError } from "../../protocol/errors.ts";
 import type { OciRegistry } from "../../protocol/nuon/plans.ts";
+import { OCI_REGISTRY_TYPES } from "../../protocol/nuon/words.ts";
 
 export interface Credentials {
   readonly username: string;
@@ -24,16 +25,11 @@ const REFERENCE = /^(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|sha256:[0-9a-f]{64})$/;
 
 /**
  * Reads the registry block of a plan (nuon-handlers.md 5.3): `Repository` with or without its host, `LoginServer` with
- * or without a scheme. Throws RunnerError: `environment` for registry types of other clouds, `protocol` for nonsense.
+ * or without a scheme. The login of a cloud (ecr, acr) was made before. Throws RunnerError (protocol) for nonsense.
  */
 export function artifactSource(registry: OciRegistry, reference: string): ArtifactSource {
   const type = registry.RegistryType ?? "";
-  if (type === "ecr" || type === "acr") {
-    throw new RunnerError("environment", `registries of type ${type} are not built into this version`, {
-      remedy: "use a registry of type private_oci or public_oci",
-    });
-  }
-  if (type !== "" && type !== "private_oci" && type !== "public_oci") {
+  if (type !== "" && !OCI_REGISTRY_TYPES.some((known) => known === type)) {
     throw bad(`the registry type ${JSON.stringify(type)} is unknown`);
   }
   const server = splitScheme(registry.LoginServer ?? "");

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { sourceSpec, textOrSecret } from "../job-file.ts";
+import { registryCredentials, sourceSpec, textOrSecret } from "../job-file.ts";
 import { PULL_POLICIES, victoriaTask } from "../plans-ours.ts";
 
 const text = z.union([z.string(), z.number().transform(String)]);
@@ -12,11 +12,7 @@ export const containerSpec = z
       .enum(PULL_POLICIES)
       .optional()
       .describe("missing: when the machine has not got it. always: ask the registry each time. Default: missing"),
-    credentials: z
-      .strictObject({
-        username: textOrSecret.describe("user name"),
-        password: textOrSecret.describe("password or token"),
-      })
+    credentials: registryCredentials
       .optional()
       .describe("of the image's registry, for this job alone; name the password: { env: NAME } or { file: PATH }"),
     entrypoint: z.array(text).min(1).optional().describe("program in place of the image's entry point"),

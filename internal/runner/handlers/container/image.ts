@@ -1,8 +1,10 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cloudOf, registryLogin } from "../../../kit/cloud/index.ts";
 import { authFile, type Engine, explainPull, imageFacts, pullArgv } from "../../../kit/containers/index.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
 import { ToolError } from "../../handler.ts";
+import { awsPlace } from "../cloud-keys.ts";
 import { type Context, imageOf, places } from "./container-job.ts";
 
 /** Brings the image here as the pull policy says, and keeps which one it is. Throws RunnerError with the remedy. */
@@ -34,8 +36,9 @@ async function found(ctx: Context, engine: Engine) {
 async function pull(ctx: Context, engine: Engine): Promise<void> {
   const image = imageOf(ctx);
   const { logins } = places(ctx);
-  const { text, secret } = authFile(image, ctx.plan.credentials ?? null);
-  ctx.secrets.register(ctx.plan.credentials?.password, secret);
+  const login = await loginOf(ctx, image.host);
+  const { text, secret } = authFile(image, login);
+  ctx.secrets.register(login?.password, secret);
   mkdirSync(logins, { recursive: true, mode: 0o700 });
   writeFileSync(join(logins, "config.json"), text, { mode: 0o600 });
   const env = engineEnvironment(ctx, engine);
@@ -47,6 +50,11 @@ async function pull(ctx: Context, engine: Engine): Promise<void> {
   } finally {
     rmSync(logins, { recursive: true, force: true });
   }
+}
+
+async function loginOf(ctx: Context, host: string) {
+  if (ctx.plan.credentials) return ctx.plan.credentials;
+  return ctx.plan.cloud_login ? await registryLogin(host, cloudOf(host), awsPlace(ctx)) : null;
 }
 
 /** The engine's own settings, without the logins of the machine's user. */
