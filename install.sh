@@ -485,6 +485,8 @@ remove_folders() {
 
 # ---- the program ---------------------------------------------------------------------------------------------------
 
+# A program with nothing of this environment: what is said to this script is none of its business.
+clean() { env -i PATH="$PATH" HOME=/nonexistent "$@"; }
 flush() { sync "$@" 2>/dev/null || sync; }
 
 # TARGET LINK: by one rename, so that there is always one.
@@ -508,7 +510,8 @@ fetch_program() {
   check_file "$incoming/runner" "$FILE" "$SIZE"
   chmod 0755 "$incoming" "$incoming/runner"
   step verify
-  said=$(cd "$incoming" && HOME=/nonexistent ./runner version 2>&1 </dev/null) || die 1 "the program does not run here: $said" "$(smoke_remedy)"
+  said=$(clean "$incoming/runner" version </dev/null 2>"$WORK/said") ||
+    die 1 "the program does not run here: $(head -n 3 "$WORK/said")" "$(smoke_remedy)"
   [ "$said" = "$NEW" ] || refuse "the program says that it is $said, not $NEW"
   step smoke
   flush "$incoming/runner"
@@ -555,6 +558,10 @@ made() { grep -qx "$1" "$MADE" 2>/dev/null; }
 note() { made "$1" || echo "$1" >>"$MADE"; }
 
 make_user() {
+  if ! grep -q '^runner:' /etc/passwd && ! have useradd && ! have adduser; then
+    say "warning: nothing on this system makes users; make one for the runner, which should not work as root"
+    return
+  fi
   if ! grep -q '^runner:' /etc/group; then
     note group
     if have groupadd; then groupadd --system runner; else addgroup -S runner; fi
@@ -635,7 +642,7 @@ configured() {
   }
 }
 
-service() { "$PREFIX/bin/runner" service "$@" >"$WORK/said" 2>&1; }
+service() { clean "$PREFIX/bin/runner" service "$@" >"$WORK/said" 2>&1; }
 units() { if [ "$MNG" = yes ]; then echo runner.service runner-mng.service; else echo runner.service; fi; }
 mode_of() { if [ "$1" = runner-mng.service ]; then echo '--mode mng'; fi; }
 
@@ -661,7 +668,7 @@ set_up_service() {
     return
   fi
   why=$(head -n 20 "$WORK/said")
-  if "$PREFIX/bin/runner" service status --json 2>/dev/null | grep -q '"ready":true'; then
+  if clean "$PREFIX/bin/runner" service status --json 2>/dev/null | grep -q '"ready":true'; then
     die 7 "version $NEW runs, but its control plane does not answer: $why" "Check RUNNER_API_URL, RUNNER_ID and the token: $PREFIX/bin/runner doctor"
   fi
   see="journalctl -u runner -n 50"
@@ -669,8 +676,15 @@ set_up_service() {
     die 7 "the service of version $NEW does not get healthy: $why" "It is installed. Why: $see; then $PREFIX/bin/runner doctor"
   fi
   point "versions/$OLD" "$LIB/current"
-  for unit in $(units); do systemctl restart "$unit" || true; done
+  for unit in $(units); do restart "$unit"; done
+  wait_healthy || die 7 "version $NEW did not get healthy, nor does $OLD now: $why" "Why: $see; then $PREFIX/bin/runner doctor"
   die 7 "version $NEW did not get healthy, version $OLD runs again: $why" "Why: $see"
+}
+
+# Not `systemctl restart`: it would wait for a program that never says it is ready.
+restart() {
+  systemctl stop "$1" || true
+  systemctl start --no-block "$1" || true
 }
 
 # What runs with the version before: it drains, then starts with the new one. What was just started has that already.
@@ -679,7 +693,7 @@ restart_old() {
     pid=$(systemctl show -p MainPID --value "$unit")
     case $(readlink "/proc/$pid/exe" 2>/dev/null) in "$LIB/versions/$NEW/runner") continue ;; esac
     say "restarting $unit: what runs may end first"
-    systemctl restart "$unit" || true
+    restart "$unit"
   done
   step restart
 }
@@ -759,7 +773,7 @@ uninstall() {
 purge() {
   [ "$ROOT" = yes ] && [ -f $MADE ] || return 0
   CHANGED=yes
-  if made state; then rm -rf $STATE; else say "$STATE was there before and stays"; fi
+  if made state; then rm -rf $STATE; elif [ -d $STATE ]; then say "$STATE was there before and stays"; fi
   if made user; then { if have userdel; then userdel runner; else deluser runner; fi; } || say "the user runner stays: a process of it lives"; fi
   if made group && grep -q '^runner:' /etc/group; then { if have groupdel; then groupdel runner; else delgroup runner; fi; } || true; fi
   if made etc; then rm -rf $ETC; else rm -f $ETC/runner.env $ETC/runner.env.dist $ETC/token $ETC/release.pub $MADE && say "$ETC was there before and stays"; fi

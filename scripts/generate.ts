@@ -4,6 +4,7 @@ import { settingsTable } from "../internal/config/help.ts";
 import { openApiDocument } from "../internal/coordinator/api/operator/openapi.ts";
 import { serviceBundle } from "../internal/kit/service/index.ts";
 import { BED_CACHE } from "../test/bed/go-program.ts";
+import { bootScripts } from "./lib/boot-scripts.ts";
 import { ECS_BUNDLE, ecsApp, synthesised } from "./lib/ecs-bundle.ts";
 import { handlerDocs, putPart } from "./lib/handler-docs.ts";
 import { ROOT } from "./lib/spawn.ts";
@@ -41,6 +42,7 @@ function handlerTypes(): string {
 }
 put("examples/handlers/handler.d.ts", handlerTypes());
 for (const [name, text] of serviceBundle()) put(`bundle/service/${name}`, text);
+for (const [name, text] of bootScripts()) put(`bundle/boot/${name}`, text);
 put("docs/openapi.json", `${JSON.stringify(openApiDocument(), null, 2)}\n`);
 
 // Its packages are half a gigabyte: only when asked for; test/e2e/ecs-bundle.test.ts holds it in step.

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { buildGoProgram } from "./go-program.ts";
 import { APT_PACKAGES, GO_PROGRAMS, type GoProgramName } from "./manifest.ts";
 import { installMoto } from "./moto.ts";
+import { makeMuslRoot } from "./musl-root.ts";
 import { makeSystemdRoot } from "./systemd.ts";
 
 /**
@@ -30,6 +31,7 @@ if (wanted.length > 0 && asked && Bun.which("apt-get")) {
 for (const name of Object.keys(GO_PROGRAMS) as GoProgramName[]) timed(name, () => buildGoProgram(name));
 timed("moto", installMoto);
 timed("a Debian with systemd", makeSystemdRoot);
+timed("a root with musl", makeMuslRoot);
 
 function timed(what: string, work: () => string | null): void {
   const begun = performance.now();

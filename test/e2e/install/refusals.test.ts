@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { newSigner } from "../../lib/release-folder.ts";
 import { type InstallBed, NEW, noInstallBed, OLD, startInstallBed } from "./lib/install-bed.ts";
 import { type Answer, half, loginPage, status, tampered } from "./lib/release-host.ts";
-import { newSigner, writeRelease } from "./lib/releases.ts";
+import { writeRelease } from "./lib/releases.ts";
 
 setDefaultTimeout(120_000);
 

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Signer } from "../../../../scripts/lib/release-signing.ts";
 import { type Done, type SystemdHost, startSystemd, systemdMissing } from "../../../bed/systemd.ts";
+import { newSigner } from "../../../lib/release-folder.ts";
 import { type ReleaseHost, startReleaseHost } from "./release-host.ts";
-import { newSigner, writeRelease } from "./releases.ts";
+import { writeRelease } from "./releases.ts";
 
 /** A Debian of its own, a release host, and install.sh in it. */
 export interface InstallBed {

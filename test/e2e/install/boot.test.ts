@@ -1,0 +1,161 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { sha256 } from "../../../scripts/lib/release-programs.ts";
+import { until } from "../../faults/lib/processes.ts";
+import { type InstallBed, NEW, noInstallBed, startInstallBed } from "./lib/install-bed.ts";
+import { writeRelease } from "./lib/releases.ts";
+
+setDefaultTimeout(120_000);
+const BOOT = join(import.meta.dir, "../../../bundle/boot");
+
+/** A program that notes what it is asked to do: the real one's service and identity have tests of their own. */
+const PROGRAM = `#!/bin/sh
+case "$1 $2" in
+"version ") echo ${NEW} ;;
+"mng fetch-token")
+  echo "$*" >>/var/log/asked
+  while [ $# -gt 0 ]; do [ "$1" != --token-file ] || file=$2; shift; done
+  echo by-identity >"$file" ;;
+"service status") test ! -e /sick ;;
+*) echo "$*" >>/var/log/asked ;;
+esac
+`;
+
+const CLOUD_CONFIG = z.strictObject({
+  write_files: z.array(z.strictObject({ path: z.string(), permissions: z.string(), content: z.string() })),
+  runcmd: z.array(z.array(z.string())),
+});
+
+let bed: InstallBed;
+let metadata: ReturnType<typeof Bun.serve>;
+let values: Record<string, string>;
+
+/** The three metadata services on one loopback port, as strict as the real ones about their headers. */
+function metadataService() {
+  return Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch(request) {
+      const { pathname } = new URL(request.url);
+      const header = (name: string) => request.headers.get(name);
+      if (pathname === "/latest/api/token" && request.method === "PUT") return new Response("session-1");
+      const [, aws] = /^\/latest\/meta-data\/tags\/instance\/(.+)$/.exec(pathname) ?? [];
+      if (aws && header("x-aws-ec2-metadata-token") !== "session-1") return new Response("", { status: 401 });
+      const [, gcp] = /^\/computeMetadata\/v1\/instance\/attributes\/(.+)$/.exec(pathname) ?? [];
+      if (gcp && header("metadata-flavor") !== "Google") return new Response("", { status: 403 });
+      if (pathname === "/metadata/instance/compute/tags" && header("metadata") === "true") {
+        return new Response(
+          Object.entries({ owner: "a:b", ...values })
+            .map((pair) => pair.join(":"))
+            .join(";"),
+        );
+      }
+      const value = values[aws ?? gcp ?? ""];
+      return value === undefined ? new Response("", { status: 404 }) : new Response(value);
+    },
+  });
+}
+
+const CLOUDS = { aws: "aws-user-data.sh", gcp: "gcp-startup.sh", azure: "azure-custom-data.sh" } as const;
+
+/** Boots by the script of a cloud, with times of a test. */
+const boot = (cloud: keyof typeof CLOUDS, deadline = "10min") =>
+  bed.sh(
+    `RUNNER_METADATA_URL=http://127.0.0.1:${metadata.port} RUNNER_BOOT_PAUSE=0.2 RUNNER_BOOT_DEADLINE=${deadline} RUNNER_BOOT_POWER_OFF="touch /powered-off" timeout 60 sh ${bed.folder}/boot/${CLOUDS[cloud]} 2>&1`,
+  );
+const watchdog = async () => (await bed.sh("systemctl is-active runner-boot-watchdog.timer")).stdout.trim();
+
+describe.skipIf(noInstallBed)("a new machine makes itself a runner", () => {
+  beforeAll(async () => {
+    bed = await startInstallBed();
+    metadata = metadataService();
+    const folder = join(bed.releases, NEW);
+    writeRelease(folder, NEW, bed.signer, { program: PROGRAM });
+    const text = readFileSync(join(bed.folder, "install.sh"), "utf8");
+    writeFileSync(join(folder, "install.sh"), text.replace("@RELEASE_KEY@", bed.signer.trusted.spki));
+    cpSync(BOOT, join(bed.folder, "boot"), { recursive: true });
+  });
+  afterAll(async () => {
+    await bed?.end();
+    await metadata?.stop(true);
+  });
+  beforeEach(() => {
+    values = {
+      "runner-release-url": bed.host.url,
+      "runner-version": NEW,
+      "runner-install-sha256": sha256(readFileSync(join(bed.releases, NEW, "install.sh"))),
+      "runner-api-url": "https://cp.example:8443/x",
+      "runner-id": "run1",
+    };
+  });
+  afterEach(async () => {
+    await bed.sh(
+      `systemctl stop runner-boot-watchdog.timer; rm -f /sick /powered-off /var/log/asked; sh ${bed.folder}/install.sh --purge`,
+    );
+  });
+
+  for (const cloud of ["aws", "gcp", "azure"] as const) {
+    test(`on ${cloud}: with tags that hold no secret, a token by identity, and a watchdog until it is healthy`, async () => {
+      const done = await boot(cloud);
+      expect(done.stdout).toEndWith("runner-boot: the runner is healthy\n");
+      expect(await watchdog()).toBe("inactive");
+      const made = await bed.sh("cat /var/log/asked; cat /etc/runner/token; grep -v '^#' /etc/runner/runner.env");
+      expect(made.stdout).toContain(`mng fetch-token --cloud ${cloud} --token-file /etc/runner/token\n`);
+      expect(made.stdout).toContain(
+        "service install --prefix /usr/local\nservice install --mode mng --prefix /usr/local\n",
+      );
+      expect(made.stdout).toEndWith(
+        `by-identity\nRUNNER_API_URL=https://cp.example:8443/x\nRUNNER_ID=run1\nRUNNER_RELEASE_URL=${bed.host.url}\n`,
+      );
+    });
+  }
+
+  test("at the next boot all is as it should be, and the token stays", async () => {
+    await boot("gcp");
+    const done = await boot("gcp");
+    expect(done.stdout).toContain("already installed; nothing was changed");
+    expect((await bed.sh("grep -c fetch-token /var/log/asked")).stdout).toBe("1\n");
+  });
+
+  test("a machine that does not get healthy in time powers itself off", async () => {
+    await bed.sh("touch /sick");
+    const booting = boot("aws", "2s");
+    await until("it is powered off", async () => (await bed.sh("ls /powered-off")).code === 0);
+    await bed.sh("rm /sick");
+    expect((await booting).stdout).toContain("runner-boot: not set up yet; trying again\n");
+  });
+
+  test("an install.sh of another checksum is not run", async () => {
+    values["runner-install-sha256"] = "0".repeat(64);
+    const booting = boot("azure", "2s");
+    await until("it is powered off", async () => (await bed.sh("ls /powered-off")).code === 0);
+    values["runner-install-sha256"] = sha256(readFileSync(join(bed.releases, NEW, "install.sh")));
+    expect((await booting).stdout).toMatch(/install\.sh is not the one of runner-install-sha256/);
+  });
+
+  test("a missing tag is named", async () => {
+    delete values["runner-id"];
+    const booting = boot("gcp", "2s");
+    await until("it is powered off", async () => (await bed.sh("ls /powered-off")).code === 0);
+    values["runner-id"] = "run1";
+    expect((await booting).stdout).toContain("nothing says RUNNER_ID: set the tag runner-id of this machine\n");
+  });
+
+  test("cloud-init.yaml writes a script that does the same without a cloud's identity", async () => {
+    const cloud = CLOUD_CONFIG.parse(Bun.YAML.parse(readFileSync(join(BOOT, "cloud-init.yaml"), "utf8")));
+    for (const { path, permissions, content } of cloud.write_files) {
+      const filled = content
+        .replace("https://releases.example/runner", bed.host.url)
+        .replace("1.2.3", NEW)
+        .replace("INSTALL_SHA256=\n", `INSTALL_SHA256=${values["runner-install-sha256"]}\n`);
+      await bed.vm.write(path, filled, permissions);
+    }
+    await bed.vm.write("/etc/runner/token", "by-hand\n", "0600");
+    const done = await bed.vm.exec(...(cloud.runcmd[0] ?? []));
+    expect(done).toMatchObject({ code: 0, stderr: "" });
+    expect(done.stdout).toContain(`the service is healthy: version ${NEW}\n`);
+    expect((await bed.sh("cat /etc/runner/token; rm -r /etc/runner")).stdout).toBe("by-hand\n");
+  });
+});
