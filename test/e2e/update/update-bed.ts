@@ -29,16 +29,25 @@ export const BAD = {
 } as const;
 export const GOOD = ["1.0.0", "2.0.0"] as const;
 
-/** Signed releases: two builds of this program, and the bad ones. Made once for a file of tests. */
+/** Signed releases: two builds of this program, and the bad ones. Made once for a run of tests, removed at its end. */
 export interface Releases {
+  /** `releases/`, `release.pub` and the programs lie in it. */
+  readonly root: string;
   readonly folder: string;
   readonly publicKey: string;
   program(version: (typeof GOOD)[number]): string;
-  end(): void;
 }
 
-export async function makeReleases(): Promise<Releases> {
+let made: Releases | null = null;
+
+export function releasesOfTheRun(): Releases {
+  made ??= makeReleases();
+  return made;
+}
+
+function makeReleases(): Releases {
   const root = mkdtempSync(join(tmpdir(), "runner-updates-"));
+  process.on("exit", () => rmSync(root, { recursive: true, force: true }));
   const signer = newSigner();
   const platform = detectPlatform();
   const kind = {
@@ -66,10 +75,10 @@ export async function makeReleases(): Promise<Releases> {
   const publicKey = join(root, "release.pub");
   writeFileSync(publicKey, signer.publicText);
   return {
+    root,
     folder: join(root, "releases"),
     publicKey,
     program,
-    end: () => rmSync(root, { recursive: true, force: true }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { action, terraform, terraformTest } from "../../faults/lib/jobs.ts";
 import { until } from "../../faults/lib/processes.ts";
-import { makeReleases, type Releases, startUpdateBed, type UpdateBed } from "./update-bed.ts";
+import { releasesOfTheRun, startUpdateBed, type UpdateBed } from "./update-bed.ts";
 
 setDefaultTimeout(120_000);
 const LIMIT = 60_000;
@@ -23,18 +23,13 @@ const FORTH = [
 ];
 const BACK = ["back", "back.stopped", "back.switched", "back.started"];
 
-let releases: Releases;
 let host: UpdateBed;
 beforeAll(async () => {
-  releases = await makeReleases();
-  host = await startUpdateBed(releases, { RUNNER_UPDATE_WHEN: "reattach" });
+  host = await startUpdateBed(releasesOfTheRun(), { RUNNER_UPDATE_WHEN: "reattach" });
   host.keep();
   await runs("1.0.0");
 });
-afterAll(async () => {
-  await host?.end();
-  releases?.end();
-});
+afterAll(() => host?.end());
 
 const runs = (version: string) =>
   until(`${version} runs`, () => host.connected() === version && host.journal().open === null, LIMIT);
