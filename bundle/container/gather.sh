@@ -4,7 +4,7 @@
 #   gather.sh prepare
 #   gather.sh ARCH OUT LIST [HAVE]
 #
-# LIST names packages (`package NAME`) and paths of theirs (`/usr/bin/git`, patterns allowed, a folder is taken whole).
+# LIST names packages (`package NAME`; `skip NAME`: do not even unpack what one depends on) and paths of theirs (`/usr/bin/git`, patterns allowed, a folder is taken whole).
 # The shared libraries that those need are found and added. What HAVE (the root of another image) holds is left out.
 # Packages are unpacked, never installed, so that the files of another architecture can be gathered without running them.
 set -eu
@@ -53,9 +53,10 @@ unpack() {
     done
   done
   for deb in "$work"/debs/*.deb; do
-    name=$(dpkg-deb -f "$deb" Package)
-    dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$work/root"
-    dpkg-deb --fsys-tarfile "$deb" | tar -t | sed 's#^\./##; s#^\(bin\|lib\|sbin\)/#usr/\1/#' >"$work/debs/$name.files"
+    name=$(basename "${deb%%_*}")
+    if grep -qx "skip $name" "$list"; then rm "$deb" && continue; fi
+    dpkg-deb --fsys-tarfile "$deb" | tar -xv --keep-directory-symlink -C "$work/root" |
+      sed 's#^\./##; s#^\(bin\|lib\|sbin\)/#usr/\1/#' >"$work/debs/$name.files"
   done
 }
 
@@ -130,7 +131,7 @@ take_loader() {
 take_records() {
   mkdir -p "$out/var/lib/dpkg/status.d"
   for deb in "$work"/debs/*.deb; do
-    name=$(dpkg-deb -f "$deb" Package)
+    name=$(basename "${deb%%_*}")
     used=no
     while read -r path; do
       if [ -f "$out/$path" ] && [ ! -d "$out/$path" ]; then used=yes && break; fi

@@ -104,7 +104,7 @@ describe.skipIf(skip)("npm run images, with podman", () => {
     expect(out).toContain(podman.run("run", ...flags, RUNNER_IMAGE, "version"));
   });
 
-  test("writes an OCI layout with both architectures in one index; the other one's files are its own", async () => {
+  test("writes an OCI layout whose index says the architecture; the files of another one are its own, and were not run", async () => {
     const version = "1.2.3+test";
     mkdirSync(at("release"));
     const artifacts = (["x64", "arm64"] as const).map((arch) => {
@@ -115,22 +115,18 @@ describe.skipIf(skip)("npm run images, with podman", () => {
     });
     const manifest = { schema: 1, version, commit: "", made: "2026-01-01T00:00:00Z", artifacts, tools: [] };
     writeFileSync(at("release/release.json"), JSON.stringify(manifest));
-    const arches = ["--arch", "amd64", "--arch", "arm64"];
-    const where = ["--release", at("release"), "--layout", at("layout"), "--tag", "two"];
-    await buildImages(podman, ["--image", "runner", ...arches, ...where]);
+    const where = ["--release", at("release"), "--layout", at("layout"), "--tag", "other"];
+    await buildImages(podman, ["--image", "runner", "--arch", "arm64", ...where]);
 
     const blob = (digest: string) =>
       JSON.parse(readFileSync(at("layout/runner/blobs", digest.replace(":", "/")), "utf8"));
     const [entry] = JSON.parse(readFileSync(at("layout/runner/index.json"), "utf8")).manifests;
-    expect(entry.annotations["org.opencontainers.image.ref.name"]).toBe("two");
+    expect(entry.annotations["org.opencontainers.image.ref.name"]).toBe("other");
     const platforms = blob(entry.digest).manifests.map((one: { platform: unknown }) => one.platform);
-    expect(platforms).toMatchObject([
-      { os: "linux", architecture: "amd64" },
-      { os: "linux", architecture: "arm64" },
-    ]);
+    expect(platforms).toMatchObject([{ os: "linux", architecture: "arm64" }]);
     const label = '{{index .Config.Labels "org.opencontainers.image.version"}}';
-    expect(podman.run("image", "inspect", "-f", label, "localhost/runner:two-arm64").trim()).toBe(version);
-    const root = podman.run("image", "mount", "localhost/runner:two-arm64").trim();
+    expect(podman.run("image", "inspect", "-f", label, "localhost/runner:other").trim()).toBe(version);
+    const root = podman.run("image", "mount", "localhost/runner:other").trim();
     expect(readFileSync(join(root, "usr/local/bin/runner"), "utf8")).toContain("echo arm64");
     expect(machines(join(root, "usr"))).toEqual(new Set([0xb7]));
   });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Engine, engineMissing, startDocker } from "../../bed/engines.ts";
 import { imageMissing, RUNNER_IMAGE, runnerImageArchive } from "../../bed/runner-image.ts";
@@ -8,32 +8,36 @@ import { type Bed, freePort, makeBed, until } from "../../faults/lib/processes.t
 setDefaultTimeout(180_000);
 const missing = imageMissing() ?? engineMissing("docker") ?? (Bun.which("docker-compose") ? null : "no docker-compose");
 const skip = missing !== null && process.env.CI !== "true";
-const FOLDER = join(import.meta.dir, "../../../bundle/compose");
+const ROOT = join(import.meta.dir, "../../..");
+/** The commands of docs/install-compose.md, as they stand: start, admin key, another control plane, the rest of its life. */
+const blocks = [...readFileSync(join(ROOT, "docs/install-compose.md"), "utf8").matchAll(/```sh\n([^`]*)```/g)].map(
+  ([, text = ""]) => text,
+);
+const [START = "", KEY = "", ELSEWHERE = "", LIFE = ""] = blocks;
 
 let docker: Engine;
 let bed: Bed;
 let port = 0;
 
-/** docker-compose 1.29 of Debian; what `docker compose` reads too. */
-async function compose(file: string, ...args: string[]): Promise<string> {
-  const child = Bun.spawn(["docker-compose", "-p", "bed", "-f", join(FOLDER, file), ...args], {
-    env: { ...process.env, ...docker.env, ...settings() },
+/**
+ * Runs commands of the document in a copy of the bundle. `docker compose` is docker-compose 1.29 of Debian here: the
+ * plug-in of that name is in no package.
+ */
+async function shell(commands: string): Promise<string> {
+  const plugin = 'docker() { if [ "$1" = compose ]; then shift; docker-compose "$@"; else command docker "$@"; fi; }';
+  const child = Bun.spawn(["bash", "-euc", `${plugin}\n${commands}`], {
+    cwd: bed.root,
+    env: { ...process.env, ...docker.env, COMPOSE_PROJECT_NAME: "bed", COORDINATOR_PORT: String(port) },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  if ((await child.exited) !== 0) throw new Error(`docker-compose ${args.join(" ")}: ${stdout}${stderr}`);
+  if ((await child.exited) !== 0) throw new Error(`${commands}: ${stdout}${stderr}`);
   return stdout;
 }
 
-const settings = (): Record<string, string> => ({
-  RUNNER_IMAGE,
-  COORDINATOR_PORT: String(port),
-  RUNNER_API_URL: "http://127.0.0.1:9",
-  RUNNER_ID: "run00000000000000000000000",
-  TOKEN_FILE: bed.path("token"),
-});
-const both = (...args: string[]) => compose("compose.yaml", ...args);
-const operator = (...args: string[]) => both("exec", "-T", "coordinator", "runner", ...args);
+const both = (args: string) =>
+  shell(`cd bundle/compose; export RUNNER_IMAGE=localhost/runner:1.2.3; docker compose ${args}`);
+const operator = (args: string) => both(`exec -T coordinator runner ${args}`);
 const inspect = (service: string, format: string) => docker.run("inspect", "-f", format, `bed_${service}_1`).trim();
 
 beforeAll(async () => {
@@ -41,12 +45,15 @@ beforeAll(async () => {
   bed = makeBed();
   docker = await startDocker();
   docker.run("load", "-q", "-i", await runnerImageArchive());
+  for (const tag of ["1.2.3", "1.2.4"]) docker.run("tag", RUNNER_IMAGE, `localhost/runner:${tag}`);
+  cpSync(join(ROOT, "bundle/compose"), bed.path("bundle/compose"), { recursive: true });
   port = freePort();
-  await both("up", "-d");
+  // A terminal is there for people, not here.
+  await shell(START.replaceAll("exec coordinator", "exec -T coordinator"));
 }, 600_000);
 afterAll(async () => {
   if (skip) return;
-  await both("down", "-v", "-t", "1").catch(() => undefined);
+  await both("down -v -t 1").catch(() => undefined);
   await docker.end();
   await bed.end();
 }, 120_000);
@@ -54,9 +61,7 @@ afterAll(async () => {
 describe.skipIf(skip)("bundle/compose", () => {
   test("one command brings up a coordinator and a runner that is connected and healthy, both locked down", async () => {
     await until("the runner is healthy", () => inspect("runner", "{{.State.Health.Status}}") === "healthy", 120_000);
-    expect(JSON.parse(await operator("runners", "list", "--json"))).toMatchObject([
-      { name: "local", contact: "online" },
-    ]);
+    expect(JSON.parse(await operator("runners list --json"))).toMatchObject([{ name: "local", contact: "online" }]);
     for (const service of ["coordinator", "runner"]) {
       const format =
         "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.HostConfig.Privileged}}";
@@ -72,7 +77,7 @@ describe.skipIf(skip)("bundle/compose", () => {
       "type: actions-workflow\nname: hello\nspec:\n  steps:\n    - { name: go, run: 'echo answer=42 >> \"$RUNNER_OUTPUT\"' }\n";
     writeFileSync(bed.path("job.yaml"), job);
     docker.run("cp", bed.path("job.yaml"), "bed_coordinator_1:/var/lib/runner/job.yaml");
-    const said = await operator("job", "submit", "-f", "/var/lib/runner/job.yaml", "--wait", "--json");
+    const said = await operator("job submit -f /var/lib/runner/job.yaml --wait --json");
     expect(JSON.parse(said.trim().split("\n").at(-1) ?? "")).toMatchObject({
       status: "finished",
       outputs: { answer: "42" },
@@ -85,19 +90,29 @@ describe.skipIf(skip)("bundle/compose", () => {
   });
 
   test("is the same runner after everything was taken down and brought up again", async () => {
-    const before = await operator("runners", "list", "--json");
-    await both("down", "-t", "30");
-    await both("up", "-d");
+    const before = await operator("runners list --json");
+    await both("down -t 30");
+    await both("up -d");
     await until("the runner is healthy", () => inspect("runner", "{{.State.Health.Status}}") === "healthy", 120_000);
     const ids = (text: string) => (JSON.parse(text) as { id: string }[]).map(({ id }) => id);
-    expect(ids(await operator("runners", "list", "--json"))).toEqual(ids(before));
+    expect(ids(await operator("runners list --json"))).toEqual(ids(before));
     expect(docker.run("logs", "bed_enrol_1")).toContain("already enrolled");
   });
 
+  test("tells the admin key, and is updated, stopped and removed as the document says", async () => {
+    const key = await shell(`cd bundle/compose; ${KEY.replaceAll("exec coordinator", "exec -T coordinator")}`);
+    const asked = await fetch(`http://127.0.0.1:${port}/api/v1/runners`, {
+      headers: { Authorization: `Bearer ${key.trim()}` },
+    });
+    expect(asked.status).toBe(200);
+    await shell(`cd bundle/compose; ${LIFE}`);
+    expect(docker.run("ps", "-aq", "--filter", "name=bed_").trim()).toBe("");
+    expect(docker.run("volume", "ls", "-q").trim()).toBe("");
+  });
+
   test("a runner of another control plane gets its token from a file, and is healthy while that is away", async () => {
-    await both("down", "-v", "-t", "30");
-    writeFileSync(bed.path("token"), "the-token\n", { mode: 0o644 });
-    await compose("compose.runner.yaml", "up", "-d");
+    writeFileSync(bed.path("bundle/compose/token-file"), "the-token\n");
+    await shell(`export RUNNER_IMAGE=localhost/runner:1.2.3\n${ELSEWHERE}`);
     const health = () => docker.run("exec", "bed_runner_1", "/usr/local/lib/runner/healthy");
     await until("it lives", () => {
       try {
@@ -107,6 +122,7 @@ describe.skipIf(skip)("bundle/compose", () => {
       }
     });
     expect(docker.run("exec", "bed_runner_1", "cat", "/run/secrets/runner-token")).toBe("the-token\n");
-    await compose("compose.runner.yaml", "down", "-v", "-t", "10");
+    const settings = "export RUNNER_API_URL=x RUNNER_ID=x";
+    await shell(`cd bundle/compose; ${settings}; docker compose -f compose.runner.yaml down -v -t 10`);
   });
 });

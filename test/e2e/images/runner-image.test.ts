@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Engine, startPodman } from "../../bed/engines.ts";
 import { imageMissing, programSize, RUNNER_IMAGE, runnerImageArchive } from "../../bed/runner-image.ts";
 import { type Control, outcomes, startControl } from "../../faults/lib/control.ts";
@@ -176,5 +177,27 @@ describe.skipIf(skip)("the image runner", () => {
     const doc = await control.ended(job);
     expect([doc.status, sample.traces()]).toEqual(["finished", ["begin", "worked", "second"]]);
     expect(podman.run("wait", "drained").trim()).toBe("0");
+  });
+
+  test("starts as docs/images.md says, and is alive while its control plane is away", async () => {
+    const text = readFileSync(join(import.meta.dir, "../../../docs/images.md"), "utf8");
+    const command = /```sh\n(podman run -d [^`]*)```/.exec(text)?.[1] ?? "";
+    podman.run("tag", RUNNER_IMAGE, "localhost/runner:1.2.3");
+    writeFileSync(bed.path("token"), "the-token\n", { mode: 0o644 });
+    const started = Bun.spawnSync(["sh", "-euc", command], {
+      cwd: bed.root,
+      env: { ...process.env, ...podman.env },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    expect([started.exitCode, started.exitCode === 0 ? "" : started.stderr.toString()]).toEqual([0, ""]);
+    await until("it lives", () => {
+      try {
+        podman.run("healthcheck", "run", "runner");
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    podman.run("rm", "-f", "-t", "0", "runner");
   });
 });
