@@ -37,6 +37,18 @@ async function loggedIn(registry: OciRegistry, place: LoginPlace, secret: Source
     place,
   );
   secret(login.password);
+  // What the policy was asked about is what is pulled from: AWS does not put another registry in its place.
+  const named = (host || registry.Repository || "").replace(/^https?:\/\//, "").split("/")[0] ?? "";
+  const made = login.server.replace(/^https?:\/\//, "");
+  if (made !== "" && made !== named) {
+    throw new RunnerError(
+      "job",
+      `the source names the registry ${named || "of nobody"}, and the plan's keys are for ${made}`,
+      {
+        remedy: "Name the registry of these keys, with its account and region.",
+      },
+    );
+  }
   return {
     ...registry,
     OCIAuth: { Username: login.username, Password: login.password },

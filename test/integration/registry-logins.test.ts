@@ -39,6 +39,23 @@ describe.skipIf(motoMissing() !== null && !inCi)("the login of an ECR registry",
     expect(made.password).toEndWith("-auth-token");
   });
 
+  test("is only for the registry that the plan names: another in its place is refused before it is asked", async () => {
+    const unused = () => Promise.reject(new Error("unused"));
+    const sources = createSources({
+      apiUrl: "http://127.0.0.1:1",
+      allowFileUrls: false,
+      tools: { find: unused, cacheDir: "/nonexistent", providerMirror: null, env: (extra) => ({ ...extra }) },
+      limits: { maxBytes: 1e9, maxFiles: 1e4 },
+      git: { cacheBytes: 0, ssh: { knownHosts: null, acceptNew: false } },
+      cloud: place(moto.url),
+    })({ executionId: "runtest", signal: new AbortController().signal, note: () => {}, secret: () => {} });
+    for (const LoginServer of ["allowed.example.com", ""]) {
+      const block = { RegistryType: "ecr", LoginServer, Repository: "team/app", ECRAuth: { static: KEYS } } as const;
+      const error = await refusal(sources.oci({ registry: block, tag: "1" }, "/nonexistent/into"));
+      expect(error.message).toContain("the plan's keys are for 123456789012.dkr.ecr.");
+    }
+  });
+
   test("that AWS refuses says so, without the key", async () => {
     const error = await refusal(registryLogin(HOST, { cloud: "aws", auth: { static: KEYS } }, place(strict.url)));
     expect([error.kind, error.message]).toEqual([

@@ -27,6 +27,9 @@ describe("an image is named alike for every engine", () => {
     ["team/app:1.2", "docker.io/team/app:1.2"],
     ["localhost/bb:1", "localhost/bb:1"],
     ["registry.example.com:5000/a/b", "registry.example.com:5000/a/b:latest"],
+    ["index.docker.io/library/alpine:3", "docker.io/library/alpine:3"],
+    ["GHCR.io:443/a/b:1", "ghcr.io/a/b:1"],
+    ["ghcr.io./a/b:1", "ghcr.io/a/b:1"],
     [`host.io/app@${SUM}`, `host.io/app@${SUM}`],
     [`host.io/app:1@${SUM}`, `host.io/app@${SUM}`],
   ];

@@ -17,6 +17,16 @@ const HOST = /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(?::\d{1,5})?$/;
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
+/** Other names of the registry that is meant by an image without a host. */
+const DOCKER_HUB = /^(?:index|registry-1|registry\.hub)\.docker\.(?:io|com)$/;
+
+/** One spelling of a host: lower case, no dot at its end, no port that goes without saying. */
+export const plainHost = (host: string, port = "443"): string =>
+  host
+    .toLowerCase()
+    .replace(new RegExp(`:${port}$`), "")
+    .replace(/\.(?=:|$)/, "");
+
 /** Reads `app`, `team/app:1`, `host:5000/app@sha256:…`. Throws RunnerError job; what it takes is never an option. */
 export function imageReference(image: string): ImageReference {
   const wrong = (why: string) =>
@@ -30,7 +40,8 @@ export function imageReference(image: string): ImageReference {
   const slash = named.indexOf("/");
   const first = slash === -1 ? "" : named.slice(0, slash);
   const hasHost = first === "localhost" || /[.:]/.test(first);
-  const host = hasHost ? first : "docker.io";
+  const given = hasHost ? plainHost(first) : "docker.io";
+  const host = DOCKER_HUB.test(given) ? "docker.io" : given;
   const path = hasHost ? named.slice(slash + 1) : named;
   const colon = path.lastIndexOf(":");
   const short = colon === -1 ? path : path.slice(0, colon);

@@ -1,4 +1,4 @@
-import { imageReference } from "../containers/index.ts";
+import { imageReference, plainHost } from "../containers/index.ts";
 import type { ImageFact } from "./facts.ts";
 import { type Facet, known, type SourceFact } from "./facts.ts";
 
@@ -11,11 +11,12 @@ const SCP = /^(?:[^@/:]+@)?([^/:@]+):(?!\/\/)(.+)$/;
 /** `github.com/acme/app` of any address of that repository; a port stays, a login does not. */
 export function gitPlace(url: string): string {
   const parsed = URL.parse(url);
-  if (parsed !== null && parsed.host !== "") return placeOf(parsed.host, parsed.pathname);
+  if (parsed !== null && parsed.host !== "")
+    return placeOf(plainHost(parsed.host, parsed.protocol === "ssh:" ? "22" : "443"), parsed.pathname);
   if (url.startsWith("/")) return placeOf("file", url);
   if (parsed?.protocol === "file:") return placeOf("file", parsed.pathname);
   const [, host, path] = SCP.exec(url) ?? [];
-  return host === undefined || path === undefined ? ODD : placeOf(host, path);
+  return host === undefined || path === undefined ? ODD : placeOf(plainHost(host), path);
 }
 
 function placeOf(host: string, path: string): string {
@@ -59,8 +60,9 @@ export function sourceFact(
       submodules: git.recurse_submodules ?? false,
     };
   if (!registry?.Repository) return null;
-  const server = bare(registry.LoginServer ?? "");
-  const repository = bare(registry.Repository);
+  const server = plainHost(bare(registry.LoginServer ?? ""));
+  const [first = "", ...path] = bare(registry.Repository).split("/");
+  const repository = [path.length > 0 ? plainHost(first) : first, ...path].join("/");
   if (controlPlane.includes(server) && PACKED.test(repository)) return { kind: "packed" };
   const place = server === "" || repository.startsWith(`${server}/`) ? repository : `${server}/${repository}`;
   return { kind: "oci", place, reference: tag ?? "" };

@@ -3,7 +3,7 @@ import { decide } from "./decide.ts";
 import type { JobFacts } from "./facts.ts";
 import { globMatches } from "./glob.ts";
 import { jobFacts } from "./job-facts.ts";
-import { gitPlace, imageFact } from "./places.ts";
+import { gitPlace, imageFact, sourceFact } from "./places.ts";
 import { withPlan, withTerraformPlan } from "./planned-facts.ts";
 import { readPolicy } from "./read-policy.ts";
 import type { Policy } from "./schema.ts";
@@ -104,6 +104,21 @@ describe("names of the same place are one name", () => {
 
   test("an image without a host is one of Docker's", () => {
     expect(imageFact("alpine:3").place).toBe("docker.io/library/alpine");
+    for (const other of ["Index.Docker.IO/library/alpine", "registry-1.docker.io./alpine", "docker.io:443/alpine:3"]) {
+      expect(imageFact(other).place).toBe("docker.io/library/alpine");
+    }
+    const artifact = (LoginServer: string, Repository: string) =>
+      sourceFact(null, { LoginServer, Repository }, "1", []);
+    for (const [server, repository] of [
+      ["GHCR.io:443", "team/app"],
+      ["https://ghcr.io./", "team/app"],
+      ["", "ghcr.io.:443/team/app"],
+    ] as const) {
+      expect(artifact(server, repository)).toMatchObject({ place: "ghcr.io/team/app" });
+    }
+    expect(gitPlace("https://github.com./a/b")).toBe("github.com/a/b");
+    expect(gitPlace("ssh://git@github.com:22/a/b.git")).toBe("github.com/a/b");
+    expect(gitPlace("git@GitHub.com.:a/b")).toBe("github.com/a/b");
     expect(imageFact(`ghcr.io/a/b@sha256:${"a".repeat(64)}`)).toEqual({ place: "ghcr.io/a/b", pinned: true });
   });
 });
