@@ -43,14 +43,14 @@ async function makeRelease(args: ReleaseArgs): Promise<string> {
   const work = `${folder}.making-${process.pid}`;
   mkdirSync(work, { recursive: true });
   try {
+    const mirror = process.env.RUNNER_TOOLS_MIRROR;
+    const tools = args.tools ? await putTools({ folder: work, targets: args.targets, mirror, say }) : [];
     const programs: Program[] = [];
     for (const target of args.targets) {
       say(`building ${target}`);
       const facts = { version, commit: source.commit, releaseKey: signer.trusted.spki, folder: work };
       programs.push(await buildProgram(target, facts));
     }
-    const mirror = process.env.RUNNER_TOOLS_MIRROR;
-    const tools = args.tools ? await putTools({ folder: work, targets: args.targets, mirror, say }) : [];
     const artifacts = programs.map(({ artifact }) => artifact);
     const manifest: ReleaseManifest = {
       schema: 1,
