@@ -5,3 +5,4 @@ export { platformName } from "./platform.ts";
 export { toolEnv } from "./tool-env.ts";
 export { createToolFinder, type ToolFinderOptions } from "./tool-finder.ts";
 export { readSums, type ToolSums } from "./tool-sums.ts";
+export { createVersionReader, versionsFile } from "./tool-version.ts";

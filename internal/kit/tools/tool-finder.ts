@@ -9,7 +9,7 @@ import { buildConfig, type ToolConfig, type ToolName } from "./build-config.ts";
 import { downloadTool } from "./download.ts";
 import { platformName } from "./platform.ts";
 import { sumName, type ToolSums } from "./tool-sums.ts";
-import { createVersionReader } from "./tool-version.ts";
+import { createVersionReader, versionsFile } from "./tool-version.ts";
 
 export interface ToolFinderOptions {
   /** Folders to look in, as in PATH. */
@@ -53,7 +53,7 @@ export interface ToolLocator {
 export function createToolFinder(options: ToolFinderOptions): ToolLocator {
   const tools = options.tools ?? buildConfig().tools;
   const platform = options.platform ?? platformName();
-  const reader = createVersionReader(join(options.cacheDir, "versions.json"));
+  const reader = createVersionReader(versionsFile(options.cacheDir));
   const running = new Map<string, Promise<FoundTool>>();
 
   const search = async (tool: ToolName, asked: string | null): Promise<FoundTool> => {

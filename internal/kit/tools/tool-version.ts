@@ -1,5 +1,5 @@
 import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { ToolName } from "./build-config.ts";
 
@@ -16,6 +16,9 @@ const QUESTION: Record<ToolName, readonly string[]> = {
 };
 
 const cacheSchema = z.record(z.string(), z.string());
+
+/** Where the answers are kept, in the folder that all jobs of a machine share. */
+export const versionsFile = (cacheDir: string): string => join(cacheDir, "versions.json");
 
 export interface VersionReader {
   /** `1.11.4`; null when the file does not say. Never throws. */

@@ -144,12 +144,56 @@ describe.skipIf(skip).each([...HELMS])("an apply by %s", (helm) => {
       wanted("wait", { block: { values: NO_IMAGE }, options: { wait_timeout: 6e9 } }),
     );
     expect(apply.status).toBe("failed");
-    expect(apply.reason).toContain("not ready: Deployment wait: 0/1 ready; pod wait-");
+    expect(apply.reason).toContain("not ready: Deployment wait: 0 of 1 available: pod wait-");
     expect(apply.reason).toContain("container app: ErrImageNeverPull");
-    expect(logs).toContain("waiting for Deployment wait: 0/1 ready");
+    expect(logs).toContain("waiting for Deployment wait: 0 of 1 available");
     const fixed = await change(node, wanted("wait"));
     expect([fixed.apply.status, fixed.apply.reason]).toEqual(["finished", ""]);
     expect(planOf(fixed.plan).op).toBe("upgrade");
+  });
+
+  test("whose hook fails names it and shows what its pod wrote last", async () => {
+    const hook = (on: string, code: number) => ({
+      [`templates/${on}.yaml`]: JSON.stringify({
+        apiVersion: "batch/v1",
+        kind: "Job",
+        metadata: { name: `hook-${on}`, annotations: { "helm.sh/hook": on } },
+        spec: {
+          backoffLimit: 0,
+          template: {
+            spec: {
+              restartPolicy: "Never",
+              terminationGracePeriodSeconds: 0,
+              containers: [
+                {
+                  name: "main",
+                  image: "localhost/bb:1",
+                  imagePullPolicy: "Never",
+                  command: ["sh", "-c", `echo "$0 of the hook"; exit ${code}`, on],
+                },
+              ],
+            },
+          },
+        },
+      }),
+    });
+    const at = wanted("hooked", { chart: chartOf({ ...hook("pre-install", 3), ...hook("pre-delete", 4) }) });
+    const made = await applyOf(at);
+    const outcome = await made.run();
+    expect(outcome.status).toBe("failed");
+    expect(outcome.reason).toMatch(
+      /not ready: Job hook-pre-install: BackoffLimitExceeded.*: pod hook-pre-install-\S+: container main: Error: exit code 3/,
+    );
+    expect(made.log()).toMatch(/hook hook-pre-install: pod hook-pre-install-\S+, container main wrote last:/);
+    expect(made.log()).toContain("pre-install of the hook");
+    // Never run, so nothing is said of it.
+    expect(made.log()).not.toContain("pre-delete");
+
+    const teardown = { ...at, operation: "create-teardown-plan" } as const;
+    const removal = await applyOf(at, teardown);
+    const failed = await removal.run();
+    expect([failed.status, removal.log()]).toEqual(["failed", expect.stringContaining("pre-delete of the hook")]);
+    expect(failed.reason).toContain("not ready: Job hook-pre-delete: BackoffLimitExceeded");
   });
 
   test("that fails goes back when it is asked to", async () => {

@@ -3,9 +3,12 @@ import { RunnerError } from "../../../protocol/errors.ts";
 import { StopError, ToolError } from "../../handler.ts";
 import { differences } from "./bind.ts";
 import { type Context, type HelmJob, waitTimeout } from "./helm-job.ts";
-import { ownLabels, recoverPending } from "./pending.ts";
-import { withProgress } from "./progress.ts";
+import { hooksAround, showHookLogs, unfinishedHooks } from "./hooks.ts";
+import { isOwn, ownLabels, recoverPending } from "./pending.ts";
+import { notReady, withProgress } from "./progress.ts";
+import type { ReleaseRecord } from "./release-records.ts";
 import { explained, type Rendered, readRelease, renderChart } from "./render.ts";
+import type { RenderedObject } from "./rendering.ts";
 import type { SavedHelmPlan } from "./saved-helm-plan.ts";
 import { registerSecrets } from "./secrets.ts";
 import { valuesSum } from "./values.ts";
@@ -41,15 +44,13 @@ export async function applyDeploy(job: HelmJob, saved: SavedHelmPlan): Promise<v
     ...job.values,
     ...applyFlags(job),
   ] as const;
-  const deps = { client: job.client, finder: job.finder, signal: ctx.signal, log: ctx.log };
-  const watched = [...rendered.objects, ...rendered.hooks];
+  const watched = [...rendered.objects, ...hooksAround(rendered.hooks, name)];
   await ctx.step({ name }, () =>
-    withProgress(
-      deps,
-      watched,
-      () => job.helm.run({ key: name, args: [...args], capture: "applied.json" }),
-      (error, waitingFor) => failure(job, error, waitingFor),
-    ),
+    withProgress({ ...watchedBy(job), log: ctx.log }, watched, () =>
+      job.helm.run({ key: name, args: [...args], capture: "applied.json" }),
+    ).catch(async (error: unknown) => {
+      throw await failure(job, error, rendered.objects, (all) => all.findLast((one) => isOwn(one, ctx)));
+    }),
   );
   const applied = readRelease(ctx.workspace.path("applied.json"));
   ctx.log.info(`release ${work.release} in ${work.namespace}: revision ${applied.version} is ${applied.info.status}`);
@@ -75,8 +76,8 @@ export async function applyUninstall(job: HelmJob, saved: SavedHelmPlan): Promis
     ...flags,
   ] as const;
   await ctx.step({ name: "uninstall" }, () =>
-    helm.run({ key: "uninstall", args: [...args] }).catch((error: unknown) => {
-      throw explained(work, error);
+    helm.run({ key: "uninstall", args: [...args] }).catch(async (error: unknown) => {
+      throw await failure(job, error, [], (all) => all.at(-1));
     }),
   );
 }
@@ -124,17 +125,27 @@ function refuseOther(ctx: Context, { work }: HelmJob, { binding }: SavedHelmPlan
   });
 }
 
-function failure(job: HelmJob, error: unknown, waitingFor: readonly string[]): unknown {
-  if (error instanceof StopError) return error;
-  const known = explained(job.work, error);
-  if (!(error instanceof ToolError) || waitingFor.length === 0) return known;
-  for (const line of waitingFor) job.ctx.log.error(`not ready: ${line}`);
-  return new RunnerError(
-    "job",
-    `${error.message}; not ready: ${waitingFor[0]}${waitingFor.length > 1 ? ` and ${waitingFor.length - 1} more` : ""}`,
-    {
-      remedy: "The log says what each object waits for; a longer wait_timeout or rollback_on_failure may fit.",
-      cause: error,
-    },
-  );
+const watchedBy = ({ client, finder, ctx }: HelmJob) => ({ client, finder, signal: ctx.signal });
+
+/** Helm says that it waited in vain or that a hook failed; the cluster says for what, and the hook's log why. */
+async function failure(
+  job: HelmJob,
+  error: unknown,
+  objects: readonly RenderedObject[],
+  tried: (records: readonly ReleaseRecord[]) => ReleaseRecord | undefined,
+): Promise<unknown> {
+  const { ctx, work } = job;
+  if (error instanceof StopError || ctx.signal.aborted) return error;
+  const known = explained(work, error);
+  if (!(error instanceof ToolError)) return known;
+  const hooks = unfinishedHooks(tried(await job.records.list().catch(() => [])), work.namespace);
+  await showHookLogs(ctx, job.client, hooks);
+  const waitingFor = await notReady(watchedBy(job), [...hooks, ...objects]);
+  if (waitingFor.length === 0) return known;
+  for (const line of waitingFor) ctx.log.error(`not ready: ${line}`);
+  const more = waitingFor.length > 1 ? ` and ${waitingFor.length - 1} more` : "";
+  return new RunnerError("job", `${error.message}; not ready: ${waitingFor[0]}${more}`, {
+    remedy: "The log says what each object waits for; a longer wait_timeout or rollback_on_failure may fit.",
+    cause: error,
+  });
 }

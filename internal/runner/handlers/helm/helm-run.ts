@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createVersionReader, versionsFile } from "../../../kit/tools/index.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
 import { type JobContext, ToolError } from "../../handler.ts";
 import type { HelmWork } from "./helm-work.ts";
@@ -30,9 +31,16 @@ export async function openHelm(ctx: JobContext<unknown>, work: HelmWork, kubecon
       throw error instanceof ToolError ? new ToolError(key, error.end, failureReason(key, error)) : error;
     }
   };
+  return { major: majorOf((await knownVersion(ctx, program)) ?? (await askVersion(ctx, run))), run };
+}
+
+/** As the finder keeps it: helm is asked once per machine, not with every job. null: a script that says nothing there. */
+const knownVersion = ({ tools }: JobContext<unknown>, program: string) =>
+  createVersionReader(versionsFile(tools.cacheDir)).version("helm", program);
+
+async function askVersion(ctx: JobContext<unknown>, run: Helm["run"]): Promise<string> {
   await run({ key: "version", args: ["version", "--template={{.Version}}"], capture: "helm-version" });
-  const major = majorOf(readFileSync(ctx.workspace.path("helm-version"), "utf8"));
-  return { major, run };
+  return readFileSync(ctx.workspace.path("helm-version"), "utf8");
 }
 
 /** Asked once per execution: the same program runs every step, also after a restart with another PATH. */

@@ -9,6 +9,7 @@ import {
   type ResourceFinder,
 } from "../../../kit/kube/index.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
+import { together } from "../kube/together.ts";
 import { mergePatch, mergeThree } from "./merge-three.ts";
 import type { RenderedObject } from "./rendering.ts";
 
@@ -36,9 +37,6 @@ export interface LiveDiffInput {
   readonly note: (text: string) => void;
 }
 
-/** Requests at the same time. */
-const AT_ONCE = 8;
-
 /**
  * Compares a release with the live cluster: what an apply would send goes there as a dry run, so that defaults, admission
  * and changes that others made all show. Throws what makes the comparison impossible: never answers "the same" then.
@@ -50,12 +48,7 @@ export async function liveChanges(input: LiveDiffInput): Promise<readonly Object
     ...input.target.map((object) => () => wantedChange(input, object)),
     ...gone.map((object) => () => removal(input, object)),
   ];
-  const results: (ObjectChange | null)[] = new Array(tasks.length).fill(null);
-  let next = 0;
-  const worker = async () => {
-    for (let at = next++; at < tasks.length; at = next++) results[at] = (await tasks[at]?.()) ?? null;
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  const results = await together(tasks, (task) => task());
   return results.filter((one) => one !== null);
 }
 

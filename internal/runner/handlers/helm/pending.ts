@@ -16,6 +16,10 @@ const GRACE_MS = 2 * 60_000;
 export const ownLabels = (executionId: string, deadlineMs: number): string =>
   `${EXECUTION_LABEL}=${executionId},${DEADLINE_LABEL}=${Math.ceil(deadlineMs / 1_000)}`;
 
+/** A revision that this very execution made. */
+export const isOwn = ({ labels }: ReleaseRecord, { execution }: JobContext<unknown>): boolean =>
+  labels[EXECUTION_LABEL] === execution.id;
+
 export const isPending = ({ status }: ReleaseRecord): boolean => /^pending-|^uninstalling$/.test(status);
 
 /**
@@ -34,7 +38,7 @@ export async function recoverPending(
   const all = await records.list();
   const last = all.at(-1);
   if (last === undefined || !isPending(last) || last.status === "uninstalling") return all;
-  const over = whyOver(last, ctx.execution.id, work.options.recoverPending, now);
+  const over = isOwn(last, ctx) ? "its helm has ended" : whyOver(last, work.options.recoverPending, now);
   if (over === null) throw stillPending(work.release, last);
   try {
     await records.markFailed(last, `marked as failed by the runner: ${over}`);
@@ -46,8 +50,7 @@ export async function recoverPending(
   return records.list();
 }
 
-function whyOver({ labels, release }: ReleaseRecord, executionId: string, wanted: boolean, now: number): string | null {
-  if (labels[EXECUTION_LABEL] === executionId) return "its helm has ended";
+function whyOver({ labels, release }: ReleaseRecord, wanted: boolean, now: number): string | null {
   if (wanted) return "as the job asks (recover_pending)";
   const deadline = Number(labels[DEADLINE_LABEL]) * 1_000;
   if (deadline > 0) return now > deadline + GRACE_MS ? "the job that made it is over" : null;
@@ -71,7 +74,7 @@ function stillPending(release: string, { revision, status, labels, object }: Rel
 /** After every tool of the execution has ended: what it left pending is over. */
 export async function settleOwn(ctx: JobContext<unknown>, records: ReleaseRecords): Promise<void> {
   const last = (await records.list()).at(-1);
-  if (last === undefined || !isPending(last) || last.labels[EXECUTION_LABEL] !== ctx.execution.id) return;
+  if (last === undefined || !isPending(last) || !isOwn(last, ctx)) return;
   await records.markFailed(last, "marked as failed by the runner: its helm has ended");
   ctx.log.warn(`revision ${last.revision} was left ${last.status}: marked as failed`);
 }

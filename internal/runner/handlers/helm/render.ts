@@ -45,7 +45,12 @@ export async function renderChart(input: RenderInput, key: string, how: Rendered
       "--output=json",
       ...values,
     ] as const;
-    const flags = [...(work.takeOwnership ? ["--take-ownership"] : []), ...(work.options.hooks ? [] : ["--no-hooks"])];
+    const flags = [
+      ...(work.takeOwnership ? ["--take-ownership"] : []),
+      ...(work.options.hooks ? [] : ["--no-hooks"]),
+      // Rendered before: its objects were valid, and the cluster's schemas are most of what a dry run fetches and reads.
+      ...(how === null ? [] : ["--disable-openapi-validation"]),
+    ];
     await helm.run({ key, args: [...args, ...flags], capture: `${key}.json` });
   } catch (error) {
     if (how === null && error instanceof ToolError && /ensure CRDs are installed first/.test(error.end.tail)) {

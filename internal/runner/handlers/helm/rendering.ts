@@ -19,7 +19,7 @@ export const helmReleaseDocument = z.looseObject({
   }),
   chart: z.looseObject({ metadata: z.looseObject({ name: z.string(), version: z.string().nullish() }) }).nullish(),
   hooks: z
-    .array(z.looseObject({ name: z.string(), kind: z.string(), path: z.string().nullish(), manifest: z.string() }))
+    .array(z.looseObject({ manifest: z.string(), last_run: z.looseObject({ phase: z.string().nullish() }).nullish() }))
     .nullish(),
 });
 export type HelmReleaseDocument = z.infer<typeof helmReleaseDocument>;

@@ -1,7 +1,8 @@
 import { failpoint, pausePoint } from "../../../kit/base/failpoint.ts";
 import type { KubeObject } from "../../../kit/kube/index.ts";
 import { inWaves } from "../../../kit/manifest/index.ts";
-import { type Cluster, keyOf, type Located, labelOf, type ObjectRef, together } from "./cluster.ts";
+import { together } from "../kube/together.ts";
+import { type Cluster, keyOf, type Located, labelOf, type ObjectRef } from "./cluster.ts";
 import { conflictError, conflictsOf } from "./compare.ts";
 import { writeInventory } from "./inventory.ts";
 import type { Note } from "./planning.ts";

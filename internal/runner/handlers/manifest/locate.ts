@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { KubeResource } from "../../../kit/kube/index.ts";
 import type { ManifestObject } from "../../../kit/manifest/index.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
-import { type Cluster, groupOf, keyOf, type Located, labelOf, together } from "./cluster.ts";
+import { together } from "../kube/together.ts";
+import { type Cluster, groupOf, keyOf, type Located, labelOf } from "./cluster.ts";
 import { refusal } from "./refusal.ts";
 
 /** Fields that only a cluster writes; a manifest copied out of one has them. */

@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { systemClock } from "../../../kit/base/clock.ts";
-import type { KubeObject } from "../../../kit/kube/index.ts";
-import { type Readiness, readinessOf } from "../../../kit/manifest/index.ts";
+import type { Readiness } from "../../../kit/manifest/index.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
-import { type Cluster, groupOf, keyOf, type Located, labelOf, together } from "./cluster.ts";
+import { together } from "../kube/together.ts";
+import { explainedReadiness } from "../kube/trouble.ts";
+import { type Cluster, groupOf, keyOf, type Located, labelOf } from "./cluster.ts";
 import { createDeadline } from "./deadline.ts";
 import type { Note } from "./planning.ts";
 import { refusal } from "./refusal.ts";
 import { readLive } from "./requests.ts";
-import { troubleOf, waitsForConsumer } from "./trouble.ts";
 
 interface Look {
   readonly object: Located;
@@ -53,8 +53,13 @@ export async function waitReady(
 
 const workload = z.looseObject({
   spec: z.looseObject({
+    minReadySeconds: z.number().nullish(),
     template: z.looseObject({
-      spec: z.looseObject({ containers: z.array(z.looseObject({ readinessProbe: z.unknown().optional() })) }),
+      spec: z.looseObject({
+        containers: z.array(
+          z.looseObject({ readinessProbe: z.unknown().optional(), startupProbe: z.unknown().optional() }),
+        ),
+      }),
     }),
   }),
 });
@@ -62,7 +67,8 @@ const workload = z.looseObject({
 /** A workload with a container that nothing but its start shows to be ready. */
 function isUnproven({ apiVersion, body }: Located): boolean {
   const parsed = groupOf(apiVersion) === "apps" ? workload.safeParse(body) : null;
-  return parsed?.success === true && parsed.data.spec.template.spec.containers.some((one) => !one.readinessProbe);
+  if (parsed?.success !== true || parsed.data.spec.minReadySeconds) return false;
+  return parsed.data.spec.template.spec.containers.some((one) => !one.readinessProbe && !one.startupProbe);
 }
 
 /** Those that are not ready. Throws RunnerError when one has failed. */
@@ -100,16 +106,5 @@ async function look(cluster: Cluster, object: Located): Promise<Look> {
   if (live.value === null) {
     throw new RunnerError("job", `${labelOf(object)} was removed by somebody else while it was waited for`);
   }
-  return { object, readiness: await explained(cluster, object, live.value) };
-}
-
-/** "0 of 2 available" and why. */
-async function explained(cluster: Cluster, object: Located, live: KubeObject): Promise<Readiness> {
-  const readiness = readinessOf(live);
-  if (readiness.state === "ready") return readiness;
-  if (object.kind === "PersistentVolumeClaim" && (await waitsForConsumer(cluster, object, live))) {
-    return { state: "ready", why: "" };
-  }
-  const trouble = await troubleOf(cluster, object, live);
-  return trouble === "" ? readiness : { ...readiness, why: `${readiness.why}: ${trouble}` };
+  return { object, readiness: await explainedReadiness(cluster, live.value) };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { basePath, type KubeObject } from "../../../kit/kube/index.ts";
-import type { Cluster, Located } from "./cluster.ts";
+import { basePath, type KubeClient, type KubeObject } from "../../../kit/kube/index.ts";
+import { type Readiness, readinessOf } from "../../../kit/manifest/index.ts";
 
 const text = z.string().nullish();
 const containerStatus = z.looseObject({
@@ -30,23 +30,45 @@ const pod = z.looseObject({
 type Pod = z.infer<typeof pod>;
 const event = z.looseObject({ type: text, reason: text, message: text, lastTimestamp: text, eventTime: text });
 
-/** Why an object is not ready, in the words of its pods and events; empty when they say nothing or may not be read. */
-export async function troubleOf(cluster: Cluster, object: Located, live: KubeObject): Promise<string> {
-  const selector = selectorOf(live);
-  if (selector !== "" && object.namespace !== "") {
-    for (const one of await podsOf(cluster, object.namespace, selector)) {
-      const said = podTrouble(one);
-      if (said !== "") return `pod ${one.metadata.name}: ${said}`;
-    }
-  }
-  const warnings = (await eventsOf(cluster, object, live)).filter(({ type }) => type === "Warning");
-  const last = warnings.at(-1);
-  return last === undefined ? "" : oneLine([last.reason, last.message]);
+interface Cluster {
+  readonly client: KubeClient;
+  readonly signal: AbortSignal;
 }
 
-/** A volume of a class that is bound with its first pod is not bound before, and that is right. */
-export async function waitsForConsumer(cluster: Cluster, object: Located, live: KubeObject): Promise<boolean> {
-  return (await eventsOf(cluster, object, live)).some(({ reason }) => reason === "WaitForFirstConsumer");
+/** Whether an object as the cluster has it is ready, and why not: `0 of 2 available: pod web-x: container app: ErrImagePull`. */
+export async function explainedReadiness(cluster: Cluster, live: KubeObject): Promise<Readiness> {
+  const readiness = readinessOf(live);
+  if (readiness.state === "ready") return readiness;
+  // A volume of a class that is bound with its first pod is not bound before, and that is right.
+  if (live.kind === "PersistentVolumeClaim" && (await waitsForConsumer(cluster, live))) {
+    return { state: "ready", why: "" };
+  }
+  const trouble = (await podsTrouble(cluster, live)) || (await warningOf(cluster, live));
+  return trouble === "" ? readiness : { ...readiness, why: `${readiness.why}: ${trouble}` };
+}
+
+/** In the words of its pods; empty when they say nothing or may not be read. */
+async function podsTrouble(cluster: Cluster, live: KubeObject): Promise<string> {
+  const selector = selectorOf(live);
+  const namespace = live.metadata?.namespace ?? "";
+  if (live.kind === "Pod") {
+    const parsed = pod.safeParse(live);
+    return parsed.success ? podTrouble(parsed.data) : "";
+  }
+  if (selector === "" || namespace === "") return "";
+  for (const one of await podsOf(cluster, namespace, selector)) {
+    const said = podTrouble(one);
+    if (said !== "") return `pod ${one.metadata.name}: ${said}`;
+  }
+  return "";
+}
+
+const waitsForConsumer = async (cluster: Cluster, live: KubeObject): Promise<boolean> =>
+  (await eventsOf(cluster, live)).some(({ reason }) => reason === "WaitForFirstConsumer");
+
+async function warningOf(cluster: Cluster, live: KubeObject): Promise<string> {
+  const last = (await eventsOf(cluster, live)).findLast(({ type }) => type === "Warning");
+  return last === undefined ? "" : oneLine([last.reason, last.message]);
 }
 
 const selected = z.looseObject({
@@ -74,8 +96,8 @@ async function podsOf(cluster: Cluster, namespace: string, labelSelector: string
   return answer.ok ? answer.value.items : [];
 }
 
-async function eventsOf(cluster: Cluster, object: Located, live: KubeObject) {
-  const namespace = object.namespace || "default";
+async function eventsOf(cluster: Cluster, live: KubeObject) {
+  const namespace = live.metadata?.namespace || "default";
   const answer = await cluster.client.request(
     {
       method: "GET",
