@@ -3,5 +3,6 @@ export { type AwsKeys, type AwsPlace, assume, awsCredentials, regionOf } from ".
 export { azureToken } from "./azure-token.ts";
 export { eksToken } from "./eks-token.ts";
 export { gcpToken } from "./gcp-token.ts";
+export { type Cloud, findCloud, machineProof } from "./machine-identity.ts";
 export { cloudOf, type LoginPlace, registryLogin } from "./registry-login.ts";
 export { type Expiring, type Renewed, renewed } from "./renewed.ts";
