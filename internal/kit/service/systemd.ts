@@ -26,7 +26,7 @@ export function systemdUnit(wish: ServiceWish): string {
     "NotifyAccess=main",
     ...identity(place, group),
     ...environment(place, drain.timeout),
-    ...commands(place, group),
+    ...commands(place, wish, group),
     `WatchdogSec=${watchdog}`,
     "Restart=always",
     `RestartSec=${restart.delay}`,
@@ -54,7 +54,7 @@ function identity({ row, stateName }: ServicePlace, group: string): string[] {
 }
 
 /** What the env file says wins, but for the command line: mode and token are the unit's. */
-function environment({ row, stateDir, envFile, tokenFile }: ServicePlace, drainSeconds: number): string[] {
+function environment({ row, stateDir, envFile }: ServicePlace, drainSeconds: number): string[] {
   const { cache, config, services } = serviceDescription();
   const home = [`Environment=HOME=${stateDir}`, `Environment=RUNNER_STATE_DIR=${stateDir}`];
   if (row.unit !== services.mng.unit) {
@@ -66,7 +66,6 @@ function environment({ row, stateDir, envFile, tokenFile }: ServicePlace, drainS
   }
   return [
     ...home,
-    `Environment=RUNNER_TOKEN_FILE=${tokenFile}`,
     `EnvironmentFile=${config}/${services.runner.unit}.env`,
     `EnvironmentFile=-${envFile}`,
     // What the runner listens on, its supervisor cannot.
@@ -78,16 +77,18 @@ function environment({ row, stateDir, envFile, tokenFile }: ServicePlace, drainS
  * The token's file is root's (0600): the runner gets a copy in memory. Without one the env file may hold the token. Not
  * LoadCredential, which leaves nothing in a container whose mounts are private.
  */
-function commands({ row, mode, program, stateName, tokenFile, stateDir }: ServicePlace, group: string): string[] {
-  const { services } = serviceDescription();
-  const run = `ExecStart=${program} run --mode ${mode}`;
-  if (row.unit === services.mng.unit) return [`${run} --state-dir ${stateDir}`];
+function commands(place: ServicePlace, { prefix }: ServiceWish, group: string): string[] {
+  const { row, mode, program, stateName, tokenFile, stateDir } = place;
   const token = `/run/${stateName}/token`;
+  const owner = row.user === "root" ? "" : `-o ${row.user} -g ${group} `;
+  const isMng = row.unit === serviceDescription().services.mng.unit;
   return [
     `RuntimeDirectory=${stateName}`,
     "RuntimeDirectoryMode=0700",
-    `ExecStartPre=-+/usr/bin/install -m 0400 -o ${row.user} -g ${group} ${tokenFile} ${token}`,
-    `${run} --token-file ${token}`,
+    `ExecStartPre=-+/usr/bin/install -m 0400 ${owner}${tokenFile} ${token}`,
+    // Of the version before: a new one that cannot even load is counted, and left, all the same.
+    ...(isMng ? [`ExecStartPre=-${prefix}/lib/runner/previous/runner mng guard --state-dir ${stateDir}`] : []),
+    `ExecStart=${program} run --mode ${mode} --token-file ${token}${isMng ? ` --state-dir ${stateDir}` : ""}`,
   ];
 }
 

@@ -59,6 +59,7 @@ describe.skipIf(skipService)("the runner under a real systemd", () => {
       expect([unit, judged.code]).toEqual([unit, 0]);
     }
     await host.runner("service", "uninstall", "--mode", "mng");
+    expect((await host.vm.exec("test", "-e", "/etc/systemd/system/runner-mng.service")).code).toBe(1);
   });
 
   test("actions, scripts and terraform work inside the sandbox, which holds", async () => {
@@ -193,6 +194,20 @@ spec:
       ]);
     }
     expect(await host.pid("runner@eu-1.service")).not.toBe(await host.pid("runner@eu-2.service"));
+  });
+
+  test("the supervisor of mode mng is ready in a sandbox of its own, as root without root's rights", async () => {
+    expect((await host.runner("service", "install", "--mode", "mng")).stdout).toContain(
+      "runner-mng.service was started",
+    );
+    await until("it is ready", async () => (await host.show("runner-mng.service", "ActiveState")) === "active");
+    const status = await host.vm.readFile(`/proc/${await host.pid("runner-mng.service")}/status`);
+    expect(status).toMatch(/^Uid:\s+0\s/m);
+    // CAP_DAC_READ_SEARCH at most: the container has not even that to give.
+    expect(/^CapBnd:\s+(\w+)$/m.exec(status)?.[1]).toMatch(/^0{15}[04]$/);
+    expect(await host.vm.run("journalctl", "-u", "runner-mng", "-o", "cat", "--no-pager")).not.toContain(
+      "permission denied",
+    );
   });
 
   test("a stop ends in order, and `service uninstall` takes every unit and leaves settings and state", async () => {
