@@ -33,10 +33,10 @@ export interface ClusterBed {
   end(): Promise<void>;
 }
 
-export async function startClusterBed(): Promise<ClusterBed> {
+export async function startClusterBed(tools: readonly HelmName[] = []): Promise<ClusterBed> {
   const node = await startNode();
   const folder = dirname(node.kubeconfig);
-  const archive = runnerArchive(folder);
+  const archive = runnerArchive(folder, tools);
   node.load(archive);
   rmSync(dirname(archive), { recursive: true });
   const helm = async (name: HelmName, args: readonly string[]) => {

@@ -87,7 +87,7 @@ const CASES: readonly (readonly [ChartName, string, object])[] = [
 ];
 
 const render = (helm: HelmName, name: ChartName, values: object) =>
-  runHelm(helm, ["template", "it", chart(name), "-n", "there", ...valuesFile(values)]);
+  runHelm(helm, ["template", "it", chart(name), ...valuesFile(values)]);
 
 const objects = z.array(
   z.looseObject({ kind: z.string(), metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }) }),
