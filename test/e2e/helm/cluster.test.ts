@@ -40,7 +40,7 @@ describe.skipIf(skip)("coordinator and runner installed by their charts", () => 
     hostNetwork: true,
     tls: { extraNames: [bed.node.gateway] },
     data: { storageClass: "" },
-    stopDelay: "0s",
+    stopDelay: "1s",
   });
   const values = (more: object = {}) => ({
     ...SMALL,
