@@ -1,27 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { sha256 } from "../../../scripts/lib/release-programs.ts";
 import { until } from "../../faults/lib/processes.ts";
 import { type InstallBed, NEW, noInstallBed, startInstallBed } from "./lib/install-bed.ts";
-import { writeRelease } from "./lib/releases.ts";
+import { notingProgram, writeInstaller, writeRelease } from "./lib/releases.ts";
 
 setDefaultTimeout(120_000);
 const BOOT = join(import.meta.dir, "../../../bundle/boot");
-
-/** A program that notes what it is asked to do: the real one's service and identity have tests of their own. */
-const PROGRAM = `#!/bin/sh
-case "$1 $2" in
-"version ") echo ${NEW} ;;
-"mng fetch-token")
-  echo "$*" >>/var/log/asked
-  while [ $# -gt 0 ]; do [ "$1" != --token-file ] || file=$2; shift; done
-  echo by-identity >"$file" ;;
-"service status") test ! -e /sick ;;
-*) echo "$*" >>/var/log/asked ;;
-esac
-`;
 
 const CLOUD_CONFIG = z.strictObject({
   write_files: z.array(z.strictObject({ path: z.string(), permissions: z.string(), content: z.string() })),
@@ -72,9 +59,8 @@ describe.skipIf(noInstallBed)("a new machine makes itself a runner", () => {
     bed = await startInstallBed();
     metadata = metadataService();
     const folder = join(bed.releases, NEW);
-    writeRelease(folder, NEW, bed.signer, { program: PROGRAM });
-    const text = readFileSync(join(bed.folder, "install.sh"), "utf8");
-    writeFileSync(join(folder, "install.sh"), text.replace("@RELEASE_KEY@", bed.signer.trusted.spki));
+    writeRelease(folder, NEW, bed.signer, { program: notingProgram(NEW) });
+    writeInstaller(folder, bed.signer);
     cpSync(BOOT, join(bed.folder, "boot"), { recursive: true });
   });
   afterAll(async () => {

@@ -121,7 +121,8 @@ describe.skipIf(noInstallBed)("install.sh and the service of a machine", () => {
     const done = await install("5.0.0", "RUNNER_INSTALL_HEALTHY=4");
     expect(done.stderr).toContain("version 5.0.0 runs, but its control plane does not answer");
     expect(done.code).toBe(7);
-    expect(await status()).toMatchObject({ ready: true, connected: false, version: "5.0.0" });
+    expect(await status()).toMatchObject({ ready: true, connected: false });
+    expect((await vm.run("/usr/local/bin/runner", "version")).trim()).toBe("5.0.0");
   });
 
   test("--uninstall stops the service and removes the program; settings and state stay until --purge", async () => {
