@@ -93,6 +93,8 @@ export interface UpdateBed {
   mng(env?: Record<string, string>): { readonly pid: number; readonly exited: Promise<number> };
   /** As a service manager: started again whenever it ends. */
   keep(env?: Record<string, string>): void;
+  /** The same for a runner of its own, which no mng looks after. */
+  keepLone(): void;
   /** Everything mng and the runner wrote. */
   log(): string;
   current(): string;
@@ -101,11 +103,12 @@ export interface UpdateBed {
   connected(): string | null;
   runnerPid(): number | null;
   mngPid(): number | null;
-  /** A job of this type for mng; its id. */
-  job(type: string): Promise<string>;
+  /** A job of this type for mng, or for the runner; its id. */
+  job(type: string, runner?: string): Promise<string>;
   /** As if no update had ever been: bad versions too. */
   forget(): Promise<void>;
-  want(version: string): Promise<void>;
+  /** The version in the settings of mng, or of the runner. */
+  want(version: string, runner?: string): Promise<void>;
   /** `runner mng …` of the installed version. */
   cli(...args: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
   /** Ends mng, not the runner. */
@@ -145,14 +148,14 @@ export async function startUpdateBed(releases: Releases, env: Record<string, str
   };
   let living: { readonly pid: number; readonly exited: Promise<number> } | null = null;
   let keeping = false;
-  const mng = (extra: Record<string, string> = {}) => {
+  const life = (mode: "mng" | "install", folder: string, extra: Record<string, string> = {}) => {
     const fd = openSync(logFile, "a");
     // As the unit does before each start (ExecStartPre), by the program of the version before.
     const guard = join(lib, "previous/runner");
     if (existsSync(guard)) {
-      Bun.spawnSync([guard, "mng", "guard", "--state-dir", stateDir], { env: settings, stdio: ["ignore", fd, fd] });
+      Bun.spawnSync([guard, "mng", "guard", "--state-dir", folder], { env: settings, stdio: ["ignore", fd, fd] });
     }
-    const child = Bun.spawn([program, "run", "--mode", "mng", "--state-dir", stateDir], {
+    const child = Bun.spawn([program, "run", "--mode", mode, "--state-dir", folder], {
       cwd: bed.root,
       env: { ...settings, ...extra },
       stdin: "ignore",
@@ -163,6 +166,7 @@ export async function startUpdateBed(releases: Releases, env: Record<string, str
     living = { pid: child.pid, exited: child.exited };
     return living;
   };
+  const mng = (extra?: Record<string, string>) => life("mng", stateDir, extra);
   const kill = (pid: number | null) => {
     try {
       if (pid !== null) process.kill(pid, "SIGKILL");
@@ -193,6 +197,16 @@ export async function startUpdateBed(releases: Releases, env: Record<string, str
       };
       void again();
     },
+    keepLone() {
+      keeping = true;
+      const again = async () => {
+        while (keeping) {
+          await life("install", runnerState, { RUNNER_ID: managed.id, RUNNER_API_TOKEN: managed.token }).exited;
+          if (keeping) await Bun.sleep(100);
+        }
+      };
+      void again();
+    },
     log: () => readFileSync(logFile, "utf8"),
     current: () => readlinkSync(join(lib, "current")).replace("versions/", ""),
     journal: () => openUpdateJournal(stateDir).read(),
@@ -202,17 +216,17 @@ export async function startUpdateBed(releases: Releases, env: Record<string, str
     },
     runnerPid,
     mngPid: () => presenceOf(stateDir)?.pid ?? null,
-    job(type) {
+    job(type, runner = own.id) {
       const file = bed.path(`${type}.yaml`);
       writeFileSync(file, `type: ${type}\nname: ${type}\n`);
-      return control.submit(file, own.id);
+      return control.submit(file, runner);
     },
     async forget() {
       await stopMng();
       rmSync(openUpdateJournal(stateDir).file, { force: true });
     },
-    async want(version) {
-      const answer = await fetch(`${control.url}/api/v1/runners/${own.id}/settings`, {
+    async want(version, runner = own.id) {
+      const answer = await fetch(`${control.url}/api/v1/runners/${runner}/settings`, {
         method: "PATCH",
         headers: { authorization: `Bearer ${control.admin().RUNNER_ADMIN_KEY}`, "content-type": "application/json" },
         body: JSON.stringify({ settings: { container_image_tag: version } }),
