@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type ServiceBed, skipService, startServiceBed } from "./service-bed.ts";
 
 setDefaultTimeout(60_000);
@@ -12,10 +14,13 @@ interface Finding {
 
 let host: ServiceBed;
 
-/** What `runner doctor` says about one thing; it asks nobody outside. */
+/** No vendor of tools is asked whether he answers. */
+const QUIET = ["RUNNER_TOOLS_MIRROR=http://127.0.0.1:1"];
+
+/** What `runner doctor` says about one thing. */
 async function findings(check: string): Promise<Finding[]> {
-  const quiet = ["env", "RUNNER_TOOLS_MIRROR=http://127.0.0.1:1", "RUNNER_STATE_DIR=/var/lib/runner/install"];
-  const { stdout } = await host.vm.exec(...quiet, "/usr/local/bin/runner", "doctor", "--json");
+  const where = "RUNNER_STATE_DIR=/var/lib/runner/install";
+  const { stdout } = await host.vm.exec("env", ...QUIET, where, "/usr/local/bin/runner", "doctor", "--json");
   const found: Finding[] = JSON.parse(stdout).findings;
   return found.filter((one) => one.check === check);
 }
@@ -58,6 +63,14 @@ const rows: readonly (readonly [string, string, string, Finding["status"], strin
   ],
 ];
 
+/** Lines of the sh blocks, without remarks; not those that wait for a person. */
+function commandsOf(document: string): string[] {
+  const text = readFileSync(join(import.meta.dir, "../../..", document), "utf8");
+  const lines = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) => block.split("\n"));
+  const commands = lines.map((line) => line.replace(/\s+#.*$/, "").trim()).filter((line) => line !== "");
+  return commands.filter((line) => !/^(vi|systemctl edit) | -f$|^#/.test(line));
+}
+
 describe.skipIf(skipService)(
   "`runner doctor` on a machine with the service: what it prints as the remedy works",
   () => {
@@ -89,6 +102,31 @@ describe.skipIf(skipService)(
         expect((await findings(check)).map((one) => one.status)).toEqual(["ok"]);
       });
     }
+
+    test("every command of docs/service.md and docs/hardening.md works as it stands", async () => {
+      const token = await host.vm.readFile("/etc/runner/token");
+      await host.configure("eu-1");
+      await host.vm.write("/root/given", token, "0600");
+      await host.vm.run(
+        "sh",
+        "-ec",
+        "groupadd -f docker; mkdir -p /mnt/image/usr/local/bin; touch /mnt/image/usr/local/bin/runner",
+      );
+      await host.runner("service", "install", "--mode", "mng", "--no-start");
+      const lines = ["docs/service.md", "docs/hardening.md"].flatMap(commandsOf);
+      for (const line of lines) {
+        const { code, stderr } = await host.vm.exec(
+          "env",
+          ...QUIET,
+          "sh",
+          "-c",
+          line.replace("/dev/stdin", "/root/given"),
+        );
+        expect([line, code, code === 0 ? "" : stderr]).toEqual([line, 0, ""]);
+        if (line === "systemctl stop runner") await host.vm.run("systemctl", "start", "runner");
+      }
+      expect(await host.vm.readFile("/etc/runner/token")).toBe(token);
+    });
 
     test("a token that is missing: the command that takes it in is printed", async () => {
       await host.vm.run("mv", "/etc/runner/token", "/root/token");
