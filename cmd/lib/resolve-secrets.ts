@@ -65,6 +65,8 @@ export function resolveSecrets(
         if (WHOLE.includes(key)) return [key, deep(value, here)];
         if (PLACES.includes(key) && isRecord(value)) return [key, map(value, here)];
         if (ON_THE_WAY.includes(key) && isRecord(value)) return [key, inSpec(value, here)];
+        // Keys of hosts are nobody's secret.
+        if (key === "known_hosts") return [key, secret(value, here) ?? value];
         if (key !== "steps" || !Array.isArray(value)) return [key, value];
         return [key, value.map((step, index) => (isRecord(step) ? inSpec(step, `${here}[${index}]`) : step))];
       }),

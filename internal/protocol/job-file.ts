@@ -79,6 +79,9 @@ export const gitSourceSpec = z.strictObject({
       path: z.string().optional().describe("folder inside the repository"),
       submodules: z.boolean().optional().describe("check out submodules too, in theirs as well"),
       credentials: credentials.optional().describe("for https; a token is a password"),
+      known_hosts: textOrSecret
+        .optional()
+        .describe("for ssh: lines of a known_hosts file with the keys of this host, or { file: PATH }"),
     })
     .describe("repository that the runner checks out"),
 });

@@ -255,7 +255,10 @@ export interface SourceFetcher {
   /** Unpack an OCI artifact (one file per layer) into `into`. */
   oci(source: { registry: OciRegistry; tag: string }, into: string): Promise<void>;
   /** Check out a git source into `into`; credentials never in argv or on disk. Returns the commit. */
-  git(source: { url: string; ref: string; path: string; submodules: boolean }, into: string): Promise<string>;
+  git(
+    source: { url: string; ref: string; path: string; submodules: boolean; knownHosts?: string | null | undefined },
+    into: string,
+  ): Promise<string>;
 }
 
 export interface StateBackend {

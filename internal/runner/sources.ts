@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type LoginPlace, registryLogin } from "../kit/cloud/index.ts";
 import { MARKER } from "../kit/exec/index.ts";
 import { checkout, gitAddress, type SshOptions } from "../kit/git/index.ts";
@@ -74,10 +75,15 @@ export function createSources(options: SourcesOptions) {
       });
       note(`source ${pulled.digest.slice(0, 19)} unpacked: ${pulled.files} files, ${pulled.bytes} bytes`);
     },
-    async git({ url, ref, path, submodules }, into) {
+    async git({ url, ref, path, submodules, knownHosts }, into) {
       const allow = options.allowFileUrls ? (["file"] as const) : [];
       secret(...gitAddress(url, allow).secrets);
       const git = await options.tools.find("git", null);
+      const known = `${into}.known-hosts`;
+      if (knownHosts) {
+        mkdirSync(dirname(into), { recursive: true, mode: 0o700 });
+        writeFileSync(known, `${knownHosts.trim()}\n`, { mode: 0o600 });
+      }
       const done = await checkout({
         url,
         ref,
@@ -91,8 +97,8 @@ export function createSources(options: SourcesOptions) {
         allow,
         cache: { dir: join(options.tools.cacheDir, "git"), maxBytes: options.git.cacheBytes },
         limits: options.limits,
-        ssh: options.git.ssh,
-      });
+        ssh: { ...options.git.ssh, ...(knownHosts ? { alsoKnown: known } : {}) },
+      }).finally(() => rmSync(known, { force: true }));
       if (done === null)
         throw new RunnerError("job", "the git source has no url", { remedy: "name one, or leave the source out" });
       note(`source checked out at ${done.commit}`);

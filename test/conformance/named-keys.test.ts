@@ -26,6 +26,7 @@ const OURS = [
   "plantypes.HelmValue.literal",
   "plantypes.KubernetesManifestDeployPlan.runner_options",
   "kube.ClusterInfo.gcp_auth",
+  "plantypes.GitSource.known_hosts",
   "terraform.LockInfo.runner_id",
   "terraform.LockInfo.job_id",
   "terraform.LockInfo.execution_id",

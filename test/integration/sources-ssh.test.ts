@@ -66,6 +66,16 @@ describe.skipIf(!hasSshServer && !inCi)("a git source over ssh (a real OpenSSH s
     expect((await get())?.commit).toMatch(/^[0-9a-f]{40}$/);
   }, 20_000);
 
+  test("is taken from a host whose key the job itself names, beside those of the operator", async () => {
+    writeFileSync(known, "");
+    const also = at("of the job");
+    writeFileSync(also, server.hostLine());
+    expect(await get({ alsoKnown: also })).not.toBeNull();
+    expect(await get({ alsoKnown: also, knownHosts: null })).not.toBeNull();
+    writeFileSync(also, "");
+    expect((await refusal(get({ alsoKnown: also }))).message).toContain("its host key is not known here");
+  }, 20_000);
+
   test("is refused from a host whose key is not known, with the command that makes it known", async () => {
     writeFileSync(known, "");
     const { kind, message, remedy } = await refusal(get());

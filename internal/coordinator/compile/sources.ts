@@ -71,7 +71,18 @@ function repository(spec: GitSpec, place: string): Result<WireSource> {
   const url = spec.credentials === undefined ? ok(spec.url) : withLogin(spec.url, spec.credentials, place);
   if (!url.ok) return url;
   const recurse = spec.submodules ?? false;
-  const git = { url: url.value, ref: spec.ref ?? "HEAD", path: spec.path || ".", recurse_submodules: recurse };
+  const keys = spec.known_hosts;
+  if (typeof keys === "object") {
+    return usage(`${place}.known_hosts: a file cannot be read here`, "Submit with `runner job submit`.");
+  }
+  const known = keys === undefined ? {} : { known_hosts: String(keys) };
+  const git = {
+    url: url.value,
+    ref: spec.ref ?? "HEAD",
+    path: spec.path || ".",
+    recurse_submodules: recurse,
+    ...known,
+  };
   return ok({ kind: "git", git });
 }
 

@@ -7,7 +7,14 @@ import { OCI_REGISTRY_TYPES } from "./words.ts";
  * Plan documents (nuon-handlers.md section 2): the text of GET plan is exactly one of these. Registry, backend and hook
  * blocks have Go's capitalised keys; byte fields are standard base64.
  */
-export const gitSource = foldedObject({ url: str, ref: str, path: str, recurse_submodules: bool });
+export const gitSource = foldedObject({
+  url: str,
+  ref: str,
+  path: str,
+  recurse_submodules: bool,
+  /** Ours: lines of a known_hosts file, for ssh. */
+  known_hosts: str,
+});
 
 export const awsStatic = foldedObject({ access_key_id: str, secret_access_key: str, session_token: str });
 export const awsAuth = foldedObject({

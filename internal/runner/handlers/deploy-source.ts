@@ -12,6 +12,7 @@ export type DeploySource =
       readonly ref: string;
       readonly path: string;
       readonly submodules: boolean;
+      readonly knownHosts: string | null | undefined;
     };
 
 /** Makes the error of a plan that cannot be used, for one type. */
@@ -26,8 +27,8 @@ export const invalidPlan =
 export function deploySource(plan: DeployPlan, invalid: Invalid): DeploySource {
   const { src_git: git, src_registry: registry, src_tag: tag } = plan;
   if (git?.url) {
-    const { url, ref, path, recurse_submodules: submodules } = git;
-    return { kind: "git", url, ref: ref ?? "", path: path ?? "", submodules: submodules ?? false };
+    const { url, ref, path, recurse_submodules: submodules, known_hosts: knownHosts } = git;
+    return { kind: "git", url, ref: ref ?? "", path: path ?? "", submodules: submodules ?? false, knownHosts };
   }
   if (!registry?.Repository) throw invalid("it names no source (src_registry)");
   if (!tag) throw invalid("it names no version of its source (src_tag)");

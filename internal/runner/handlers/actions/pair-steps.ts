@@ -22,6 +22,7 @@ export type StepSource =
       readonly ref: string;
       readonly path: string;
       readonly submodules: boolean;
+      readonly knownHosts: string | null | undefined;
     }
   | { readonly kind: "oci"; readonly registry: OciRegistry; readonly tag: string; readonly path: string };
 
@@ -87,8 +88,8 @@ function stepSource(plan: PlanStep): StepSource | null {
   }
   const git = plan.git_source;
   if (!git?.url || git.url === NO_SOURCE_URL) return null;
-  const { url, ref, path, recurse_submodules: submodules } = git;
-  return { kind: "git", url, ref: ref || "HEAD", path: path || ".", submodules: submodules ?? false };
+  const { url, ref, path, recurse_submodules: submodules, known_hosts: knownHosts } = git;
+  return { kind: "git", url, ref: ref || "HEAD", path: path || ".", submodules: submodules ?? false, knownHosts };
 }
 
 const mismatch = (what: string) => new RunnerError("protocol", `the documents of this action do not agree: ${what}`);

@@ -34,6 +34,7 @@ export type ManifestSource =
       readonly ref: string;
       readonly path: string;
       readonly submodules: boolean;
+      readonly knownHosts: string | null | undefined;
     };
 
 /** Of what is removed, where the plan says nothing about waiting (Nuon's own plans). */
@@ -80,8 +81,8 @@ function sourceOf(plan: DeployPlan, block: KubernetesManifestBlock): ManifestSou
   if (block.manifest?.trim()) return { kind: "text", text: block.manifest };
   const { src_git: git, src_registry: registry, src_tag: tag, src_path: path } = plan;
   if (git?.url) {
-    const { url, ref, recurse_submodules: submodules } = git;
-    return { kind: "git", url, ref: ref ?? "", path: git.path || ".", submodules: submodules ?? false };
+    const { url, ref, recurse_submodules: submodules, known_hosts: knownHosts } = git;
+    return { kind: "git", url, ref: ref ?? "", path: git.path || ".", submodules: submodules ?? false, knownHosts };
   }
   const version = block.oci_artifact?.digest || tag || block.oci_artifact?.tag;
   if (registry?.Repository && version) return { kind: "oci", registry, tag: version, path: path || "." };

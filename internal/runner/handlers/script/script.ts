@@ -26,8 +26,9 @@ export const script: Handler<ScriptPlan> = {
     const into = emptyFolder(sourceFolder(ctx));
     if (source) await ctx.sources.oci({ registry: source.registry, tag: source.tag }, into);
     else if (git?.url) {
-      const { url, ref, path, recurse_submodules: submodules } = git;
-      await ctx.sources.git({ url, ref: ref ?? "", path: path ?? "", submodules: submodules ?? false }, into);
+      const { url, ref, path, recurse_submodules: submodules, known_hosts: knownHosts } = git;
+      const source = { url, ref: ref ?? "", path: path ?? "", submodules: submodules ?? false, knownHosts };
+      await ctx.sources.git(source, into);
     }
   },
 
