@@ -16,6 +16,7 @@ import { npmStart } from "./rows/npm-start.ts";
 import { ociPull } from "./rows/oci-pull.ts";
 import { output } from "./rows/output.ts";
 import { page } from "./rows/page.ts";
+import { sizes } from "./rows/sizes.ts";
 import { start } from "./rows/start.ts";
 import { terraform } from "./rows/terraform.ts";
 import { throughput } from "./rows/throughput.ts";
@@ -40,6 +41,7 @@ const ROWS: readonly Row[] = [
   output,
   liveLine,
   idle,
+  sizes,
   start,
   npmStart,
   page,

@@ -1,6 +1,6 @@
 import { median, quantile } from "./stats.ts";
 
-export type Unit = "ms" | "s" | "MB/s" | "MiB" | "jobs/s" | "/min";
+export type Unit = "ms" | "s" | "MB/s" | "MB" | "MiB" | "jobs/s" | "/min";
 
 /** What is run beside ours in the same loop: the same work without us. */
 export interface Floor {

@@ -111,8 +111,9 @@ describe.skipIf(skip)("bundle/compose", () => {
   });
 
   test("a runner of another control plane gets its token from a file, and is healthy while that is away", async () => {
+    await both("down -v -t 30");
     writeFileSync(bed.path("bundle/compose/token-file"), "the-token\n");
-    await shell(`export RUNNER_IMAGE=localhost/runner:1.2.3\n${ELSEWHERE}`);
+    await shell(ELSEWHERE);
     const health = () => docker.run("exec", "bed_runner_1", "/usr/local/lib/runner/healthy");
     await until("it lives", () => {
       try {
