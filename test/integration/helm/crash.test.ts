@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { goProgram } from "../../bed/go-program.ts";
@@ -135,6 +136,47 @@ describe.skipIf(skip).each([...HELMS])("a helm job by %s", (helm) => {
       await cleanAfter(bed, control, runner, [CANARY]);
     },
   );
+
+  test("kept at the coordinator is repaired after kill -9, upgraded, rolled back and uninstalled", async () => {
+    /** Revisions of the release, as the coordinator has them. */
+    const revisions = () => {
+      const db = new Database(bed.path("coordinator", "coordinator.db"), { readonly: true });
+      try {
+        return db.query("SELECT version || ' ' || status AS one FROM helm_releases ORDER BY version").values().flat();
+      } finally {
+        db.close();
+      }
+    };
+    const change = async (spec: object, more: object = {}) => {
+      const doc = await control.ended(await submit(more, { storage: "nuon", ...spec }), 90_000);
+      return [doc.status, doc.reason];
+    };
+    const first = await submit({}, { storage: "nuon", wait_timeout: "12s" });
+    await until("helm waits", async () => revisions().includes("1 pending-install"), 60_000);
+    await runner.proc.kill9();
+    // Its way to the cluster and to its records went with the runner.
+    await until("helm gives up", async () => helms().length === 0, 60_000);
+    runner.proc = runner.start(env());
+    const lost = await control.ended(first, 90_000);
+    expect([lost.status, outcomes(lost)]).toEqual(["failed", ["failed"]]);
+    expect(lost.reason).toContain("helm install failed: it lost its release store when the runner was restarted");
+    expect(revisions()).toEqual(["1 failed"]);
+
+    await open();
+    expect(await change({ values: { greeting: "two" } })).toEqual(["finished", ""]);
+    expect(revisions()).toEqual(["1 superseded", "2 deployed"]);
+
+    const vain = { values: { image: "localhost/none:1" }, wait_timeout: "5s", rollback_on_failure: true };
+    expect(await change(vain)).toEqual(["failed", expect.stringContaining("helm upgrade failed")]);
+    expect(revisions()).toEqual(["1 superseded", "2 superseded", "3 failed", "4 deployed"]);
+    const greeting = ["-n", space, "get", "configmap", "web-map", "-o", "jsonpath={.data.greeting}"];
+    expect(await node.kubectl(greeting)).toBe("two");
+
+    expect(await change({}, { operation: "destroy" })).toEqual(["finished", ""]);
+    expect(revisions()).toEqual([]);
+    expect(await node.kubectl(["-n", space, "get", "deploy,secret", "-o", "name"])).toBe("");
+    await cleanAfter(bed, control, runner, [CANARY]);
+  });
 
   test("waits for approval with a diff that hides Secrets, and an approved plan is applied", async () => {
     await node.kubectl(["create", "namespace", space]);

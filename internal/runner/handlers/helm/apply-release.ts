@@ -138,6 +138,7 @@ async function failure(
   if (error instanceof StopError || ctx.signal.aborted) return error;
   const known = explained(work, error);
   if (!(error instanceof ToolError)) return known;
+  if (work.driver === "nuon" && error.end.tail === "") return lostStore(error);
   const hooks = unfinishedHooks(tried(await job.records.list().catch(() => [])), work.namespace);
   await showHookLogs(ctx, job.client, hooks);
   const waitingFor = await notReady(watchedBy(job), [...hooks, ...objects]);
@@ -149,3 +150,10 @@ async function failure(
     cause: error,
   });
 }
+
+/** The address of the store lives in this process: a helm that ended without us, whose words are gone, had none. */
+const lostStore = (error: ToolError) =>
+  new RunnerError("job", `helm ${error.key} failed: it lost its release store when the runner was restarted`, {
+    remedy: "Submit the job file again: the next apply goes on from what is there.",
+    cause: error,
+  });
