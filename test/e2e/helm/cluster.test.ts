@@ -139,14 +139,37 @@ describe.skipIf(skip)("coordinator and runner installed by their charts", () => 
     expect(done(await outside.ended(next))).toEqual(ONCE);
   }, 180_000);
 
-  test("a token that was changed in its Secret reaches the runner with the next upgrade", async () => {
-    const before = await pod();
+  test("an upgrade that changes nothing leaves both pods, the key and the certificate alone", async () => {
+    const pods = () => bed.node.kubectl(["get", "pods", "-A", "-o", "jsonpath={.items[*].metadata.uid}"]);
+    const before = await pods();
+    await bed.install("helm4", "coordinator", COORDINATOR, CONTROL, coordinatorValues());
+    const same = { ...values({ runnerId: id }), image: { ...SMALL.image, tag: "2" } };
+    await bed.install("helm3", "runner", RUNNER, RUNNERS, same);
+    expect(await pods()).toBe(before);
+    expect((await outsideOf(bed.node, CONTROL, "coordinator", outside.url)).ca).toBe(outside.ca);
+  }, 120_000);
+
+  test("an upgrade of the coordinator leaves the running job alone, and its end is told once", async () => {
+    const job = await begun("/tmp/five");
+    await bed.install("helm3", "coordinator", COORDINATOR, CONTROL, {
+      ...coordinatorValues(),
+      image: { ...SMALL.image, tag: "2" },
+    });
+    await inRunner("touch", "/tmp/five");
+    expect(done(await outside.ended(job))).toEqual(ONCE);
+    expect(await lines(job)).toBe(2);
+  }, 120_000);
+
+  test("a runner whose token was rotated says so with code 3, and the new Secret and an upgrade mend it", async () => {
     const rotated = await bed.exec(CONTROL, "deployment/coordinator", "runner", "runners", "rotate", id, "--json");
+    await bed.node.kubectl(["delete", "pod", "runner-0", "-n", RUNNERS]);
+    const code = "jsonpath={.status.containerStatuses[0]..exitCode}";
+    const ended = () => bed.node.kubectl(["get", "pod", "runner-0", "-n", RUNNERS, "-o", code]).catch(() => "");
+    await until("the new pod has ended with 3", async () => /\b3\b/.test(await ended()), 60_000);
     await giveToken(bed, RUNNERS, JSON.parse(rotated).token, outside.ca);
     await bed.install("helm4", "runner", RUNNER, RUNNERS, values({ runnerId: id }));
-    expect((await pod()).uid).not.toBe(before.uid);
     expect(await outside.runner("eu-1")).toMatchObject({ contact: "online" });
-  }, 120_000);
+  }, 180_000);
 
   test("replicas with an identity each are runners of their own", async () => {
     const identities: Record<string, string> = {};

@@ -66,7 +66,8 @@ function packed(work: string, root: string): string {
   const manifests = IMAGES.map((name) => {
     const labels = { "org.opencontainers.image.ref.name": basename(name) };
     const rootfs = { type: "layers", diff_ids: [`sha256:${layerSum}`] };
-    const image = { architecture: "amd64", os: "linux", config: { ...config, Labels: labels }, rootfs };
+    const architecture = process.arch === "arm64" ? "arm64" : "amd64";
+    const image = { architecture, os: "linux", config: { ...config, Labels: labels }, rootfs };
     const size = Bun.file(join(blobs, layerSum)).size;
     const manifest = blob(`${OCI}.manifest.v1+json`, {
       schemaVersion: 2,
