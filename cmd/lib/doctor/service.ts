@@ -9,8 +9,9 @@ import {
   serviceDescription,
   serviceFiles,
 } from "../../../internal/kit/service/index.ts";
+import { duration } from "../../../internal/protocol/job-file.ts";
 import { ownDropIns } from "../service/files.ts";
-import { showUnit, systemdRuns, systemdVersion } from "../service/systemctl.ts";
+import { showUnit, spanSeconds, systemdRuns, systemdVersion } from "../service/systemctl.ts";
 import { type Finding, findings } from "./finding.ts";
 
 /** The runner as a service of this machine: what `service install` made, and what became of it. */
@@ -66,10 +67,29 @@ async function checkUnit(wish: ServiceWish, place: ServicePlace): Promise<Findin
     const remedy = `Take User= out of its drop-ins; \`systemctl revert ${unit} && systemctl restart ${unit}\` removes them all.`;
     found.push(say.failed(text, remedy));
   }
+  found.push(...checkStop(wish, place, spanSeconds(fact("TimeoutStopUSec"))));
   if (found.length > 0) return found;
   const dropIns = ownDropIns(dropInDir(wish)).filter((name) => name !== "back-off");
   const relaxed = dropIns.length === 0 ? "nothing relaxed" : `relaxed for ${dropIns.join(", ")}`;
   return [say.ok(`${unit} is ${state} (${fact("SubState")}), as user ${place.row.user}, ${relaxed}`)];
+}
+
+/** A drain that may take longer than systemd waits is cut off. */
+function checkStop(wish: ServiceWish, { unit, envFile }: ServicePlace, waits: number): Finding[] {
+  const { grace } = serviceDescription().drain;
+  const text = existsSync(envFile) ? readFileSync(envFile, "utf8") : "";
+  const given = /^RUNNER_DRAIN_TIMEOUT=(\S+)$/m.exec(text)?.[1];
+  const wanted = given === undefined ? null : duration.safeParse(given);
+  if (!wanted?.success || wanted.data / 1_000 + grace <= waits) return [];
+  const seconds = Math.ceil(wanted.data / 1_000) + grace;
+  const file = join(dropInDir(wish), "stop.conf");
+  const write = `mkdir -p ${dropInDir(wish)} && printf '[Service]\\nTimeoutStopSec=${seconds}\\n' > ${file}`;
+  return [
+    findings("service").warning(
+      `${unit}: a drain may take ${given}, but systemd waits ${waits} s: jobs would be cut off from their runner`,
+      `\`${write} && systemctl daemon-reload\``,
+    ),
+  ];
 }
 
 /** Files of ours that differ from what would be written now: of another version, or changed by hand. */

@@ -1,5 +1,5 @@
 import { uptime } from "node:os";
-import { runProgram, showUnit } from "./systemctl.ts";
+import { runProgram, showUnit, spanSeconds } from "./systemctl.ts";
 
 /** What systemd and the runner's own words say of a service. */
 export interface ServiceStatus {
@@ -68,12 +68,9 @@ function exitOf(code: string, status: string): string | null {
   return code === "2" || code === "3" ? `signal ${status}` : null;
 }
 
-/** `1min`, `30s` of systemctl; the other is microseconds since the machine started, 0: never. */
+/** `fed` is microseconds since the machine started, 0: never. */
 function watchdogOf(every: string, fed: string): ServiceStatus["watchdog"] {
-  const seconds = every
-    .split(" ")
-    .map((part) => /^(\d+)(min|s|h)$/.exec(part))
-    .reduce((sum, match) => sum + Number(match?.[1] ?? 0) * ({ s: 1, min: 60, h: 3600 }[match?.[2] ?? "s"] ?? 0), 0);
+  const seconds = spanSeconds(every);
   if (seconds === 0) return null;
   const at = Number(fed) / 1e6;
   return { every_s: seconds, fed_s_ago: at > 0 ? Math.max(0, Math.round(uptime() - at)) : null };

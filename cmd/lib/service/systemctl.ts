@@ -51,3 +51,14 @@ export async function systemdVersion(): Promise<number> {
   const { stdout } = await runProgram("systemctl", "--version");
   return Number(/^systemd (\d+)/.exec(stdout)?.[1] ?? 0);
 }
+
+const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, min: 60, h: 3_600, d: 86_400, w: 604_800 };
+
+/** `1h 2min 30s` of systemctl show, in seconds; 0 for what is none, no end for `infinity`. */
+export function spanSeconds(text: string): number {
+  if (text === "infinity") return Number.POSITIVE_INFINITY;
+  return text
+    .split(" ")
+    .map((part) => /^(\d+)([a-z]+)$/.exec(part))
+    .reduce((sum, match) => sum + Number(match?.[1] ?? 0) * (SECONDS[match?.[2] ?? ""] ?? 0), 0);
+}

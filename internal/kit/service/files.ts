@@ -7,8 +7,7 @@ import { placeOf, type ServiceWish } from "./place.ts";
 import { rcScript } from "./rcd.ts";
 import { BACK_OFF_SINCE, GENERATED, systemdBackOff, systemdDropIn, systemdUnit } from "./systemd.ts";
 
-export const SERVICE_FORMATS = ["systemd", "rcd", "launchd"] as const;
-export type ServiceFormat = (typeof SERVICE_FORMATS)[number];
+type ServiceFormat = "systemd" | "rcd" | "launchd";
 
 export interface ServiceFile {
   readonly path: string;

@@ -2,9 +2,7 @@
 export { serviceDescription } from "./description.ts";
 export {
   dropInDir,
-  SERVICE_FORMATS,
   type ServiceFile,
-  type ServiceFormat,
   SYSTEMD_DIR,
   serviceBundle,
   serviceFiles,

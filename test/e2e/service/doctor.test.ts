@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ServiceBed, skipService, startServiceBed } from "./service-bed.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(240_000);
 
 interface Finding {
   readonly check: string;
@@ -61,6 +61,13 @@ const rows: readonly (readonly [string, string, string, Finding["status"], strin
     "failed",
     "runs as root and not as runner",
   ],
+  [
+    "a drain that is longer than systemd waits",
+    "echo RUNNER_DRAIN_TIMEOUT=30m >> /etc/runner/runner.env",
+    "service",
+    "warning",
+    "may take 30m, but systemd waits 720 s",
+  ],
 ];
 
 /** Lines of the sh blocks, without remarks; not those that wait for a person. */
@@ -81,7 +88,7 @@ describe.skipIf(skipService)(
       ]);
       await host.configure();
       expect((await host.runner("service", "install")).code).toBe(0);
-      expect((await host.runner("service", "status", "--wait", "60")).code).toBe(0);
+      expect((await host.runner("service", "status", "--wait", "120")).code).toBe(0);
     });
     afterAll(() => host?.end());
 

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
 import { type Engine, engineMissing, startDocker } from "../../bed/engines.ts";
 import { type ServiceBed, skipService, startServiceBed } from "./service-bed.ts";
 
-setDefaultTimeout(90_000);
+setDefaultTimeout(240_000);
 const UNIT = "runner.service";
 /** No group of this machine; the one called docker inside. */
 const DOCKER_GID = 61_234;
@@ -50,7 +50,7 @@ async function runsWith(names: string) {
   const installed = await host.runner("service", "install", "--with", names);
   expect([installed.stderr, installed.code]).toEqual(["", 0]);
   await host.vm.run("systemctl", "restart", UNIT);
-  expect((await host.runner("service", "status", "--wait", "60")).code).toBe(0);
+  expect((await host.runner("service", "status", "--wait", "120")).code).toBe(0);
 }
 
 describe.skipIf(skip)("what a kind of job needs beyond the default profile is a drop-in with its name", () => {

@@ -12,6 +12,10 @@ const VERSION = "9.9.9";
 export const serviceMissing = systemdMissing() ?? (existsSync(BINARY) ? null : `no ${BINARY}: npm run build makes it`);
 export const skipService = serviceMissing !== null && process.env.CI !== "true";
 
+/** A machine with eight others beside it takes its time. */
+export const patiently = <T>(what: string, look: () => Promise<T | null | undefined | false>): Promise<T> =>
+  until(what, look, 120_000);
+
 /** A machine with systemd and the program as install.sh lays it out, and a coordinator beside it. */
 export interface ServiceBed {
   readonly vm: SystemdHost;
@@ -65,7 +69,7 @@ export async function startServiceBed(mounts: readonly string[] = []): Promise<S
       show,
       pid: async (unit) => Number(await show(unit, "MainPID")),
       connected: async (unit) => {
-        await until(`${unit} is connected`, async () => (await show(unit, "StatusText")).startsWith("connected"));
+        await patiently(`${unit} is connected`, async () => (await show(unit, "StatusText")).startsWith("connected"));
       },
       async submit(name, text, runner) {
         const file = bed.path(`${name}.yaml`);

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { until } from "../../faults/lib/processes.ts";
-import { type ServiceBed, skipService, startServiceBed } from "./service-bed.ts";
+import { type ServiceBed, skipService, startServiceBed, patiently as until } from "./service-bed.ts";
 
-setDefaultTimeout(90_000);
+setDefaultTimeout(240_000);
 const STATE = "/var/lib/runner/install";
 const UNIT = "runner.service";
 
@@ -26,7 +25,7 @@ describe.skipIf(skipService)("the runner under a real systemd", () => {
   test("with settings it starts, is ready and connected, and the same again changes nothing", async () => {
     await host.configure();
     expect((await host.runner("service", "install")).stdout).toContain(`${UNIT} was started`);
-    const status = await host.runner("service", "status", "--wait", "60", "--json");
+    const status = await host.runner("service", "status", "--wait", "120", "--json");
     expect(status.stderr).toBe("");
     const pid = await host.pid(UNIT);
     expect(JSON.parse(status.stdout)).toMatchObject({
@@ -181,7 +180,7 @@ spec:
       expect((await host.runner("service", "install", "--instance", name)).stdout).toContain("was started");
     }
     for (const [name, id] of Object.entries(runners)) {
-      expect((await host.runner("service", "status", "--instance", name, "--wait", "60")).code).toBe(0);
+      expect((await host.runner("service", "status", "--instance", name, "--wait", "120")).code).toBe(0);
       const job = await host.submit(
         name,
         `type: actions-workflow\nname: ${name}\nspec:\n  steps:\n    - { name: where, run: 'echo "home=$(echo /var/lib/runner/*/journal.db)" >> "$RUNNER_OUTPUT"' }\n`,
