@@ -32,7 +32,8 @@ sh install.sh [options]      installs or upgrades runner; the same again changes
 
 This is the installer of release $RELEASE_VERSION. Values may also be given as --name=value. Environment: RUNNER_RELEASE_URL (--base-url), RUNNER_VERSION (--version),
 RUNNER_PREFIX (--prefix), RUNNER_PUBLIC_KEY (--public-key), RUNNER_CA_FILE (a private CA of the release host).
-RUNNER_API_URL, RUNNER_ID, RUNNER_API_TOKEN or RUNNER_API_TOKEN_FILE fill a new /etc/runner/runner.env and token.
+RUNNER_API_URL, RUNNER_ID, RUNNER_API_TOKEN or RUNNER_API_TOKEN_FILE fill a new /etc/runner/runner.env and token; with
+--mng RUNNER_MNG_ID and RUNNER_MNG_API_TOKEN a new runner-mng.env (on a Nuon control plane both are one runner: leave them).
 
 Exit codes: 0 done or nothing to do · 1 not possible on this machine (platform, tool, rights, space, service manager)
 2 usage · 3 the release cannot be fetched · 4 refused: signature, checksum, version or key · 5 another install is at work
@@ -622,13 +623,20 @@ make_settings() {
     if [ -n "${RUNNER_API_TOKEN-}" ]; then printf '%s\n' "$RUNNER_API_TOKEN" | secret_file $ETC/token
     elif [ -n "${RUNNER_API_TOKEN_FILE-}" ]; then secret_file $ETC/token <"$RUNNER_API_TOKEN_FILE"; fi
   fi
+  if [ $MNG = yes ] && [ -n "${RUNNER_MNG_ID-}" ] && [ ! -e $ETC/runner-mng.env ]; then
+    {
+      echo "# The supervisor is a runner of its own on the control plane; the rest is as in runner.env."
+      printf '%s\n' "RUNNER_ID=$RUNNER_MNG_ID" "RUNNER_API_TOKEN=${RUNNER_MNG_API_TOKEN-}"
+    } | secret_file $ETC/runner-mng.env
+    CHANGED=yes
+  fi
   step token
 }
 
 check_settings() {
-  for value in "${RUNNER_API_URL-}" "${RUNNER_ID-}" "${RUNNER_API_TOKEN-}"; do
+  for value in "${RUNNER_API_URL-}" "${RUNNER_ID-}" "${RUNNER_API_TOKEN-}" "${RUNNER_MNG_ID-}" "${RUNNER_MNG_API_TOKEN-}"; do
     case $value in
-    *[[:cntrl:]\'\"\\\ ]*) die 2 "RUNNER_API_URL, RUNNER_ID or RUNNER_API_TOKEN holds a space, a quote or a line break" "Give the plain value." ;;
+    *[[:cntrl:]\'\"\\\ ]*) die 2 "RUNNER_API_URL, RUNNER_ID or a token holds a space, a quote or a line break" "Give the plain value." ;;
     esac
   done
   [ -z "${RUNNER_API_TOKEN_FILE-}" ] || [ -r "$RUNNER_API_TOKEN_FILE" ] ||
@@ -647,7 +655,7 @@ units() { if [ "$MNG" = yes ]; then echo runner.service runner-mng.service; else
 mode_of() { if [ "$1" = runner-mng.service ]; then echo '--mode mng'; fi; }
 
 set_up_service() {
-  start=''
+  start='' before=$(running_old)
   configured || start=--no-start
   for unit in $(units); do
     # shellcheck disable=SC2046,SC2086 # options, or none
@@ -662,7 +670,11 @@ set_up_service() {
     say "  → fill in $ETC/runner.env and $ETC/token, then run install.sh again"
     return
   fi
-  if [ "$SWITCHED" = yes ]; then restart_old; fi
+  for unit in $before; do
+    say "restarting $unit: what runs may end first"
+    restart "$unit"
+  done
+  step restart
   if wait_healthy; then
     say "the service is healthy: version $NEW"
     return
@@ -687,15 +699,16 @@ restart() {
   systemctl start --no-block "$1" || true
 }
 
-# What runs with the version before: it drains, then starts with the new one. What was just started has that already.
-restart_old() {
-  for unit in $(systemctl list-units --plain --no-legend runner.service 'runner@*.service' runner-mng.service | awk '{ print $1 }'); do
-    pid=$(systemctl show -p MainPID --value "$unit")
-    case $(readlink "/proc/$pid/exe" 2>/dev/null) in "$LIB/versions/$NEW/runner") continue ;; esac
-    say "restarting $unit: what runs may end first"
-    restart "$unit"
+# Services that run with another version: they drain, then start with the new one. Without a switch just now (an install
+# that was killed after its own) the running program tells.
+running_old() {
+  for unit in $(systemctl list-units --plain --no-legend --state=active runner.service 'runner@*.service' runner-mng.service | awk '{ print $1 }'); do
+    if [ "$SWITCHED" = no ]; then
+      program=$(readlink "/proc/$(systemctl show -p MainPID --value "$unit")/exe" 2>/dev/null) || continue
+      [ "$program" != "$LIB/versions/$NEW/runner" ] || continue
+    fi
+    echo "$unit"
   done
-  step restart
 }
 
 wait_healthy() {
@@ -776,7 +789,7 @@ purge() {
   if made state; then rm -rf $STATE; elif [ -d $STATE ]; then say "$STATE was there before and stays"; fi
   if made user; then { if have userdel; then userdel runner; else deluser runner; fi; } || say "the user runner stays: a process of it lives"; fi
   if made group && grep -q '^runner:' /etc/group; then { if have groupdel; then groupdel runner; else delgroup runner; fi; } || true; fi
-  if made etc; then rm -rf $ETC; else rm -f $ETC/runner.env $ETC/runner.env.dist $ETC/token $ETC/release.pub $MADE && say "$ETC was there before and stays"; fi
+  if made etc; then rm -rf $ETC; else rm -f $ETC/runner.env $ETC/runner.env.dist $ETC/token $ETC/release.pub $ETC/runner-mng.env $MADE && say "$ETC was there before and stays"; fi
 }
 
 main() {

@@ -1,7 +1,8 @@
 #!/bin/sh
 # EC2 user data: makes a runner of a new instance. Use it as it is, and say the rest in tags of the instance (with
 # "instance metadata tags" enabled): runner-release-url, runner-version, runner-install-sha256, runner-api-url,
-# runner-id. docs/install-vm.md tells more.
+# runner-id. With runner-mng-id
+# there is a supervisor too. docs/install-vm.md tells more.
 set -u
 CLOUD=aws
 METADATA=${RUNNER_METADATA_URL:-http://169.254.169.254}/latest

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Custom data of an Azure virtual machine or scale set (by cloud-init): makes a runner of it. Use it as it is, and say
 # the rest in tags of the machine: runner-release-url, runner-version, runner-install-sha256, runner-api-url, runner-id.
-# docs/install-vm.md tells more.
+# With runner-mng-id
+# there is a supervisor too. docs/install-vm.md tells more.
 set -u
 CLOUD=azure
 METADATA=${RUNNER_METADATA_URL:-http://169.254.169.254}/metadata/instance

@@ -29,7 +29,7 @@ arm() {
     --timer-property=AccuracySec=1s ${RUNNER_BOOT_POWER_OFF:-systemctl poweroff}
 }
 
-disarm() { systemctl stop runner-boot-watchdog.timer; }
+disarm() { systemctl stop runner-boot-watchdog.timer 2>/dev/null; }
 
 # install.sh of exactly that release: whose checksum is known here has its key in it.
 fetch_installer() {
@@ -51,10 +51,26 @@ set_up() {
   if [ ! -s /etc/runner/token ]; then
     runner mng fetch-token --cloud "$CLOUD" --token-file /etc/runner/token || return
   fi
-  sh "$folder/install.sh" --mng
+  supervise=''
+  if setting RUNNER_MNG_ID runner-mng-id >/dev/null 2>&1; then
+    supervise=--mng
+    token_of_mng || return
+  fi
+  sh "$folder/install.sh" $supervise
   code=$?
   rm -rf "$folder"
   return $code
+}
+
+# The supervisor is a runner of its own, but on a Nuon control plane: there it has the same id.
+token_of_mng() {
+  if [ "$RUNNER_MNG_ID" = "$RUNNER_ID" ]; then
+    unset RUNNER_MNG_ID
+  elif [ ! -e /etc/runner/runner-mng.env ]; then
+    runner mng fetch-token --cloud "$CLOUD" --runner-id "$RUNNER_MNG_ID" --token-file "$folder/token" || return
+    RUNNER_MNG_API_TOKEN=$(cat "$folder/token")
+    export RUNNER_MNG_API_TOKEN
+  fi
 }
 
 stays_healthy() {

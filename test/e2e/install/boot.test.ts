@@ -50,7 +50,14 @@ const CLOUDS = { aws: "aws-user-data.sh", gcp: "gcp-startup.sh", azure: "azure-c
 /** Boots by the script of a cloud, with times of a test. */
 const boot = (cloud: keyof typeof CLOUDS, deadline = "10min") =>
   bed.sh(
-    `RUNNER_METADATA_URL=http://127.0.0.1:${metadata.port} RUNNER_BOOT_PAUSE=0.2 RUNNER_BOOT_DEADLINE=${deadline} RUNNER_BOOT_POWER_OFF="touch /powered-off" timeout 60 sh ${bed.folder}/boot/${CLOUDS[cloud]} 2>&1`,
+    `RUNNER_METADATA_URL=http://127.0.0.1:${metadata.port} RUNNER_BOOT_PAUSE=0.2 RUNNER_BOOT_DEADLINE=${deadline} RUNNER_BOOT_POWER_OFF="touch /powered-off" timeout 110 sh ${bed.folder}/boot/${CLOUDS[cloud]} 2>&1 | tee /var/log/boot`,
+  );
+/** Until a machine whose boot says this over and over has powered itself off. */
+const poweredOff = (says: string) =>
+  until(
+    "it is powered off",
+    async () => (await bed.sh(`ls /powered-off && grep -q '${says}' /var/log/boot`)).code === 0,
+    60_000,
   );
 const watchdog = async () => (await bed.sh("systemctl is-active runner-boot-watchdog.timer")).stdout.trim();
 
@@ -78,7 +85,7 @@ describe.skipIf(noInstallBed)("a new machine makes itself a runner", () => {
   });
   afterEach(async () => {
     await bed.sh(
-      `systemctl stop runner-boot-watchdog.timer; rm -f /sick /powered-off /var/log/asked; sh ${bed.folder}/install.sh --purge`,
+      `systemctl stop runner-boot-watchdog.timer; rm -f /sick /powered-off /var/log/asked /var/log/boot; sh ${bed.folder}/install.sh --purge`,
     );
   });
 
@@ -89,14 +96,25 @@ describe.skipIf(noInstallBed)("a new machine makes itself a runner", () => {
       expect(await watchdog()).toBe("inactive");
       const made = await bed.sh("cat /var/log/asked; cat /etc/runner/token; grep -v '^#' /etc/runner/runner.env");
       expect(made.stdout).toContain(`mng fetch-token --cloud ${cloud} --token-file /etc/runner/token\n`);
-      expect(made.stdout).toContain(
-        "service install --prefix /usr/local\nservice install --mode mng --prefix /usr/local\n",
-      );
+      expect(made.stdout).toContain("\nservice install --prefix /usr/local\n");
+      expect(made.stdout).not.toContain("mng --prefix");
       expect(made.stdout).toEndWith(
         `by-identity\nRUNNER_API_URL=https://cp.example:8443/x\nRUNNER_ID=run1\nRUNNER_RELEASE_URL=${bed.host.url}\n`,
       );
     });
   }
+
+  test("with a tag for the supervisor there is one too, with a token of its own", async () => {
+    values["runner-mng-id"] = "run2";
+    const done = await boot("aws");
+    expect(done.stdout).toEndWith("runner-boot: the runner is healthy\n");
+    const made = await bed.sh(
+      "cat /var/log/asked; grep -v '^#' /etc/runner/runner-mng.env; stat -c %a /etc/runner/runner-mng.env",
+    );
+    expect(made.stdout).toContain("mng fetch-token --cloud aws --runner-id run2 --token-file ");
+    expect(made.stdout).toContain("service install --mode mng --prefix /usr/local\n");
+    expect(made.stdout).toEndWith("RUNNER_ID=run2\nRUNNER_API_TOKEN=by-identity\n600\n");
+  });
 
   test("at the next boot all is as it should be, and the token stays", async () => {
     await boot("gcp");
@@ -108,7 +126,7 @@ describe.skipIf(noInstallBed)("a new machine makes itself a runner", () => {
   test("a machine that does not get healthy in time powers itself off", async () => {
     await bed.sh("touch /sick");
     const booting = boot("aws", "2s");
-    await until("it is powered off", async () => (await bed.sh("ls /powered-off")).code === 0);
+    await poweredOff("trying again");
     await bed.sh("rm /sick");
     expect((await booting).stdout).toContain("runner-boot: not set up yet; trying again\n");
   });
@@ -116,7 +134,7 @@ describe.skipIf(noInstallBed)("a new machine makes itself a runner", () => {
   test("an install.sh of another checksum is not run", async () => {
     values["runner-install-sha256"] = "0".repeat(64);
     const booting = boot("azure", "2s");
-    await until("it is powered off", async () => (await bed.sh("ls /powered-off")).code === 0);
+    await poweredOff("is not the one of");
     values["runner-install-sha256"] = sha256(readFileSync(join(bed.releases, NEW, "install.sh")));
     expect((await booting).stdout).toMatch(/install\.sh is not the one of runner-install-sha256/);
   });
@@ -124,7 +142,7 @@ describe.skipIf(noInstallBed)("a new machine makes itself a runner", () => {
   test("a missing tag is named", async () => {
     delete values["runner-id"];
     const booting = boot("gcp", "2s");
-    await until("it is powered off", async () => (await bed.sh("ls /powered-off")).code === 0);
+    await poweredOff("nothing says RUNNER_ID");
     values["runner-id"] = "run1";
     expect((await booting).stdout).toContain("nothing says RUNNER_ID: set the tag runner-id of this machine\n");
   });

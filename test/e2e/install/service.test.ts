@@ -125,17 +125,40 @@ describe.skipIf(noInstallBed)("install.sh and the service of a machine", () => {
     expect((await vm.run("/usr/local/bin/runner", "version")).trim()).toBe("5.0.0");
   });
 
+  test("with --mng the supervisor is a service too, and both are gone with --uninstall", async () => {
+    await vm.run("sed", "-i", `s#^RUNNER_API_URL=.*#RUNNER_API_URL=${control.url}#`, "/etc/runner/runner.env");
+    const own = await control.createRunner("mng");
+    const identity = [`RUNNER_MNG_ID=${own.id}`, `RUNNER_MNG_API_TOKEN=${own.token}`];
+    const done = await vm.exec(
+      "env",
+      ...identity,
+      "sh",
+      installer,
+      "--base-url",
+      host.url,
+      "--version",
+      "5.1.0",
+      "--mng",
+    );
+    expect(done).toMatchObject({ code: 0, stderr: "" });
+    const mng = await vm.exec("runner", "service", "status", "--mode", "mng", "--json");
+    expect(JSON.parse(mng.stdout)).toMatchObject({ connected: true, enabled: true });
+    expect(await status()).toMatchObject({ connected: true, version: "5.1.0" });
+  });
+
   test("--uninstall stops the service and removes the program; settings and state stay until --purge", async () => {
     const done = await vm.exec("sh", installer, "--uninstall");
     expect(done).toMatchObject({ code: 0, stderr: "" });
     const left = await vm.exec(
       "sh",
       "-c",
-      "systemctl cat runner.service; ls /usr/local/bin /usr/local/lib/runner /etc/runner /var/lib/runner; pgrep -x runner",
+      "systemctl cat runner.service runner-mng.service; ls /usr/local/bin /usr/local/lib/runner /etc/runner /var/lib/runner; pgrep -x runner",
     );
     expect(left.stdout).toContain("runner.env\n");
     expect(left.stdout).toContain("install\n");
-    expect(left.stderr).toMatch(/No files found for runner.service[\s\S]*cannot access '\/usr\/local\/lib\/runner'/);
+    expect(left.stderr).toMatch(
+      /No files found for runner.service[\s\S]*runner-mng.service[\s\S]*cannot access '\/usr\/local\/lib\/runner'/,
+    );
     await vm.run("sh", installer, "--purge");
     const gone = await vm.exec("sh", "-c", "ls -d /etc/runner /var/lib/runner; id runner");
     expect(gone.stdout).toBe("");

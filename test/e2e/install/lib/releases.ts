@@ -15,7 +15,7 @@ const EVERYWHERE: readonly Platform[] = (["x64", "arm64"] as const).flatMap((arc
 /** A program as small as can be that install.sh takes for a runner: it tells its version. */
 const program = (version: string) => `#!/bin/sh\necho ${version}\n`;
 
-export interface Made {
+interface Made {
   readonly program?: string;
   /** Default: what every machine of these tests takes. */
   readonly for?: Platform;
