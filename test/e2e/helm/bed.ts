@@ -5,7 +5,7 @@ import type { JobShow, RunnerDoc } from "../../../internal/protocol/operator.ts"
 import { goProgram } from "../../bed/go-program.ts";
 import { type KubeNode, nodeMissing, startNode } from "../../bed/node/node.ts";
 import { until } from "../../faults/lib/processes.ts";
-import { chart, type HelmName, runHelm, valuesFile } from "./helm.ts";
+import { chart, type HelmMore, type HelmName, runHelm } from "./helm.ts";
 import { runnerArchive } from "./image.ts";
 
 const missing = nodeMissing() ?? (goProgram("helm3") && goProgram("helm4") ? null : "helm is not built");
@@ -39,8 +39,8 @@ export async function startClusterBed(tools: readonly HelmName[] = []): Promise<
   const archive = runnerArchive(folder, tools);
   node.load(archive);
   rmSync(dirname(archive), { recursive: true });
-  const helm = async (name: HelmName, args: readonly string[]) => {
-    const { code, stderr } = await runHelm(name, args, node.kubeconfig);
+  const helm = async (name: HelmName, args: readonly string[], more: HelmMore = {}) => {
+    const { code, stderr } = await runHelm(name, args, { kubeconfig: node.kubeconfig, ...more });
     if (code !== 0) throw new Error(`${name} ${args.join(" ")}: ${stderr}`);
   };
   const apply = async (object: object) => {
@@ -49,7 +49,7 @@ export async function startClusterBed(tools: readonly HelmName[] = []): Promise<
   return {
     node,
     install: (name, release, what, namespace, values) =>
-      helm(name, ["upgrade", "--install", release, what, "-n", namespace, "--wait", ...valuesFile(values)]),
+      helm(name, ["upgrade", "--install", release, what, "-n", namespace, "--wait"], { values }),
     uninstall: (name, release, namespace) => helm(name, ["uninstall", release, "-n", namespace, "--wait"]),
     apply,
     async namespace(name, level) {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { goProgram } from "../../bed/go-program.ts";
-import { chart, HELMS, type HelmName, runHelm, valuesFile } from "./helm.ts";
+import { chart, HELMS, type HelmName, runHelm } from "./helm.ts";
 import { valuesOfNuon } from "./nuon.ts";
 
 const skip = HELMS.some((name) => goProgram(name) === null) && process.env.CI !== "true";
@@ -87,7 +87,7 @@ const CASES: readonly (readonly [ChartName, string, object])[] = [
 ];
 
 const render = (helm: HelmName, name: ChartName, values: object) =>
-  runHelm(helm, ["template", "it", chart(name), ...valuesFile(values)]);
+  runHelm(helm, ["template", "it", chart(name)], { values });
 
 const objects = z.array(
   z.looseObject({ kind: z.string(), metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }) }),
@@ -128,7 +128,7 @@ describe.skipIf(skip)("the charts render", () => {
   for (const [name, what, values] of CASES) {
     test(`${name}, ${what}: without a word of \`helm lint --strict\``, async () => {
       for (const helm of HELMS) {
-        const { code, stdout, stderr } = await runHelm(helm, ["lint", "--strict", chart(name), ...valuesFile(values)]);
+        const { code, stdout, stderr } = await runHelm(helm, ["lint", "--strict", chart(name)], { values });
         expect({ code, words: `${stdout}${stderr}`.match(/\[(WARNING|ERROR)\].*/g) }).toEqual({ code: 0, words: null });
       }
     }, 30_000);

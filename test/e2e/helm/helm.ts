@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { goProgram } from "../../bed/go-program.ts";
@@ -15,27 +15,34 @@ export interface HelmEnd {
   readonly stderr: string;
 }
 
-/** helm with folders of its own; `kubeconfig` when it is to talk to a cluster. */
-export async function runHelm(name: HelmName, args: readonly string[], kubeconfig = "/nonexistent"): Promise<HelmEnd> {
-  const home = mkdtempSync(join(tmpdir(), "runner-helm-"));
-  const child = Bun.spawn([goProgram(name) ?? "helm", ...args], {
-    env: {
-      PATH: process.env.PATH ?? "",
-      HOME: home,
-      HELM_CACHE_HOME: home,
-      HELM_CONFIG_HOME: home,
-      HELM_DATA_HOME: home,
-      KUBECONFIG: kubeconfig,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  return { code: await child.exited, stdout, stderr };
+/** What helm is to know besides its arguments. */
+export interface HelmMore {
+  readonly kubeconfig?: string;
+  /** By stdin, so that no file of it stays. */
+  readonly values?: object;
 }
 
-/** Arguments that give values as a file; JSON is YAML. */
-export function valuesFile(values: object): string[] {
-  const file = join(mkdtempSync(join(tmpdir(), "runner-values-")), "values.yaml");
-  writeFileSync(file, JSON.stringify(values));
-  return ["-f", file];
+/** helm with folders of its own. */
+export async function runHelm(name: HelmName, args: readonly string[], more: HelmMore = {}): Promise<HelmEnd> {
+  const home = mkdtempSync(join(tmpdir(), "runner-helm-"));
+  const { kubeconfig = "/nonexistent", values } = more;
+  try {
+    const child = Bun.spawn([goProgram(name) ?? "helm", ...args, ...(values === undefined ? [] : ["-f", "-"])], {
+      env: {
+        PATH: process.env.PATH ?? "",
+        HOME: home,
+        HELM_CACHE_HOME: home,
+        HELM_CONFIG_HOME: home,
+        HELM_DATA_HOME: home,
+        KUBECONFIG: kubeconfig,
+      },
+      stdin: values === undefined ? "ignore" : new Blob([JSON.stringify(values)]),
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    return { code: await child.exited, stdout, stderr };
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
 }

@@ -165,6 +165,7 @@ describe.skipIf(skip)("a runner of the chart that works on its own cluster", () 
     const theirs = valuesOfNuon({ id, token, url: control.url, name: "runner-org" });
     const old = folderOf({ "Chart.yaml": "apiVersion: v2\nname: runner\nversion: 0.0.1\n", "templates/all.yaml": OLD });
     await bed.install("helm3", name, old, namespace, theirs);
+    rmSync(old, { recursive: true });
     const kept = async () =>
       (await bed.node.kubectl(["get", "cm,deploy,hpa,sts", "-n", namespace, "-o", "yaml"])) ?? "";
     expect(await kept()).toContain(token);
