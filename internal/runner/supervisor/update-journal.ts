@@ -19,7 +19,6 @@ import { syncFolder } from "./layout.ts";
  * | back | stop, move the links back, start, wait until it is healthy | the new version, then the old one |
  */
 const phase = z.enum(["stage", "stop", "switch", "start", "probation", "self", "pending", "back"]);
-export type Phase = z.infer<typeof phase>;
 
 const openUpdate = z.strictObject({
   /** Of the job or the wish that asked; asking again with it joins. */
