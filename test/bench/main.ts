@@ -5,9 +5,11 @@ import type { Row } from "./lib/row.ts";
 import { type Measured, missedGoals, renderTable } from "./lib/table.ts";
 import { action } from "./rows/action.ts";
 import { container } from "./rows/container.ts";
+import { containers } from "./rows/containers.ts";
 import { gitSource } from "./rows/git-source.ts";
 import { helm } from "./rows/helm.ts";
 import { idle } from "./rows/idle.ts";
+import { install } from "./rows/install.ts";
 import { kubejob } from "./rows/kubejob.ts";
 import { latency } from "./rows/latency.ts";
 import { liveLine } from "./rows/live-line.ts";
@@ -21,6 +23,7 @@ import { start } from "./rows/start.ts";
 import { terraform } from "./rows/terraform.ts";
 import { throughput } from "./rows/throughput.ts";
 import { tracing } from "./rows/tracing.ts";
+import { update } from "./rows/update.ts";
 
 /**
  * `npm run bench [-- --only NAME[,NAME] --runs N]`: the table on stdout. A run of everything with at least 20 runs also
@@ -33,6 +36,7 @@ const ROWS: readonly Row[] = [
   tracing,
   terraform,
   container,
+  containers,
   helm,
   manifest,
   kubejob,
@@ -42,6 +46,8 @@ const ROWS: readonly Row[] = [
   liveLine,
   idle,
   sizes,
+  install,
+  update,
   start,
   npmStart,
   page,

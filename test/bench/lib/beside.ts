@@ -1,5 +1,5 @@
 import type { LiveEvents } from "./live-events.ts";
-import type { Bed } from "./processes.ts";
+import { type Bed, rssMiB } from "./processes.ts";
 import { type Line, overFloor } from "./row.ts";
 import { watchTreeRss } from "./tree-rss.ts";
 
@@ -32,14 +32,16 @@ interface Cost {
 export async function beside(pair: Beside): Promise<readonly Line[]> {
   const ours: Cost[] = [];
   const bare: Cost[] = [];
+  const rest = rssMiB(pair.runnerPid);
   for (let run = -1; run < pair.runs; run++) {
     const theirs = await byHand(pair, run);
     const mine = await cost(pair.runnerPid, () => pair.ours(run));
     await pair.after(run);
     if (run < 0) continue;
     bare.push(theirs);
-    ours.push(mine);
-    pair.say(`${pair.name}: run ${run + 1}: ${shown(mine)}; bare ${shown(theirs)}`);
+    ours.push({ ...mine, peakMiB: mine.peakMiB - rest });
+    const now = `runner ${rssMiB(pair.runnerPid).toFixed(0)} MiB after it, ${rest.toFixed(0)} before all`;
+    pair.say(`${pair.name}: run ${run + 1}: ${shown(mine)} (${now}); bare ${shown(theirs)}`);
   }
   const pick = (of: keyof Cost) => ({
     values: ours.map((one) => one[of]),
@@ -58,7 +60,7 @@ export async function beside(pair: Beside): Promise<readonly Line[]> {
       unit: "MiB",
       ...pick("peakMiB"),
       goals: [overFloor("median ≤ 64 MiB over the floor", 64)],
-      how: "highest VmRSS of the runner and all its children together in the same runs, sampled every 20 ms; the runner at rest is part of it.",
+      how: "highest VmRSS of the runner and all its children together in the same runs, sampled every 20 ms, less the runner's before the first of them (started some seconds ago; its memory at rest is a row of its own, `idle`). Floor: the bare tools with their shell.",
     },
   ];
 }

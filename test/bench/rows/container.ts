@@ -12,7 +12,7 @@ const JOB = { type: "container", name: "bench", spec: { image: IMAGE, command: C
 /** A container job by podman over the bare `podman run`. */
 export const container: Row = {
   name: "container",
-  why: "The engine is started five times where `run` is one: is the image here, create, start, how did it end, remove (after the report). Of the memory, the runner at rest (59 MiB, row `idle`) is nearly all the goal allows.",
+  why: "The engine is started five times where `run` is one: is the image here, create, start, how did it end, remove (after the report).",
   async measure({ binary, runs, say }) {
     const engine = await startPodman();
     const bed = makeBed();

@@ -29,7 +29,7 @@ spec:
 /** A whole change (plan job, approval by itself, apply job) that installs a release, over helm by hand. */
 export const helm: Row = {
   name: "helm",
-  why: "Helm is started seven times where two are the work: each of the two jobs asks for its version twice (0.1 s each), and the apply job renders again (0.3 s) to see that what was approved is what it installs. Helm waits in steps of 2 s, so a pod that is late by little costs 2 s. Of the memory, the runner at rest (59 MiB, row `idle`) is nearly all the goal allows.",
+  why: "Helm is started three times where two are the work: the apply job renders again (0.2 s) to see that what was approved is what it installs. The rest is two jobs in place of none: workspace, chart and cluster access of each. Helm waits in steps of 2 s, so a pod that is late by little costs 2 s.",
   measure: ({ binary, runs, say }) =>
     onKubePlane(binary, "helm", async ({ node, bed, coordinator, events, runnerPid, env }) => {
       for (const [name, text] of Object.entries(CHART)) {

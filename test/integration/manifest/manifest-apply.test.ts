@@ -182,6 +182,23 @@ describe.skipIf(skip)("a manifest on a real cluster", () => {
     expect(await bed.exists("configmap", "p2")).toBe(true);
   });
 
+  test("hundreds of objects are planned, applied with a line for each, found unchanged, and pruned as a set", async () => {
+    const options = { set: "many", prune: true, wait: 60_000 };
+    const names = Array.from({ length: 300 }, (_, n) => `many-${n}`);
+    const all = names.map((name) => configMap(name, { a: name }));
+    const { plan, end } = await bed.change(all.join(""), { options });
+    expect(plan.plan?.k8s_content_diff).toHaveLength(300);
+    const created = (await node.kubectl(["get", "configmaps", "-o", "name"])).split("\n");
+    expect(names.filter((name) => !created.includes(`configmap/${name}`))).toEqual([]);
+    const told = end.log.split("\n");
+    expect(names.filter((name) => !told.includes(`ConfigMap default/${name}: created`))).toEqual([]);
+    const same = await bed.planned(all.join(""), { options });
+    expect(same.plan).not.toHaveProperty("k8s_content_diff");
+    expect(same.log.trim().split("\n")).toHaveLength(1);
+    await bed.change(all.slice(0, 1).join(""), { options });
+    expect((await node.kubectl(["get", "configmaps", "-o", "name"])).match(/many-\d+/g)).toEqual(["many-0"]);
+  }, 240_000);
+
   test("what a Go runner applied is taken over: no conflict, and its dropped fields go", async () => {
     const theirs = configMap("go", { x: "1", y: "2" });
     await node.kubectl(["apply", "--server-side", "--field-manager=kube-apply", "-f", "-"], theirs.split("\n")[0]);

@@ -107,6 +107,29 @@ describe.skipIf(skip)("a change of a manifest", () => {
     expect(log).toContain("Deployment default/killed: ready");
   }, 120_000);
 
+  test("that removes, killed with SIGKILL in mid-way: the rest goes after the restart, and nothing that is new", async () => {
+    const handle = await runner();
+    const manifest = configMap("undone", { a: "1" }) + deployment("undone");
+    expect((await control.ended(await control.submit(jobFile("make", manifest)))).status).toBe("finished");
+    await node.kubectl(["patch", "configmap", "undone", "-p", '{"metadata":{"finalizers":["example.test/hold"]}}']);
+
+    const id = await control.submit(jobFile("undo", manifest, { operation: "destroy" }));
+    await until("it waits for the finalizer", async () => {
+      const job = (await control.show(id)).jobs.at(-1);
+      return job !== undefined && (await control.log(job.id)).includes("finalizers example.test/hold");
+    });
+    await handle.proc.kill9();
+    expect(await objects.exists("deployment", "undone")).toBe(false);
+    await node.kubectl(["create", "deployment", "undone", "--image=localhost/bb:1", "--replicas=0"]);
+    await node.kubectl(["patch", "configmap", "undone", "-p", '{"metadata":{"finalizers":null}}']);
+    handle.proc = handle.start({ RUNNER_KUBECONFIG: node.kubeconfig });
+    const doc = await control.ended(id);
+    expect([doc.status, doc.reason, terminalOf(doc)]).toEqual(["finished", "", ["finished"]]);
+    expect(await objects.exists("configmap", "undone")).toBe(false);
+    // Somebody else's by now.
+    expect(await objects.exists("deployment", "undone")).toBe(true);
+  }, 120_000);
+
   test("that is cancelled while it waits ends cancelled; one that runs out of time ends timed-out", async () => {
     await runner();
     const stuck = (name: string) => deployment(name, { image: "localhost/none:1" });
