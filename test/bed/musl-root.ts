@@ -13,6 +13,7 @@ import {
 import { basename, join } from "node:path";
 import { engineMissing } from "./engines.ts";
 import { BED_CACHE } from "./go-program.ts";
+import { motoPython } from "./moto.ts";
 
 /**
  * A root without glibc, as Alpine's: busybox, musl, and the C++ library that the musl build of the runner needs. musl is
@@ -108,7 +109,16 @@ function putMusl(folder: string, root: string): void {
 function putLibraries(folder: string, root: string): void {
   writeFileSync(join(folder, "wheel.txt"), `${WHEEL.name} --hash=sha256:${WHEEL.sha256}\n`);
   const platform = ["--platform", "musllinux_1_2_x86_64", "--python-version", "3.12", "--only-binary=:all:"];
-  const pip = ["python3", "-m", "pip", "download", "-q", "--no-deps", "--disable-pip-version-check"];
+  // A python without pip is common; the environment of moto has one.
+  const pip = [
+    existsSync(motoPython) ? motoPython : "python3",
+    "-m",
+    "pip",
+    "download",
+    "-q",
+    "--no-deps",
+    "--disable-pip-version-check",
+  ];
   run([...pip, ...platform, "--require-hashes", "-r", "wheel.txt"], folder);
   const wheel = readdirSync(folder).find((name) => name.endsWith(".whl")) ?? "";
   run(["python3", "-m", "zipfile", "-e", wheel, "wheel"], folder);

@@ -30,8 +30,8 @@ if (wanted.length > 0 && asked && Bun.which("apt-get")) {
 
 for (const name of Object.keys(GO_PROGRAMS) as GoProgramName[]) timed(name, () => buildGoProgram(name));
 timed("moto", installMoto);
-timed("a Debian with systemd", makeSystemdRoot);
 timed("a root with musl", makeMuslRoot);
+timed("a Debian with systemd", makeSystemdRoot);
 
 function timed(what: string, work: () => string | null): void {
   const begun = performance.now();
