@@ -35,7 +35,7 @@ export interface Layout {
   has(version: string): boolean;
   /** Sets both links; what is so already is left alone. Throws what the file system throws. */
   point(to: Pointers): void;
-  /** Removes what neither link names and half-made versions. */
+  /** Removes the versions that neither link names. */
   prune(): void;
 }
 
@@ -59,6 +59,8 @@ export function openLayout(prefix: string): Layout {
       const { current, previous } = pointers();
       if (current === null) return;
       for (const name of namesIn(join(root, "versions"))) {
+        // An install.sh at work keeps its own half-made version aside.
+        if (name.startsWith(".")) continue;
         if (name !== current && name !== previous)
           rmSync(join(root, "versions", name), { recursive: true, force: true });
       }

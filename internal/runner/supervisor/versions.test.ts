@@ -37,8 +37,11 @@ describe("the installed versions", () => {
   test("are named by relative links, and what neither names is removed", () => {
     layout.point({ current: "2.0.0", previous: "1.0.0" });
     expect(readlinkSync(join(layout.root, "current"))).toBe("versions/2.0.0");
+    const incoming = join(layout.root, "versions", ".incoming-1");
+    mkdirSync(incoming);
     layout.prune();
     expect(["1.0.0", "2.0.0", "3.0.0"].map(layout.has)).toEqual([true, true, false]);
+    expect(existsSync(incoming)).toBe(true);
   });
 
   test("tell a program where it was installed", () => {
