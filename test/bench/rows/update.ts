@@ -10,9 +10,11 @@ import { atMost, type Row } from "../lib/row.ts";
 const VERSIONS = ["2.0.0", "1.0.0"] as const;
 const EVERY = { everyMs: 1 };
 
+/** Milliseconds. */
 interface Gap {
-  /** Milliseconds from the moment the old one takes no more jobs. */
+  /** From the begin of the old one's drain. */
   readonly ready: number;
+  /** From its end: one that drains may still be given a job by the claim it holds, and does it. */
   readonly started: number;
 }
 
@@ -54,7 +56,7 @@ export const update: Row = {
           values: gaps.map(({ ready }) => ready),
           floor,
           goals: [atMost("median ≤ 2,000 ms", "median", 2_000)],
-          how: "without a job, mng with its own process manager (no systemd), `mng update` forth and back between two signed releases: from the moment the old runner takes no more jobs until the new one is connected and has taken up what the old one had, looked at every millisecond. The reference stops its runner first, removes every image and pulls the new one before it starts it; no figure is published, and its supervisor looks every 15 s.",
+          how: "without a job, mng with its own process manager (no systemd), `mng update` forth and back between two signed releases: from the moment the old runner drains until the new one is connected and has taken up what the old one had, looked at every millisecond. The reference stops its runner first, removes every image and pulls the new one before it starts it; no figure is published, and its supervisor looks every 15 s.",
         },
         {
           what: "update by mng: next job started",
@@ -62,7 +64,7 @@ export const update: Row = {
           values: gaps.map(({ started }) => started),
           floor,
           goals: [],
-          how: "the same updates, until `in-progress` of a no-op that was queued in that moment is read from the live event stream.",
+          how: "the same updates: a no-op is queued when the old runner has ended; from then until its `in-progress` is read from the live event stream.",
         },
       ];
     } finally {
@@ -81,14 +83,16 @@ interface Updating {
 
 /** One update to its end: mng itself is of the new version too. */
 async function updated(host: UpdateBed, { to, events, submit }: Updating): Promise<Gap> {
-  const old = host.connected();
+  const [old, pid] = [host.connected(), host.runnerPid()];
   const asked = host.cli("update", to);
-  await until("the old runner takes no more jobs", () => host.connected() !== old, EVERY);
-  const left = performance.now();
+  await until("the old runner drains", () => host.connected() !== old, EVERY);
+  const drains = performance.now();
+  await until("the old runner has ended", () => host.runnerPid() !== pid, EVERY);
+  const ended = performance.now();
   const job = submit();
   await until(`${to} is connected`, () => host.connected() === to, EVERY);
-  const ready = performance.now() - left;
-  const started = (await events.of(await job, "in-progress")).seenAt - left;
+  const ready = performance.now() - drains;
+  const started = (await events.of(await job, "in-progress")).seenAt - ended;
   const { code, stdout, stderr } = await asked;
   if (code !== 0) throw new Error(`mng update ${to}: ${code} ${stdout}${stderr}`);
   await runsOf(host, to);
