@@ -67,7 +67,9 @@ async function fetchManifest(
   const digest = digestOf(bytes);
   const promised = reference.startsWith("sha256:") ? reference : response.headers.get("docker-content-digest");
   if (promised !== null && promised !== digest) {
-    throw new RunnerError("protocol", `the manifest of ${reference} does not match its digest ${promised}`);
+    throw new RunnerError("protocol", `the manifest of ${reference} does not match its digest ${promised}`, {
+      remedy: "The registry, or what lies between, answers with something else: ask whoever runs it.",
+    });
   }
   const only = indexEntry(bytes, response.headers.get("content-type"));
   if (only === null) return { bytes, digest };

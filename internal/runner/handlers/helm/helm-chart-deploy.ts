@@ -4,6 +4,7 @@ import { type DeployPlan, deployPlan } from "../../../protocol/nuon/plans.ts";
 import type { CancelLadder, Handler } from "../../handler.ts";
 import { fetchDeploySource } from "../deploy-source.ts";
 import { kubeAccess } from "../kube/access.ts";
+import { atCluster } from "../kube/at-cluster.ts";
 import { withSandboxMode } from "../sandbox-mode.ts";
 import { pretendPlans } from "../sandbox-only.ts";
 import { applyDeploy, applyUninstall, mayHaveChanged } from "./apply-release.ts";
@@ -78,7 +79,7 @@ export const helmChartDeploy = withSandboxMode(realWork, pretendPlans);
 async function withJob<T>(ctx: Context, work: HelmWork, body: (job: HelmJob) => Promise<T>): Promise<T> {
   const job = await openJob(ctx, work);
   try {
-    return await body(job);
+    return await atCluster(job.access.target, () => body(job));
   } finally {
     await job.close();
   }

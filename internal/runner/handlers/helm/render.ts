@@ -147,6 +147,7 @@ const REMEDIES: readonly (readonly [RegExp, (work: HelmWork) => string])[] = [
     /apply failed with \d+ conflict|conflicts? with/i,
     () => "Another manager owns these fields; set force_conflicts: true to take them.",
   ],
+  [/no space left on device/, () => "Free space on the disk of the runner's state directory, then submit again."],
   [
     /found in Chart.yaml, but missing in charts/,
     () => "Run `helm dependency build` in the chart, or commit its charts folder.",

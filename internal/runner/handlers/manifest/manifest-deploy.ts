@@ -1,11 +1,11 @@
 import { secretValues } from "../../../kit/diff/index.ts";
 import { resourceFinder } from "../../../kit/kube/index.ts";
 import type { ManifestObject } from "../../../kit/manifest/index.ts";
-import { RunnerError } from "../../../protocol/errors.ts";
 import type { ExecutionResultRequest } from "../../../protocol/nuon/jobs.ts";
 import { type DeployPlan, deployPlan } from "../../../protocol/nuon/plans.ts";
 import type { Handler, JobContext } from "../../handler.ts";
 import { kubeAccess } from "../kube/access.ts";
+import { atCluster } from "../kube/at-cluster.ts";
 import { withSandboxMode } from "../sandbox-mode.ts";
 import { encodeContents } from "../terraform/saved-plan.ts";
 import { applyAll, keptOf } from "./applying.ts";
@@ -48,16 +48,7 @@ const realWork: Handler<DeployPlan> = {
     const { objects, sha256 } = readManifest(ctx, work);
     const { client } = await kubeAccess(ctx, work.cluster);
     const cluster: Cluster = { client, finder: resourceFinder(client, ctx.signal), signal: ctx.signal };
-    try {
-      return await perform({ ctx, work, cluster, objects, sha256: boundTo(work, sha256) });
-    } catch (error) {
-      if (!(error instanceof RunnerError) || error.kind !== "unreachable") throw error;
-      const remedy = error.remedy ?? "Check the address in the kubeconfig, and that the runner's network reaches it.";
-      throw new RunnerError("unreachable", `the cluster at ${client.target.server}: ${error.message}`, {
-        remedy,
-        cause: error,
-      });
-    }
+    return atCluster(client.target, () => perform({ ctx, work, cluster, objects, sha256: boundTo(work, sha256) }));
   },
 
   async outputs(ctx) {
