@@ -11,6 +11,7 @@ import { type RenderedObject, type Rendering, renderingOf } from "./rendering.ts
 import { type Binding, planResult } from "./saved-helm-plan.ts";
 import { registerSecrets } from "./secrets.ts";
 import { valuesSum } from "./values.ts";
+import { mayBeVolatile } from "./volatile.ts";
 
 /** A plan and what people read of it. */
 export interface MadePlan {
@@ -89,13 +90,9 @@ function recorded(record: ReleaseRecord | null, namespace: string): Rendering {
   return record === null ? NOTHING : renderingOf(record.release, namespace, `revision ${record.revision}`);
 }
 
-/** Functions of templates that give another value each time. */
-const RANDOM =
-  /\b(rand\w+|gen(PrivateKey|CA|SelfSignedCert|SignedCert)\w*|uuidv4|now|htpasswd|bcrypt|derivePassword|encryptAES|shuffle)\b/;
-
 /** A chart with random values or times cannot be bound line by line: what differs by itself is found by a second look. */
 async function volatileOf(job: HelmJob, upgrade: boolean, first: Rendered): Promise<Binding["volatile"]> {
-  if (!(await mayBeVolatile(job))) return {};
+  if (!(await mayBeVolatile(job.chart))) return {};
   const second = await renderChart({ ...job, upgrade }, "render-again", first.how);
   registerSecrets(job.ctx, second);
   const volatile = volatileLines(first, second);
@@ -106,15 +103,6 @@ async function volatileOf(job: HelmJob, upgrade: boolean, first: Rendered): Prom
     );
   }
   return volatile;
-}
-
-/** Templates lie in the release that helm printed, and as files in the chart; a packed chart is taken at its word. */
-async function mayBeVolatile({ chart }: HelmJob): Promise<boolean> {
-  if (chart.endsWith(".tgz")) return true;
-  for await (const name of new Bun.Glob("**/*.{yaml,yml,tpl,txt,tgz}").scan({ cwd: chart })) {
-    if (name.endsWith(".tgz") || RANDOM.test(await Bun.file(`${chart}/${name}`).text())) return true;
-  }
-  return false;
 }
 
 interface Compared {
