@@ -1,5 +1,7 @@
+import { rmSync } from "node:fs";
 import { presenceOf } from "../../../internal/runner/supervisor/presence.ts";
 import { releasesOfTheRun, startUpdateBed, type UpdateBed } from "../../e2e/update/update-bed.ts";
+import { strangersBelow } from "../../faults/lib/processes.ts";
 import { createOperator } from "../../lib/operator.ts";
 import { compileHello } from "../floor/compile-hello.ts";
 import { type LiveEvents, liveEvents } from "../lib/live-events.ts";
@@ -56,7 +58,7 @@ export const update: Row = {
           values: gaps.map(({ ready }) => ready),
           floor,
           goals: [atMost("median ≤ 2,000 ms", "median", 2_000)],
-          how: "without a job, mng with its own process manager (no systemd), `mng update` forth and back between two signed releases: from the moment the old runner drains until the new one is connected and has taken up what the old one had, looked at every millisecond. The reference stops its runner first, removes every image and pulls the new one before it starts it; no figure is published, and its supervisor looks every 15 s.",
+          how: "without a job, mng with its own process manager (no systemd), `mng update` forth and back between two signed releases of this tree (the coordinator runs from its sources): from the moment the old runner drains until the new one is connected and has taken up what the old one had, looked at every millisecond. The reference stops its runner first, removes every image and pulls the new one before it starts it; no figure is published, and its supervisor looks every 15 s.",
         },
         {
           what: "update by mng: next job started",
@@ -125,15 +127,16 @@ async function startHello(bed: Bed): Promise<{ readonly again: () => Promise<num
 }
 
 /** The runner of mng has a session of its own: a benchmark that is stopped takes it along. */
-function endWithUs(host: UpdateBed): () => void {
+function endWithUs({ bed }: UpdateBed): () => void {
   const end = () => {
-    for (const pid of [host.mngPid(), host.runnerPid(), host.control.proc.pid]) {
+    for (const line of strangersBelow(bed.root, [process.pid])) {
       try {
-        if (pid !== null) process.kill(pid, "SIGKILL");
+        process.kill(Number.parseInt(line, 10), "SIGKILL");
       } catch {
         // ended by itself
       }
     }
+    rmSync(bed.root, { recursive: true, force: true });
   };
   process.once("exit", end);
   return () => void process.off("exit", end);
