@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { until } from "../../faults/lib/processes.ts";
-import { releasesOfTheRun, startUpdateBed, type UpdateBed } from "./update-bed.ts";
+import { releasesOfTheRun, removeReleases, startUpdateBed, type UpdateBed } from "./update-bed.ts";
 
 setDefaultTimeout(120_000);
 const LIMIT = 60_000;
@@ -11,7 +11,10 @@ beforeAll(async () => {
   host.keepLone();
   await connected("1.0.0");
 });
-afterAll(() => host?.end());
+afterAll(async () => {
+  await host?.end();
+  removeReleases();
+});
 
 const connected = (version: string) => until(`${version} runs`, () => host.connected() === version, LIMIT);
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { until } from "../../faults/lib/processes.ts";
 import { type ServiceBed, skipService, startServiceBed } from "../service/service-bed.ts";
-import { releasesOfTheRun } from "./update-bed.ts";
+import { releasesOfTheRun, removeReleases } from "./update-bed.ts";
 
 setDefaultTimeout(120_000);
 const LIMIT = 90_000;
@@ -52,7 +52,10 @@ describe.skipIf(skipService)("mng under a real systemd", () => {
     await host.connected("runner.service");
     await host.connected("runner-mng.service");
   });
-  afterAll(() => host?.end());
+  afterAll(async () => {
+    await host?.end();
+    removeReleases();
+  });
 
   test("follows the settings to a new version: the job that runs goes on, mng is new too", async () => {
     const job = await host.submit(

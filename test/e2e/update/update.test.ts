@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { action, terraform, terraformTest } from "../../faults/lib/jobs.ts";
 import { until } from "../../faults/lib/processes.ts";
-import { releasesOfTheRun, startUpdateBed, type UpdateBed } from "./update-bed.ts";
+import { releasesOfTheRun, removeReleases, startUpdateBed, type UpdateBed } from "./update-bed.ts";
 
 setDefaultTimeout(120_000);
 const LIMIT = 60_000;
@@ -29,7 +29,10 @@ beforeAll(async () => {
   host.keep();
   await runs("1.0.0");
 });
-afterAll(() => host?.end());
+afterAll(async () => {
+  await host?.end();
+  removeReleases();
+});
 
 const runs = (version: string) =>
   until(`${version} runs`, () => host.connected() === version && host.journal().open === null, LIMIT);
