@@ -76,7 +76,7 @@ describe.skipIf(skip)("the image runner", () => {
     const [image] = JSON.parse(podman.run("image", "inspect", RUNNER_IMAGE));
     expect(image.Size - programSize()).toBeLessThan(30_000_000);
     expect(image.Config.User).toBe("65532:65532");
-    expect(image.Config.Volumes).toEqual({ "/var/lib/runner": {} });
+    expect(image.Config.Volumes).toEqual({ "/var/lib/runner": {}, "/tmp": {} });
     const labels = Object.keys(image.Config.Labels).filter((name) => name.startsWith("org.opencontainers.image."));
     expect(labels.map((name) => name.split(".").at(-1)).sort()).toEqual(
       expect.arrayContaining(["created", "description", "licenses", "revision", "title", "version"]),
