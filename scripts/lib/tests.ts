@@ -25,7 +25,7 @@ export async function runTests(args: readonly string[]): Promise<number> {
   const provisioned = await run([BUN, "test/bed/provision.ts"]);
   if (provisioned !== 0) return provisioned;
   const paths = args.length > 0 ? args : FOLDERS.filter(hasTests).map((folder) => `./${folder}`);
-  const whole = await testRun(paths);
+  const whole = await testRun(paths, args.length > 0 ? [] : [`--parallel=${WORKERS}`]);
   if (whole.report === null) {
     console.log(`\nthe test run ended with code ${whole.code} before it could report`);
     return whole.code || 1;
@@ -33,18 +33,21 @@ export async function runTests(args: readonly string[]): Promise<number> {
   return conclude(whole.report, whole.code, await repeated(whole.report));
 }
 
+/** Files at a time in a whole run: they mostly wait, for clusters, engines and killed processes. */
+const WORKERS = 2;
+
 interface Run {
   readonly code: number;
   /** null: bun ended before it wrote one. */
   readonly report: Report | null;
 }
 
-async function testRun(paths: readonly string[]): Promise<Run> {
+async function testRun(paths: readonly string[], options: readonly string[] = []): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), "runner-test-"));
   const file = join(folder, "report.xml");
   try {
     const report = ["--reporter=junit", `--reporter-outfile=${file}`];
-    const code = await run([BUN, "test", "--timeout=30000", ...report, ...paths], { RUNNER_BIN: BINARY });
+    const code = await run([BUN, "test", "--timeout=30000", ...options, ...report, ...paths], { RUNNER_BIN: BINARY });
     return { code, report: existsSync(file) ? readReport(readFileSync(file, "utf8")) : null };
   } finally {
     rmSync(folder, { recursive: true, force: true });
