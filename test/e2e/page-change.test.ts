@@ -6,7 +6,7 @@ import { type PageBed, skipWithoutBrowser, startPageBed } from "../lib/browser.t
 import { createOperator, type Operator } from "../lib/operator.ts";
 import { createRunnerPeer, type RunnerPeer } from "../lib/runner-peer.ts";
 
-const LIMIT = 60_000;
+const LIMIT = 180_000;
 const SECRET = "a-secret-of-the-plan";
 
 const change = (actions: string[], before: unknown, after: unknown, more: object = {}) => ({

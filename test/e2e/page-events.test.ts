@@ -5,7 +5,7 @@ import { addRunner, type RunnerHandle } from "../faults/lib/control.ts";
 import { until } from "../faults/lib/processes.ts";
 import { actionFile, type PageBed, skipWithoutBrowser, startPageBed } from "../lib/browser.ts";
 
-const LIMIT = 90_000;
+const LIMIT = 180_000;
 /** Of the page: events on one page of history, rows at the live end. */
 const [PAGE, LIVE] = [100, 200];
 

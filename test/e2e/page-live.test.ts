@@ -4,7 +4,7 @@ import { addRunner } from "../faults/lib/control.ts";
 import { until } from "../faults/lib/processes.ts";
 import { actionFile, type PageBed, skipWithoutBrowser, startPageBed } from "../lib/browser.ts";
 
-const LIMIT = 90_000;
+const LIMIT = 180_000;
 const LINES = 20_000;
 
 describe.skipIf(skipWithoutBrowser)("the live log of the page (needs chromium)", () => {

@@ -8,7 +8,7 @@ import { startCutProxy } from "../lib/cut-proxy.ts";
 import { createOperator, type Operator } from "../lib/operator.ts";
 import { createRunnerPeer, type RunnerPeer } from "../lib/runner-peer.ts";
 
-const LIMIT = 120_000;
+const LIMIT = 180_000;
 const LINES = 100_000;
 const PER_RECORD = 1_000;
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { actionFile, type PageBed, skipWithoutBrowser, startPageBed } from "../lib/browser.ts";
 
-const LIMIT = 60_000;
+const LIMIT = 180_000;
 const PHONE = { viewport: { width: 360, height: 740 } };
 
 describe.skipIf(skipWithoutBrowser)("how the page looks and is worked (needs chromium)", () => {

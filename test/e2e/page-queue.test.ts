@@ -5,7 +5,7 @@ import { type PageBed, skipWithoutBrowser, startPageBed } from "../lib/browser.t
 import { createOperator, type Operator } from "../lib/operator.ts";
 import { createRunnerPeer, type RunnerPeer } from "../lib/runner-peer.ts";
 
-const LIMIT = 90_000;
+const LIMIT = 180_000;
 const script = (name: string, more: object = {}) => ({
   type: "script",
   name,

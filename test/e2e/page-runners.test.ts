@@ -5,7 +5,7 @@ import { addRunner, type RunnerHandle } from "../faults/lib/control.ts";
 import { program, until } from "../faults/lib/processes.ts";
 import { actionFile, type PageBed, skipWithoutBrowser, startPageBed } from "../lib/browser.ts";
 
-const LIMIT = 90_000;
+const LIMIT = 180_000;
 /** A silent runner is suspect and then gone within seconds here, so that both can be looked at. */
 const QUICK = ["--claim-hold", "1s", "--lease", "4s", "--renew", "1s", "--suspect", "3s", "--offline", "6s"];
 

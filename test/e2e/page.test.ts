@@ -5,7 +5,7 @@ import { addRunner } from "../faults/lib/control.ts";
 import { until } from "../faults/lib/processes.ts";
 import { actionFile, changeFile, type PageBed, skipWithoutBrowser, startPageBed } from "../lib/browser.ts";
 
-const LIMIT = 90_000;
+const LIMIT = 180_000;
 const needsTerraform = Bun.which("terraform") === null && process.env.CI !== "true";
 
 /** A script that prints `text` and then waits for the file, so that a test decides when the work ends. */

@@ -70,7 +70,7 @@ function pageBed(bed: Bed, control: Control, browser: Browser): PageBed {
     const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, ...options });
     contexts.push(context);
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(45_000);
     page.on("request", (request) => {
       const url = request.url();
       const known = [...origins, "data:", "blob:"].some((start) => url.startsWith(start));
