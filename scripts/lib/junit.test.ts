@@ -12,7 +12,7 @@ test("the report counts every test once and names what failed or was skipped", (
   <testcase name="last" file="b.test.ts" assertions="0"></testcase>
 </testsuite></testsuite></testsuites>`;
   expect(readReport(xml)).toEqual({
-    passed: 2,
+    passed: ['a.test.ts: quoted "q" <b>', "b.test.ts: last"],
     failed: ["a.test.ts: broken"],
     skipped: ["a.test.ts: no browser"],
     failedFiles: new Set(["a.test.ts"]),

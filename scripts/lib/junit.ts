@@ -1,6 +1,6 @@
 /** Names of tests by outcome, from the JUnit file that `bun test` writes. */
 export interface Report {
-  readonly passed: number;
+  readonly passed: readonly string[];
   readonly failed: readonly string[];
   readonly skipped: readonly string[];
   /** Of those that failed. */
@@ -11,7 +11,7 @@ export function readReport(xml: string): Report {
   const failed: string[] = [];
   const skipped: string[] = [];
   const failedFiles = new Set<string>();
-  let passed = 0;
+  const passed: string[] = [];
   for (const [, attributes = "", , body = ""] of xml.matchAll(/<testcase\b([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g)) {
     const file = attribute(attributes, "file");
     const name = [file, attribute(attributes, "name")].filter(Boolean).join(": ");
@@ -19,7 +19,7 @@ export function readReport(xml: string): Report {
       failed.push(name);
       failedFiles.add(file);
     } else if (/<skipped\b/.test(body)) skipped.push(name);
-    else passed += 1;
+    else passed.push(name);
   }
   return { passed, failed, skipped, failedFiles };
 }

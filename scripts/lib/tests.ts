@@ -65,7 +65,7 @@ async function repeated(whole: Report): Promise<ReadonlySet<string>> {
   if (files.length === 0 || files.length > REPEATED_FILES || files.includes("")) return new Set();
   console.log(`\nonce more, alone: ${files.join(", ")}`);
   const { report } = await testRun(files.map((file) => `./${file}`));
-  return new Set(report === null ? [] : whole.failed.filter((name) => !report.failed.includes(name)));
+  return new Set(report === null ? [] : whole.failed.filter((name) => report.passed.includes(name)));
 }
 
 function conclude(report: Report, code: number, flaky: ReadonlySet<string>): number {
@@ -81,7 +81,7 @@ function conclude(report: Report, code: number, flaky: ReadonlySet<string>): num
   const uncounted = report.failed.length === 0 && code !== 0 ? 1 : 0;
   if (uncounted) console.log("failed: a test file that did not load; the reason stands above");
   const skipped = missing || report.skipped.length === 0 ? "" : `, ${report.skipped.length} skipped`;
-  console.log(`${report.passed + flaky.size} passed, ${failed + uncounted} failed${skipped}`);
+  console.log(`${report.passed.length + flaky.size} passed, ${failed + uncounted} failed${skipped}`);
   return failed + uncounted > 0 ? 1 : 0;
 }
 
