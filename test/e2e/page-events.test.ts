@@ -65,7 +65,12 @@ describe.skipIf(skipWithoutBrowser)("events on the page (needs chromium)", () =>
     "events are filtered by subject, kind and actor; the address says so, and says it to a colleague too",
     async () => {
       const page = await beds.signedIn("/ui/events");
+      await rows(page).first().waitFor();
+      const before = await rows(page).first().textContent();
       await page.getByLabel("About").fill(` ${failed} `);
+      await stir(1);
+      await until("events arrive while it is typed", async () => (await rows(page).first().textContent()) !== before);
+      expect(await page.getByLabel("About").inputValue()).toBe(` ${failed} `);
       await page.keyboard.press("Enter");
       await page.getByRole("link", { name: "Clear filters" }).waitFor();
       const count = (await all(`&subject=${failed}`)).length;

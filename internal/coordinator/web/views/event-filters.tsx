@@ -1,5 +1,5 @@
 import type { JSX, RefObject } from "preact";
-import { useId } from "preact/hooks";
+import { useEffect, useId, useState } from "preact/hooks";
 import type { EventFilter } from "../api/timeline.ts";
 import { eventLook } from "../event-look.ts";
 import { Link } from "../router.tsx";
@@ -42,17 +42,7 @@ export function EventFilters({ filter, field, runners, onChange, clear }: Filter
     <search class="event-filters">
       <div>
         <label for={`${id}-subject`}>About</label>
-        <input
-          id={`${id}-subject`}
-          ref={field}
-          type="search"
-          class="mono"
-          placeholder="Id of a job, change or runner"
-          spellcheck={false}
-          autoComplete="off"
-          value={filter.subject}
-          onChange={(event) => onChange({ subject: event.currentTarget.value.trim() })}
-        />
+        <SubjectField id={`${id}-subject`} field={field} subject={filter.subject} onChange={onChange} />
       </div>
       <div>
         <label for={`${id}-what`}>Kind</label>
@@ -92,6 +82,35 @@ export function EventFilters({ filter, field, runners, onChange, clear }: Filter
         </Link>
       ) : null}
     </search>
+  );
+}
+
+interface SubjectProps extends Pick<FiltersProps, "field" | "onChange"> {
+  readonly id: string;
+  readonly subject: string;
+}
+
+/** What is typed is kept until it is sent off: events that arrive meanwhile draw this view anew. */
+function SubjectField({ id, field, subject, onChange }: SubjectProps): JSX.Element {
+  const [typed, setTyped] = useState(subject);
+  useEffect(() => setTyped(subject), [subject]);
+  return (
+    <input
+      id={id}
+      ref={field}
+      type="search"
+      class="mono"
+      placeholder="Id of a job, change or runner"
+      spellcheck={false}
+      autoComplete="off"
+      value={typed}
+      onInput={(event) => setTyped(event.currentTarget.value)}
+      onChange={(event) => {
+        const wanted = event.currentTarget.value.trim();
+        setTyped(wanted);
+        onChange({ subject: wanted });
+      }}
+    />
   );
 }
 
