@@ -14,6 +14,7 @@ import { basename, join } from "node:path";
 import { engineMissing } from "./engines.ts";
 import { BED_CACHE } from "./go-program.ts";
 import { motoPython } from "./moto.ts";
+import { debianMirror } from "./systemd.ts";
 
 /**
  * A root without glibc, as Alpine's: busybox, musl, and the C++ library that the musl build of the runner needs. musl is
@@ -85,9 +86,8 @@ function putBusybox(root: string): void {
 function putMusl(folder: string, root: string): void {
   const lists = join(folder, "lists");
   mkdirSync(join(lists, "partial"), { recursive: true });
-  const mirror = process.env.RUNNER_TEST_DEBIAN ?? "http://deb.debian.org/debian";
   const keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
-  writeFileSync(join(folder, "sources.list"), `deb [signed-by=${keys}] ${mirror} ${SUITE} main\n`);
+  writeFileSync(join(folder, "sources.list"), `deb [signed-by=${keys}] ${debianMirror()} ${SUITE} main\n`);
   const settings = {
     "Dir::Etc::sourcelist": join(folder, "sources.list"),
     "Dir::Etc::sourceparts": "-",

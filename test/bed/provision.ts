@@ -35,8 +35,16 @@ timed("a Debian with systemd", makeSystemdRoot);
 
 function timed(what: string, work: () => string | null): void {
   const begun = performance.now();
-  const fault = work();
+  const fault = outcomeOf(work);
   const seconds = (performance.now() - begun) / 1000;
   if (fault !== null) console.error(`test bed: ${fault}; its tests are skipped (a failure with CI=true)`);
   else if (seconds > 1) console.error(`test bed: ${what} in ${seconds.toFixed(0)} s`);
+}
+
+function outcomeOf(work: () => string | null): string | null {
+  try {
+    return work();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }

@@ -60,7 +60,15 @@ export function makeSystemdRoot(): string | null {
   }
 }
 
-const debianMirror = () => process.env.RUNNER_TEST_DEBIAN ?? "http://deb.debian.org/debian";
+/** Where this machine gets its own packages from (RUNNER_TEST_DEBIAN names another place). Throws when it is no Debian. */
+export function debianMirror(): string {
+  const format = ["--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"];
+  const listed = Bun.spawnSync(["apt-get", "indextargets", ...format], { stderr: "ignore" }).stdout.toString();
+  const own = listed.split("\n").find((line) => line.endsWith(` ${SUITE}`));
+  const mirror = process.env.RUNNER_TEST_DEBIAN ?? own?.split(" ")[0];
+  if (!mirror) throw new Error(`apt has no source of ${SUITE}; RUNNER_TEST_DEBIAN names a mirror`);
+  return mirror;
+}
 
 /**
  * A machine of its own for a test, up in half a second: what it writes is gone with it. SYS_ADMIN lets systemd apply

@@ -122,6 +122,8 @@ describe.skipIf(skipService)(
       await host.runner("service", "install", "--mode", "mng", "--no-start");
       const lines = ["docs/service.md", "docs/hardening.md"].flatMap(commandsOf);
       for (const line of lines) {
+        // What the lines before it restarted needs its moment.
+        if (/^runner service status\b(?!.*--wait)/.test(line)) await host.connected("runner.service");
         const { code, stderr } = await host.vm.exec(
           "env",
           ...QUIET,
