@@ -5,6 +5,7 @@ import type { SystemLog } from "../../internal/kit/base/system-log.ts";
 import { ecsTaskProtection, type TaskProtection } from "../../internal/kit/cloud/task-protection.ts";
 import type { Telemetry } from "../../internal/kit/telemetry/telemetry.ts";
 import type { RunnerMode } from "../../internal/protocol/enums.ts";
+import type { ExitCode } from "../../internal/protocol/errors.ts";
 import { connectControlPlane } from "../../internal/runner/controlplane/connect.ts";
 import type { ControlPlane } from "../../internal/runner/controlplane/control-plane.ts";
 import { registry } from "../../internal/runner/handlers/registry.ts";
@@ -68,6 +69,13 @@ export async function startRunnerHalf(context: Context, half: RunnerHalf, signal
 function protectionFor({ values, env }: Context, half: RunnerHalf): TaskProtection | null {
   if (!env.ECS_AGENT_URI || !values.ecsTaskProtection || half.local) return null;
   return ecsTaskProtection({ agentUri: env.ECS_AGENT_URI, clock: systemClock, log: half.log });
+}
+
+/** The end of a process waits until its task may be stopped again. */
+async function endedWith(ended: Promise<ExitCode>, protection: TaskProtection): Promise<ExitCode> {
+  const code = await ended;
+  await protection.end();
+  return code;
 }
 
 async function tracesFor(telemetry: Telemetry | null) {
@@ -177,6 +185,5 @@ async function startHalf(
   );
   if (!half.local) void runner.ended.then(() => removePresence(half.stateDir));
   if (health) void runner.ended.then(() => health.stop());
-  if (protection) void runner.ended.then(() => protection.end());
-  return runner;
+  return protection === null ? runner : { ...runner, ended: endedWith(runner.ended, protection) };
 }
