@@ -18,16 +18,11 @@ export function renderTable(measured: readonly Measured[]): string {
   return [render(HEAD), `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...rows.map(render)].join("\n");
 }
 
-/** What every line means, and for a missed goal by how much and why. */
-export function renderNotes(measured: readonly Measured[]): string {
-  return measured
-    .map(({ row, lines }) => {
-      const missed = lines.flatMap((line) => line.goals.flatMap((goal) => missOf(line, goal)));
-      const why = missed.length === 0 ? [] : [`- **Missed:** ${missed.join("; ")}. ${row.why}`];
-      const how = lines.map((line) => `- ${line.what}: ${line.how}${floorNote(line)}`);
-      return [`### \`${row.name}\``, "", ...how, ...why].join("\n");
-    })
-    .join("\n\n");
+/** What every line of a row means, and for a missed goal by how much and why. */
+export function renderNotes({ row, lines }: Measured): string {
+  const missed = lines.flatMap((line) => line.goals.flatMap((goal) => missOf(line, goal)));
+  const why = missed.length === 0 ? [] : [`- **Missed:** ${missed.join("; ")}. ${row.why}`];
+  return [...lines.map((line) => `- ${line.what}: ${line.how}${floorNote(line)}`), ...why].join("\n");
 }
 
 /** Names of the goals that were missed, one line each. */
