@@ -8,6 +8,7 @@ const BODY_LENGTH = 23;
 /** What an id names; the key is the word of DESIGN section 2. */
 export const ID_PREFIX = {
   runner: "run",
+  runnerIdentity: "rid",
   execution: "run",
   job: "job",
   change: "chg",

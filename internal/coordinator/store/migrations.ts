@@ -166,4 +166,18 @@ CREATE INDEX changes_workspace ON changes (workspace_id) WHERE workspace_id IS N
   `
 ALTER TABLE executions ADD COLUMN gpus TEXT NOT NULL DEFAULT '[]';
 `,
+  // Cloud identities that a runner's token may be got by, and the tokens that were given for one.
+  `
+CREATE TABLE runner_identities (
+  id TEXT PRIMARY KEY, runner_id TEXT NOT NULL, identity TEXT NOT NULL, created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX runner_identities_runner ON runner_identities (runner_id, identity);
+CREATE TABLE runner_tokens (
+  token_hash TEXT PRIMARY KEY, runner_id TEXT NOT NULL, identity_id TEXT NOT NULL, subject TEXT NOT NULL,
+  address TEXT NOT NULL, proof_hash TEXT, issued_at INTEGER NOT NULL, used_at INTEGER, ends_at INTEGER
+) WITHOUT ROWID;
+CREATE INDEX runner_tokens_runner ON runner_tokens (runner_id);
+CREATE UNIQUE INDEX runner_tokens_proof ON runner_tokens (proof_hash) WHERE proof_hash IS NOT NULL;
+`,
 ];

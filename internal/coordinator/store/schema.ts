@@ -25,6 +25,8 @@ export interface Schema {
   audit: AuditTable;
   sources: SourcesTable;
   former_tokens: FormerTokensTable;
+  runner_identities: RunnerIdentitiesTable;
+  runner_tokens: RunnerTokensTable;
   source_blobs: SourceBlobsTable;
 }
 
@@ -286,6 +288,34 @@ export interface FormerTokensTable {
   token_hash: string;
   runner_id: string;
   ended_at: number;
+}
+
+/** Whom a runner's token may be given to without a person: protocol/runner-identity.ts. */
+export interface RunnerIdentitiesTable {
+  id: string;
+  runner_id: string;
+  /** As an operator wrote it, such as `aws:arn:aws:iam::123456789012:role/runner`. */
+  identity: string;
+  created_by: string;
+  created_at: number;
+}
+
+/** A token that was given for the proof of an identity. */
+export interface RunnerTokensTable {
+  /** SHA-256, hex. */
+  token_hash: string;
+  runner_id: string;
+  identity_id: string;
+  /** Who showed the proof, in the words of the cloud. */
+  subject: string;
+  address: string;
+  /** SHA-256 of a proof that counts once; null: it may be shown again while it is valid. */
+  proof_hash: string | null;
+  issued_at: number;
+  /** null: it was never used. */
+  used_at: number | null;
+  /** It opens nothing from then on, whether it is used or not; null: not decided. */
+  ends_at: number | null;
 }
 
 /** A packed source: an OCI manifest and the blobs it names (owned by sources/). */
