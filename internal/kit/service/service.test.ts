@@ -55,6 +55,21 @@ describe("a unit of systemd", () => {
     expect(names(254)).toContain("/etc/systemd/system/runner.service.d/back-off.conf");
   });
 
+  test("of the supervisor counts a start once, so that a new version has the three tries it is given", () => {
+    const guards = textOf({ ...RUNNER, service: "mng" }).match(/^ExecStartPre=.*mng guard.*$/gm);
+    expect(guards).toEqual([
+      "ExecStartPre=-/usr/local/lib/runner/previous/runner mng guard --state-dir /var/lib/runner/mng",
+    ]);
+  });
+
+  test("takes the token's copy only to its own name, wherever a link of that name leads", () => {
+    for (const wish of [RUNNER, { ...RUNNER, service: "mng" as const }]) {
+      expect(textOf(wish)).toMatch(
+        /^ExecStartPre=-\+\/usr\/bin\/install -T .*\/etc\/runner\/token \/run\/runner\/\w+\/token$/m,
+      );
+    }
+  });
+
   test("starts the program of its prefix", () => {
     expect(textOf({ ...RUNNER, prefix: "/opt/runner" })).toContain(
       "ExecStart=/opt/runner/bin/runner run --mode install",

@@ -75,7 +75,8 @@ function environment({ row, stateDir, envFile }: ServicePlace, drainSeconds: num
 
 /**
  * The token's file is root's (0600): the runner gets a copy in memory. Without one the env file may hold the token. Not
- * LoadCredential, which leaves nothing in a container whose mounts are private.
+ * LoadCredential, which leaves nothing in a container whose mounts are private. -T: root follows no link to a folder that
+ * somebody put there.
  */
 function commands(place: ServicePlace, { prefix }: ServiceWish, group: string): string[] {
   const { row, mode, program, stateName, tokenFile, stateDir } = place;
@@ -85,7 +86,7 @@ function commands(place: ServicePlace, { prefix }: ServiceWish, group: string): 
   return [
     `RuntimeDirectory=${stateName}`,
     "RuntimeDirectoryMode=0700",
-    `ExecStartPre=-+/usr/bin/install -m 0400 ${owner}${tokenFile} ${token}`,
+    `ExecStartPre=-+/usr/bin/install -T -m 0400 ${owner}${tokenFile} ${token}`,
     // Of the version before: a new one that cannot even load is counted, and left, all the same.
     ...(isMng ? [`ExecStartPre=-${prefix}/lib/runner/previous/runner mng guard --state-dir ${stateDir}`] : []),
     `ExecStart=${program} run --mode ${mode} --token-file ${token}${isMng ? ` --state-dir ${stateDir}` : ""}`,
