@@ -20,6 +20,7 @@ import { signerOf } from "../../scripts/lib/release-signing.ts";
 import { BUN, ROOT } from "../../scripts/lib/spawn.ts";
 import { goProgram } from "../bed/go-program.ts";
 import { type Registry, registryMissing, startRegistry } from "../bed/registry.ts";
+import { commandsOf } from "../lib/doc-blocks.ts";
 import { serveReleases } from "../lib/release-folder.ts";
 
 setDefaultTimeout(240_000);
@@ -113,8 +114,7 @@ test("two checkouts at different paths, time zones and times make the same relea
 });
 
 describe("the commands of docs/releases.md", () => {
-  const blocks = [...text(`${ROOT}docs/releases.md`).matchAll(/```\n([\s\S]*?)```/g)].map(([, body = ""]) => body);
-  const checks = blocks.filter((body) => /openssl pkeyutl|ssh-keygen -Y/.test(body));
+  const checks = commandsOf("docs/releases.md", "release").filter((body) => /openssl pkeyutl|ssh-keygen -Y/.test(body));
   const inCopy = (body: string, change: (copy: string) => void = () => {}) => {
     const copy = at("copy");
     rmSync(copy, { recursive: true, force: true });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { freePort, makeBed, type Proc, until } from "../faults/lib/processes.ts";
 import { type ConnectProxy, startConnectProxy } from "../lib/connect-proxy.ts";
+import { commandsOf } from "../lib/doc-blocks.ts";
 import { makePki, openssl, type Pki } from "../lib/pki.ts";
 
 const bed = makeBed();
@@ -167,8 +167,7 @@ describe.skipIf(openssl === null)("with a certificate of a private authority (ne
   });
 
   test("the commands of docs/tls.md make an authority and a certificate for a coordinator", () => {
-    const text = readFileSync(join(import.meta.dir, "../../docs/tls.md"), "utf8");
-    const block = /^```sh run=authority\n([\s\S]*?)^```/m.exec(text)?.[1] ?? "false";
+    const [block = ""] = commandsOf("docs/tls.md", "authority");
     mkdirSync(bed.path("by-hand"));
     const sh = (script: string) => Bun.spawnSync(["sh", "-eu", "-c", script], { cwd: bed.path("by-hand") });
     expect(sh(block).exitCode).toBe(0);

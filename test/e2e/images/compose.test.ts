@@ -1,19 +1,17 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Engine, engineMissing, startDocker } from "../../bed/engines.ts";
 import { imageMissing, RUNNER_IMAGE, runnerImageArchive } from "../../bed/runner-image.ts";
 import { type Bed, freePort, makeBed, until } from "../../faults/lib/processes.ts";
+import { commandsOf } from "../../lib/doc-blocks.ts";
 
 setDefaultTimeout(180_000);
 const missing = imageMissing() ?? engineMissing("docker") ?? (Bun.which("docker-compose") ? null : "no docker-compose");
 const skip = missing !== null && process.env.CI !== "true";
 const ROOT = join(import.meta.dir, "../../..");
 /** The commands of docs/install-compose.md, as they stand: start, admin key, another control plane, the rest of its life. */
-const blocks = [...readFileSync(join(ROOT, "docs/install-compose.md"), "utf8").matchAll(/```sh\n([^`]*)```/g)].map(
-  ([, text = ""]) => text,
-);
-const [START = "", KEY = "", ELSEWHERE = "", LIFE = ""] = blocks;
+const [START = "", KEY = "", ELSEWHERE = "", LIFE = ""] = commandsOf("docs/install-compose.md", "compose");
 
 let docker: Engine;
 let bed: Bed;

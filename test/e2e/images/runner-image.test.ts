@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { type Engine, startPodman } from "../../bed/engines.ts";
 import { imageMissing, programSize, RUNNER_IMAGE, runnerImageArchive } from "../../bed/runner-image.ts";
 import { type Control, outcomes, startControl } from "../../faults/lib/control.ts";
 import { action, terraform } from "../../faults/lib/jobs.ts";
 import { type Bed, freePort, makeBed, until } from "../../faults/lib/processes.ts";
+import { commandsOf } from "../../lib/doc-blocks.ts";
 import { startGitServer } from "../../lib/git-server.ts";
 import { makePki } from "../../lib/pki.ts";
 
@@ -180,8 +180,7 @@ describe.skipIf(skip)("the image runner", () => {
   });
 
   test("starts as docs/images.md says, and is alive while its control plane is away", async () => {
-    const text = readFileSync(join(import.meta.dir, "../../../docs/images.md"), "utf8");
-    const command = /```sh\n(podman run -d [^`]*)```/.exec(text)?.[1] ?? "";
+    const [command = ""] = commandsOf("docs/images.md", "image");
     podman.run("tag", RUNNER_IMAGE, "localhost/runner:1.2.3");
     writeFileSync(bed.path("token"), "the-token\n", { mode: 0o644 });
     const started = Bun.spawnSync(["sh", "-euc", command], {

@@ -1,17 +1,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../../../scripts/lib/spawn.ts";
+import { commandsOf } from "../../lib/doc-blocks.ts";
+import { signLatest } from "../../lib/release-folder.ts";
 import { type InstallBed, noInstallBed, startInstallBed } from "./lib/install-bed.ts";
 import { notingProgram, writeInstaller, writeRelease } from "./lib/releases.ts";
 
 setDefaultTimeout(120_000);
-
-/** The commands of a page, in their order. */
-const commands = (page: string) =>
-  [...readFileSync(`${ROOT}docs/${page}.md`, "utf8").matchAll(/^```sh run=install\n([\s\S]*?)^```/gm)].map(
-    ([, block = ""]) => block,
-  );
 
 describe.skipIf(noInstallBed)("the commands of the pages about installing do what the pages say", () => {
   let bed: InstallBed;
@@ -21,9 +16,9 @@ describe.skipIf(noInstallBed)("the commands of the pages about installing do wha
     for (const version of ["1.1.0", "1.2.0"]) {
       const folder = join(bed.releases, version);
       writeRelease(folder, version, bed.signer, { program: notingProgram(version) });
-      writeInstaller(folder, bed.signer);
+      writeInstaller(folder, bed.signer, version);
     }
-    writeFileSync(join(bed.releases, "latest"), "1.2.0\n");
+    signLatest(bed.releases, "1.2.0", bed.signer);
     mkdirSync(join(bed.folder, "usb"));
     cpSync(join(bed.releases, "1.1.0"), join(bed.folder, "usb/runner-1.1.0"), { recursive: true });
     mkdirSync(join(bed.folder, "usb/runner-1.1.0/tools"));
@@ -36,7 +31,7 @@ describe.skipIf(noInstallBed)("the commands of the pages about installing do wha
 
   /** In a shell that ends at the first command that fails, where the page before left off. */
   const run = (page: string) => {
-    const text = commands(page)
+    const text = commandsOf(`docs/${page}.md`, "install")
       .join("\n")
       .replaceAll("https://releases.example.com/runner", bed.host.url)
       .replaceAll("/media/usb", `${bed.folder}/usb`);
@@ -74,5 +69,17 @@ describe.skipIf(noInstallBed)("the commands of the pages about installing do wha
     expect((await bed.sh("ls -d /etc/runner /var/lib/runner /usr/local/lib/runner /usr/local/bin/runner")).stdout).toBe(
       "",
     );
+  });
+
+  test("uninstall.md, by hand", async () => {
+    await bed.sh("mkdir -p /usr/local/lib/runner; touch /usr/local/bin/runner");
+    for (const unit of ["runner", "runner-mng"]) {
+      await bed.vm.write(`/etc/systemd/system/${unit}.service`, "[Service]\nExecStart=/bin/sleep infinity\n");
+    }
+    await bed.sh("systemctl daemon-reload; systemctl start runner runner-mng");
+    const [byHand = ""] = commandsOf("docs/uninstall.md", "by-hand");
+    expect((await bed.vm.exec("sh", "-euc", byHand)).code).toBe(0);
+    const left = await bed.sh("ls -d /usr/local/lib/runner /etc/systemd/system/runner*; systemctl is-active runner");
+    expect(left.stdout).toBe("inactive\n");
   });
 });

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { commandsOf, linesOf } from "../../lib/doc-blocks.ts";
 import { type ServiceBed, skipService, startServiceBed } from "./service-bed.ts";
 
 setDefaultTimeout(240_000);
@@ -70,13 +69,11 @@ const rows: readonly (readonly [string, string, string, Finding["status"], strin
   ],
 ];
 
-/** Lines of the sh blocks, without remarks; not those that wait for a person. */
-function commandsOf(document: string): string[] {
-  const text = readFileSync(join(import.meta.dir, "../../..", document), "utf8");
-  const lines = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) => block.split("\n"));
-  const commands = lines.map((line) => line.replace(/\s+#.*$/, "").trim()).filter((line) => line !== "");
-  return commands.filter((line) => !/^(vi|systemctl edit) | -f$|^#/.test(line));
-}
+/** The commands of a page for this suite, without remarks; not those that wait for a person. */
+const commandLines = (page: string) =>
+  commandsOf(page, "service")
+    .flatMap(linesOf)
+    .filter((line) => !/^(vi|systemctl edit) | -f$/.test(line));
 
 describe.skipIf(skipService)(
   "`runner doctor` on a machine with the service: what it prints as the remedy works",
@@ -120,7 +117,7 @@ describe.skipIf(skipService)(
         "groupadd -f docker; mkdir -p /mnt/image/usr/local/bin; touch /mnt/image/usr/local/bin/runner",
       );
       await host.runner("service", "install", "--mode", "mng", "--no-start");
-      const lines = ["docs/service.md", "docs/hardening.md"].flatMap(commandsOf);
+      const lines = ["docs/service.md", "docs/hardening.md"].flatMap(commandLines);
       for (const line of lines) {
         // What the lines before it restarted needs its moment.
         if (/^runner service status\b(?!.*--wait)/.test(line)) await host.connected("runner.service");
