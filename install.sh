@@ -7,7 +7,7 @@ set -eu
 # Filled in by `npm run release`: who may sign what this script takes.
 RELEASE_KEY='@RELEASE_KEY@'
 RELEASE_VERSION='@RELEASE_VERSION@'
-case $RELEASE_KEY in @*) RELEASE_KEY='' RELEASE_VERSION=none ;; esac
+case $RELEASE_KEY in @*) RELEASE_KEY='' RELEASE_VERSION='' ;; esac
 
 ETC=/etc/runner
 STATE=/var/lib/runner
@@ -18,7 +18,7 @@ usage() {
   cat <<HELP
 sh install.sh [options]      installs or upgrades runner; the same again changes nothing
 
-  --base-url URL       a release, or a folder of releases (URL/VERSION/, URL/latest); https, or http on loopback
+  --base-url URL       a release, or a folder of releases (URL/VERSION/, signed URL/latest); https, or http on loopback
   --from FOLDER        the same from a folder: a copied release, without any network
   --version V          exactly this version, also when it is older (default: the release, or the one that latest names)
   --public-key FILE    release.pub of whoever made the release (default: the key in a released install.sh)
@@ -30,14 +30,14 @@ sh install.sh [options]      installs or upgrades runner; the same again changes
   --purge              the same, and remove settings, state and user, if this script made them
   --help
 
-This is the installer of release $RELEASE_VERSION. Values may also be given as --name=value. Environment: RUNNER_RELEASE_URL (--base-url), RUNNER_VERSION (--version),
+This is the installer of release ${RELEASE_VERSION:-none}. Values may also be given as --name=value. Environment: RUNNER_RELEASE_URL (--base-url), RUNNER_VERSION (--version),
 RUNNER_PREFIX (--prefix), RUNNER_PUBLIC_KEY (--public-key), RUNNER_CA_FILE (a private CA of the release host).
 RUNNER_API_URL, RUNNER_ID, RUNNER_API_TOKEN or RUNNER_API_TOKEN_FILE fill a new /etc/runner/runner.env and token; with
 --mng RUNNER_MNG_ID and RUNNER_MNG_API_TOKEN a new runner-mng.env (on a Nuon control plane both are one runner: leave them).
 
 Exit codes: 0 done or nothing to do · 1 not possible on this machine (platform, tool, rights, space, service manager)
 2 usage · 3 the release cannot be fetched · 4 refused: signature, checksum, version or key · 5 another install is at work
-6 a newer version is installed · 7 installed, but the service does not get healthy (an upgrade is taken back)
+6 older than what is installed, or than this installer · 7 installed, but the service does not get healthy (an upgrade is taken back)
 HELP
 }
 
@@ -235,7 +235,7 @@ no_page() {
 
 # The folder of the release below $BASE, and its sums in $WORK/SHA256SUMS.
 find_release() {
-  FOLDER=''
+  FOLDER='' LATEST_SUMS=''
   if [ -n "$VERSION" ]; then
     FOLDER=$VERSION
     get "$VERSION" SHA256SUMS "$WORK/SHA256SUMS" && return
@@ -247,10 +247,7 @@ find_release() {
   get '' SHA256SUMS "$WORK/SHA256SUMS" && return
   here=$WHY
   get '' latest "$WORK/latest" || die 3 "there is no release at $PLACE: $here" "Check the address."
-  no_page "$WORK/latest" "$PLACE/latest"
-  FOLDER=$(tr -d ' \r\n' <"$WORK/latest")
-  plain "$FOLDER" || die 3 "$PLACE/latest does not hold a version" "Check the address, or name a --version."
-  VERSION_BY_LATEST=$FOLDER
+  read_latest
   get "$FOLDER" SHA256SUMS "$WORK/SHA256SUMS" ||
     die 3 "$PLACE/latest names $FOLDER, which cannot be fetched: $WHY" "Name another --version, or tell who keeps the releases."
 }
@@ -294,23 +291,47 @@ ssh_key() {
   }'
 }
 
-refuse() { die 4 "$1" "Nothing was installed. Fetch the release again from where it was published; if that does not help, tell whoever made it."; }
+# MESSAGE [REMEDY]
+refuse() { die 4 "$1" "Nothing was installed. ${2-Fetch the release again from where it was published; if that does not help, tell whoever made it.}"; }
+
+find_checker() {
+  if openssl_can; then CHECKER=openssl SIGNATURE=sig
+  elif have ssh-keygen && ssh-keygen -Y verify 2>&1 | grep -q 'verify'; then CHECKER=ssh-keygen SIGNATURE=sshsig
+  else die 1 "nothing here can check an Ed25519 signature" "Install openssl 3 or an OpenSSH client (8.1 or later)."; fi
+}
+
+# FILE: whether FILE.$SIGNATURE is the key's signature of it.
+signed() {
+  if [ "$CHECKER" = openssl ]; then
+    printf -- '-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n' "$KEY" >"$WORK/key.pem"
+    openssl pkeyutl -verify -pubin -inkey "$WORK/key.pem" -rawin -in "$1" -sigfile "$1.sig"
+  else
+    echo "release $(ssh_key)" >"$WORK/signers"
+    ssh-keygen -Y verify -f "$WORK/signers" -I release -n runner-release -s "$1.sshsig" <"$1"
+  fi >/dev/null 2>&1
+}
+
+# What is signed in URL/latest are its lines before the signatures. Sets FOLDER and what its SHA256SUMS has to be.
+read_latest() {
+  latest=$WORK/latest said=$WORK/latest.said
+  no_page "$latest" "$PLACE/latest"
+  grep -q '^signature ' "$latest" || refuse "$PLACE/latest is not signed" "Name a --version, or tell who keeps the releases."
+  sed '/^signature /,$d' "$latest" >"$said"
+  if [ "$CHECKER" = openssl ]; then sed -n 's/^signature //p' "$latest" | openssl base64 -d -A >"$said.sig" 2>/dev/null || true
+  else sed -n '/^-----BEGIN/,$p' "$latest" >"$said.sshsig"; fi
+  signed "$said" || refuse "the signature of $PLACE/latest is not by the trusted key"
+  FOLDER=$(sed -n 's/^version //p' "$said") LATEST_SUMS=$(sed -n 's/^sums //p' "$said")
+  plain "$FOLDER" || refuse "$PLACE/latest does not name a version"
+}
 
 check_signature() {
   sums=$WORK/SHA256SUMS
   no_page "$sums" "$PLACE/${FOLDER:+$FOLDER/}SHA256SUMS"
-  if openssl_can; then
-    get "$FOLDER" SHA256SUMS.sig "$sums.sig" || die 3 "the release has no signature: $WHY" "Fetch the whole release."
-    printf -- '-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n' "$KEY" >"$WORK/key.pem"
-    openssl pkeyutl -verify -pubin -inkey "$WORK/key.pem" -rawin -in "$sums" -sigfile "$sums.sig" >/dev/null 2>&1 && return
-  elif have ssh-keygen && ssh-keygen -Y verify 2>&1 | grep -q 'verify'; then
-    get "$FOLDER" SHA256SUMS.sshsig "$sums.sshsig" || die 3 "the release has no signature for ssh-keygen: $WHY" "Fetch the whole release."
-    echo "release $(ssh_key)" >"$WORK/signers"
-    ssh-keygen -Y verify -f "$WORK/signers" -I release -n runner-release -s "$sums.sshsig" <"$sums" >/dev/null 2>&1 && return
-  else
-    die 1 "nothing here can check an Ed25519 signature" "Install openssl 3 or an OpenSSH client (8.1 or later)."
-  fi
-  refuse "the signature of $PLACE/${FOLDER:+$FOLDER/}SHA256SUMS is not by the trusted key"
+  get "$FOLDER" "SHA256SUMS.$SIGNATURE" "$sums.$SIGNATURE" ||
+    die 3 "the release has no signature for $CHECKER: $WHY" "Fetch the whole release."
+  signed "$sums" || refuse "the signature of $PLACE/${FOLDER:+$FOLDER/}SHA256SUMS is not by the trusted key"
+  [ -z "$LATEST_SUMS" ] || [ "$(sha256 "$sums")" = "$LATEST_SUMS" ] ||
+    refuse "$PLACE/$FOLDER is not the release that latest was signed for"
 }
 
 sum_of() { awk -v file="$1" '$2 == file { print $1 }' "$WORK/SHA256SUMS"; }
@@ -337,9 +358,8 @@ check_release() {
   tr -d ' \n\r\t' <"$WORK/release.json" | tr '{' '\n' >"$WORK/release.lines"
   found=$(sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$WORK/release.lines" | head -n 1)
   plain "$found" || refuse "release.json names no version"
-  asked=${VERSION:-${VERSION_BY_LATEST-}}
-  if [ -n "$asked" ] && [ "$found" != "$asked" ]; then
-    die 4 "$PLACE${FOLDER:+/$FOLDER} holds version $found, not $asked" \
+  if [ -n "$VERSION" ] && [ "$found" != "$VERSION" ]; then
+    die 4 "$PLACE${FOLDER:+/$FOLDER} holds version $found, not $VERSION" \
       "Another version is never taken instead. Check the version and the address."
   fi
   NEW=$found FILE=''
@@ -385,6 +405,13 @@ older() {
       if (!found && pre(a) != pre(b)) found = pre(a) == "" ? 1 : pre(b) == "" ? -1 : order(pre(a), pre(b), "")
       exit found >= 0
     }'
+}
+
+# Whoever serves the releases may offer an old one as the newest: it has a signature too.
+check_age() {
+  if [ -z "$VERSION" ] && plain "$RELEASE_VERSION" && older "$NEW" "$RELEASE_VERSION"; then
+    die 6 "$PLACE offers version $NEW, older than this installer of $RELEASE_VERSION" "To take it all the same: --version $NEW"
+  fi
 }
 
 survey() {
@@ -444,10 +471,9 @@ lock() {
   for folder in "$PREFIX" "$PREFIX/lib" "$PREFIX/bin"; do [ -d "$folder" ] || made="$folder $made"; done
   mkdir -p "$LIB/versions" "$PREFIX/bin" 2>"$WORK/said" || not_writable "$(cat "$WORK/said")"
   if ! [ -w "$LIB" ] || ! [ -w "$PREFIX/bin" ]; then not_writable ''; fi
-  mine=$LIB/.lock-$$ waited=0
-  echo "$$ $(birth $$)" >"$mine" || not_writable ''
-  # A hard link appears with its content or not at all.
-  until ln "$mine" "$LIB/.lock" 2>"$WORK/said"; do
+  mine=$LIB/.lock-$$ waited=0 nobody=0
+  # A hard link appears with its content or not at all. Who holds the lock sweeps away what waits for it.
+  until { [ -s "$mine" ] || echo "$$ $(birth $$)" >"$mine" || not_writable ''; } && ln "$mine" "$LIB/.lock" 2>"$WORK/said"; do
     other=$(cat "$LIB/.lock" 2>/dev/null || true)
     if [ -n "$other" ] && ! lives "$other"; then
       mv -f "$LIB/.lock" "$mine.dead" 2>/dev/null || continue
@@ -456,7 +482,8 @@ lock() {
       rm -f "$mine.dead"
       continue
     fi
-    [ -n "$other" ] || [ $waited -lt 3 ] || { rm -f "$mine" && not_writable "$(cat "$WORK/said")"; }
+    if [ -n "$other" ]; then nobody=0; else nobody=$((nobody + 1)); fi
+    [ $nobody -lt 4 ] || { rm -f "$mine" && not_writable "$(cat "$WORK/said")"; }
     [ $waited -gt 0 ] || [ -z "$other" ] || say "another install (process ${other%% *}) is at work; waiting for it"
     waited=$((waited + 1))
     if [ $waited -gt "${RUNNER_INSTALL_WAIT:-120}" ]; then
@@ -739,8 +766,10 @@ install() {
   detect_platform
   read_key
   check_settings
+  find_checker
   find_release
   check_release
+  check_age
   survey
   if [ "$DRY" = yes ]; then tell_plan && return; fi
   staged || check_space

@@ -13,19 +13,26 @@ export interface ReleaseArgs {
   /** null: that of package.json with the commit. */
   readonly version: string | null;
   readonly tools: boolean;
+  /** Sign it as the newest of the folder of releases that it goes into. */
+  readonly latest: boolean;
+  /** A release that is there: nothing is built, it is signed as the newest of its folder. null: build. */
+  readonly promote: string | null;
   /** An OCI reference to push the folder to; null: nowhere. */
   readonly push: string | null;
   /** The registry speaks plain HTTP. */
   readonly plainHttp: boolean;
 }
 
-export const RELEASE_HELP = `npm run release -- [--target NAME]… [--out DIR] [--key FILE] [--version V] [--tools] [--push REF [--plain-http]]
+export const RELEASE_HELP = `npm run release -- [--target NAME]… [--out DIR] [--key FILE] [--version V] [--tools] [--latest] [--push REF [--plain-http]]
+npm run release -- --promote DIR [--key FILE]
 
   --target NAME   build only this target of build-config.yaml; may be repeated (default: every one)
   --out DIR       the release folder (default: dist/release/VERSION); a release that lies there is replaced
   --key FILE      private Ed25519 key, PEM (default: one for development, made when missing)
   --version V     instead of that of package.json with the commit
   --tools         put the pinned tools into DIR/tools, in the layout of RUNNER_TOOLS_MIRROR (fetched from there when set)
+  --latest        sign it as the newest: DIR is BASE/VERSION, and the signed file BASE/latest names it
+  --promote DIR   build nothing: check the release in DIR, BASE/VERSION, and sign it as the newest
   --push REF      push the folder as an OCI artifact with oras (ORAS names the program; default: the one on PATH)
   --plain-http    the registry speaks plain HTTP
 
@@ -54,6 +61,8 @@ export function readReleaseArgs(argv: readonly string[]): ReleaseArgs {
     out: values.out ?? null,
     key: values.key ?? null,
     tools: values.tools ?? false,
+    latest: values.latest ?? false,
+    promote: values.promote ?? null,
     push: values.push ?? null,
     plainHttp: values["plain-http"] ?? false,
   };
@@ -70,6 +79,8 @@ function parse(argv: readonly string[]) {
         key: { type: "string" },
         version: { type: "string" },
         tools: { type: "boolean" },
+        latest: { type: "boolean" },
+        promote: { type: "string" },
         push: { type: "string" },
         "plain-http": { type: "boolean" },
       },

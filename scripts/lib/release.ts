@@ -4,6 +4,7 @@ import type { ReleaseManifest } from "../../internal/kit/release/manifest.ts";
 import { RunnerError } from "../../internal/protocol/errors.ts";
 import { RELEASE_HELP, type ReleaseArgs, readReleaseArgs } from "./release-args.ts";
 import { checkPlace, replaceFolder, signFolder } from "./release-folder.ts";
+import { checkNamedByVersion, promote, writeLatest } from "./release-latest.ts";
 import { buildProgram, type Program } from "./release-programs.ts";
 import { makeProvenance } from "./release-provenance.ts";
 import { findOras, pushRelease } from "./release-push.ts";
@@ -22,7 +23,8 @@ export async function release(argv: readonly string[]): Promise<number> {
     return 0;
   }
   try {
-    console.log(await makeRelease(readReleaseArgs(argv)));
+    const args = readReleaseArgs(argv);
+    console.log(args.promote === null ? await makeRelease(args) : await promoteRelease(args.promote, args));
     return 0;
   } catch (error) {
     if (!(error instanceof RunnerError)) throw error;
@@ -31,12 +33,19 @@ export async function release(argv: readonly string[]): Promise<number> {
   }
 }
 
+async function promoteRelease(place: string, { key }: ReleaseArgs): Promise<string> {
+  const folder = resolve(place);
+  say(`latest is ${await promote(folder, openSigner(key, say))}`);
+  return folder;
+}
+
 /** Answers the folder, which appears in one step when everything is in it. */
 async function makeRelease(args: ReleaseArgs): Promise<string> {
   const source = readSource();
   const version = args.version ?? source.version;
   const folder = resolve(args.out ?? `${ROOT}dist/release/${version}`);
   checkPlace(folder);
+  if (args.latest) checkNamedByVersion(folder, version);
   const oras = args.push === null ? "" : findOras();
   const signer = openSigner(args.key, say);
   if (source.changed) say("the checkout has changes that no commit has: nobody else can make this release again");
@@ -67,6 +76,7 @@ async function makeRelease(args: ReleaseArgs): Promise<string> {
     putInstaller(work, version, signer);
     signFolder(work, signer);
     replaceFolder(work, folder);
+    if (args.latest) writeLatest(folder, signer);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

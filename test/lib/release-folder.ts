@@ -4,6 +4,7 @@ import { createServer, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { artifactFile, type ReleaseArtifact } from "../../internal/kit/release/manifest.ts";
 import { signFolder } from "../../scripts/lib/release-folder.ts";
+import { writeLatest } from "../../scripts/lib/release-latest.ts";
 import { sha256 } from "../../scripts/lib/release-programs.ts";
 import { type Signer, signerOf } from "../../scripts/lib/release-signing.ts";
 
@@ -38,6 +39,10 @@ export function writeRelease(folder: string, signer: Signer, content: ReleaseCon
   signFolder(folder, signer);
   content.tamper?.(folder);
 }
+
+/** Signs the release of a folder of releases as its newest. */
+export const signLatest = (releases: string, version: string, signer: Signer): void =>
+  writeLatest(join(releases, version), signer);
 
 export interface ReleaseHost {
   readonly url: string;

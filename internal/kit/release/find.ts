@@ -1,4 +1,5 @@
 import { fail, type Result, RunnerError } from "../../protocol/errors.ts";
+import { LATEST, readLatest } from "./latest.ts";
 import { isReleaseVersion } from "./manifest.ts";
 import type { ReleaseKey } from "./release-key.ts";
 import { type HttpSourceOptions, openSource, type ReleaseSource } from "./source.ts";
@@ -6,7 +7,7 @@ import { SUMS } from "./sums.ts";
 import { noRelease, type Release, readSmall, verifyRelease } from "./verify.ts";
 
 export interface ReleaseQuery extends HttpSourceOptions {
-  /** A release folder, or a folder of them (`BASE/<version>/…` and `BASE/latest`); a path or an address. */
+  /** A release folder, or a folder of them (`BASE/<version>/…` and a signed `BASE/latest`); a path or an address. */
   readonly base: string;
   /** Exactly this one; null: the folder's own, or the one that `latest` names. */
   readonly version: string | null;
@@ -34,15 +35,16 @@ export async function findRelease(query: ReleaseQuery): Promise<Result<Release>>
 }
 
 async function findLatest(source: ReleaseSource, key: ReleaseKey): Promise<Result<Release>> {
-  const latest = await readSmall(source, "latest");
+  const file = await readSmall(source, LATEST);
+  if (!file.ok) return file;
+  if (file.value === null) return fail(noRelease(source.place));
+  const latest = readLatest(file.value.toString(), source.place, key);
   if (!latest.ok) return latest;
-  if (latest.value === null) return fail(noRelease(source.place));
-  const version = latest.value.toString().trim();
-  if (!isReleaseVersion(version)) {
-    return fail(new RunnerError("protocol", `${source.place}/latest does not hold a version`));
-  }
+  const { version, sums } = latest.value;
   const found = await verifyRelease(source.below(version), key);
-  return found.ok && found.value.version !== version ? fail(misplaced(found.value, version)) : found;
+  if (!found.ok) return found;
+  const meant = found.value.version === version && found.value.sumsSha256 === sums;
+  return meant ? found : fail(otherSums(found.value));
 }
 
 /** null: there is no release. */
@@ -61,5 +63,11 @@ function noVersion(version: string, place: string, instead?: string): RunnerErro
 function misplaced({ source, version }: Release, asked: string): RunnerError {
   return new RunnerError("policy", `${source.place} holds version ${version}, not ${asked}`, {
     remedy: "Another version is never taken instead. Fetch the release again from where it was published.",
+  });
+}
+
+function otherSums({ source }: Release): RunnerError {
+  return new RunnerError("policy", `${source.place} is not the release that \`latest\` was signed for`, {
+    remedy: "Tell who keeps the releases: it was made again without `latest`, or changed for another.",
   });
 }

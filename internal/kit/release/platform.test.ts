@@ -42,7 +42,7 @@ function releaseWith(targets: readonly string[]): Release {
     artifacts,
     tools: [],
   } satisfies ReleaseManifest;
-  return { version: "1", manifest, sums: new Map(), source, fingerprint: "" };
+  return { version: "1", manifest, sums: new Map(), sumsSha256: "", source, fingerprint: "" };
 }
 
 describe("the program for a machine", () => {

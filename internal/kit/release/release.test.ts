@@ -13,10 +13,18 @@ import {
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { rawSignature } from "../../../scripts/lib/release-signing.ts";
 import { quickClock } from "../../../test/lib/quick-clock.ts";
-import { newSigner, type ReleaseHost, serveReleases, writeRelease } from "../../../test/lib/release-folder.ts";
+import {
+  newSigner,
+  type ReleaseHost,
+  serveReleases,
+  signLatest,
+  writeRelease,
+} from "../../../test/lib/release-folder.ts";
 import type { RunnerError } from "../../protocol/errors.ts";
 import { artifactFor, checkFile, findRelease, type Release, takeFile } from "./index.ts";
+import { signedLatest } from "./latest.ts";
 import { openSource } from "./source.ts";
 
 const PROGRAM = Buffer.alloc(300_000, "runner");
@@ -49,7 +57,7 @@ function publish(...versions: readonly string[]): void {
       ],
     });
   }
-  writeFileSync(join(root, "latest"), `${versions.at(-1)}\n`);
+  signLatest(root, versions.at(-1) ?? "", signer);
 }
 
 const find = (base: string, version: string | null, by = key) =>
@@ -113,6 +121,42 @@ describe("a release is found", () => {
   });
 });
 
+describe("`latest` of a folder of releases is refused", () => {
+  const path = () => join(root, "latest");
+  const edit = (change: (text: string) => string) => () => writeFileSync(path(), change(readFileSync(path(), "utf8")));
+  const put = (folder: string, version: string) =>
+    writeRelease(join(root, folder), signer, { version, programs: [], files: { "notes.txt": "other bytes" } });
+  const faults: readonly (readonly [string, () => void, string])[] = [
+    ["that is a version without a signature", () => writeFileSync(path(), "1.1.0\n"), "latest is not signed"],
+    ["that is empty", () => writeFileSync(path(), ""), "latest is not signed"],
+    ["whose version was changed", edit((text) => text.replace("1.1.0", "1.0.0")), "is not one of the trusted key"],
+    ["that got a line more", edit((text) => `version 1.0.0\n${text}`), "is not one of the trusted key"],
+    ["that was cut short", edit((text) => text.slice(0, 150)), "latest is not signed"],
+    ["by another key", () => signLatest(root, "1.1.0", newSigner()), "is not one of the trusted key"],
+    ["when an older release lies in the folder it names", () => put("1.1.0", "1.0.0"), "was signed for"],
+    ["when that version was made again with other bytes", () => put("1.1.0", "1.1.0"), "was signed for"],
+    [
+      "that signs something else",
+      () => {
+        const text = "name runner\n";
+        writeFileSync(path(), signedLatest(text, rawSignature(signer, Buffer.from(text)), ""));
+      },
+      "does not name a version",
+    ],
+  ];
+  for (const [what, break_, message] of faults) {
+    test(`${what}; a version that is asked for is found all the same`, async () => {
+      break_();
+      for (const base of [root, host.url]) {
+        const error = await refusal(base, null);
+        expect([error.kind, error.message]).toEqual(["policy", expect.stringContaining(message)]);
+        expect(error.remedy).toBeTruthy();
+        expect((await found(base, "1.0.0")).version).toBe("1.0.0");
+      }
+    });
+  }
+});
+
 describe("a release is refused", () => {
   const edit = (file: string, change: (text: string) => string) => () => {
     const path = join(root, "1.0.0", file);
@@ -168,14 +212,8 @@ describe("a release is refused", () => {
 
   test("when it lies under another version's name: an old one must not pass for a new one", async () => {
     writeRelease(join(root, "2.0.0"), signer, { version: "1.0.0", programs: [] });
-    writeFileSync(join(root, "latest"), "2.0.0\n");
-    for (const version of ["2.0.0", null]) {
-      const error = await refusal(root, version);
-      expect([error.kind, error.message]).toEqual([
-        "policy",
-        expect.stringContaining("holds version 1.0.0, not 2.0.0"),
-      ]);
-    }
+    const error = await refusal(root, "2.0.0");
+    expect([error.kind, error.message]).toEqual(["policy", expect.stringContaining("holds version 1.0.0, not 2.0.0")]);
   });
 
   test("when its list names a file outside of the folder, though it is signed", async () => {

@@ -10,6 +10,8 @@ export interface Release {
   readonly version: string;
   readonly manifest: ReleaseManifest;
   readonly sums: ReleaseSums;
+  /** SHA-256 of the list itself. */
+  readonly sumsSha256: string;
   readonly source: ReleaseSource;
   /** Of the key that signed it. */
   readonly fingerprint: string;
@@ -41,15 +43,23 @@ export async function verifyRelease(source: ReleaseSource, key: ReleaseKey): Pro
   if (!sums.ok) return sums;
   const manifest = await readManifest(source, sums.value);
   if (!manifest.ok) return manifest;
-  const { version } = manifest.value;
-  return ok({ version, manifest: manifest.value, sums: sums.value, source, fingerprint: key.fingerprint });
+  return ok({
+    version: manifest.value.version,
+    manifest: manifest.value,
+    sums: sums.value,
+    sumsSha256: sha256(sumsFile.value),
+    source,
+    fingerprint: key.fingerprint,
+  });
 }
 
 export function noRelease(place: string): RunnerError {
   return new RunnerError("usage", `there is no release at ${place}: it has no ${SUMS}`, {
-    remedy: "Check the base address; it is a release folder, or a folder of them with a file `latest`.",
+    remedy: "Check the base address; it is a release folder, or a folder of them with a signed `latest`.",
   });
 }
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 function isSigned(sums: Buffer, signature: Buffer, { key }: ReleaseKey): boolean {
   return signature.length === 64 && verify(null, sums, key, signature);
@@ -61,7 +71,7 @@ async function readManifest(source: ReleaseSource, sums: ReleaseSums): Promise<R
   const bytes = await readSmall(source, "release.json");
   if (!bytes.ok) return bytes;
   if (bytes.value === null) return refuse(`${source.place} has no release.json`, AGAIN);
-  const sum = createHash("sha256").update(bytes.value).digest("hex");
+  const sum = sha256(bytes.value);
   if (sum !== expected) {
     return refuse(`${source.place}/release.json has SHA-256 ${sum}, signed is ${expected}`, AGAIN);
   }

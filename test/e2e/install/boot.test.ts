@@ -67,7 +67,7 @@ describe.skipIf(noInstallBed)("a new machine makes itself a runner", () => {
     metadata = metadataService();
     const folder = join(bed.releases, NEW);
     writeRelease(folder, NEW, bed.signer, { program: notingProgram(NEW) });
-    writeInstaller(folder, bed.signer);
+    writeInstaller(folder, bed.signer, NEW);
     cpSync(BOOT, join(bed.folder, "boot"), { recursive: true });
   });
   afterAll(async () => {

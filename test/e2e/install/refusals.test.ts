@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newSigner } from "../../lib/release-folder.ts";
 import { type InstallBed, NEW, noInstallBed, OLD, startInstallBed } from "./lib/install-bed.ts";
 import { type Answer, half, loginPage, status, tampered } from "./lib/release-host.ts";
-import { writeRelease } from "./lib/releases.ts";
+import { latestFor, writeInstaller, writeRelease } from "./lib/releases.ts";
 
 setDefaultTimeout(120_000);
 
@@ -25,6 +25,8 @@ beforeAll(async () => {
     [join(bed.releases, "0.9.0-rc.1"), "0.9.0-rc.1", bed.signer],
   ];
   for (const [folder, version, signer, more] of made) writeRelease(folder, version, signer, more);
+  mkdirSync(join(bed.folder, "newer"));
+  writeInstaller(join(bed.folder, "newer"), bed.signer, "9.0.0");
 });
 afterAll(async () => {
   await bed?.end();
@@ -42,6 +44,7 @@ interface Row {
 }
 
 const PROGRAM = `runner_${NEW}_linux_x64`;
+const latest = (text: () => string): Readonly<Record<string, Answer>> => ({ "/latest": () => new Response(text()) });
 const ROWS: readonly Row[] = [
   { title: "a program with one bit changed", faults: { [PROGRAM]: tampered }, code: 4, says: /SHA-256 differs/ },
   { title: "a program that came truncated", faults: { [PROGRAM]: half }, code: 3, says: /truncated: \d+ of \d+ bytes/ },
@@ -74,20 +77,50 @@ const ROWS: readonly Row[] = [
     says: /no version 7.7.7.*404[\s\S]*never taken/,
   },
   {
+    title: "`latest` without a signature",
+    faults: latest(() => `${NEW}\n`),
+    code: 4,
+    says: /latest is not signed[\s\S]*--version/,
+  },
+  {
+    title: "`latest` with another version than was signed",
+    faults: latest(() => latestFor(NEW, bed.signer).replace(NEW, OLD)),
+    code: 4,
+    says: /signature of .*latest is not by the trusted key/,
+  },
+  {
+    title: "`latest` by another key",
+    faults: latest(() => latestFor(NEW, newSigner(), join(bed.releases, NEW))),
+    code: 4,
+    says: /signature of .*latest is not by the trusted key/,
+  },
+  {
+    title: "`latest` whose release was changed for another signed one",
+    faults: latest(() => latestFor("3.0.0", bed.signer, join(bed.releases, NEW))),
+    code: 4,
+    says: /3.0.0 is not the release that latest was signed for/,
+  },
+  {
     title: "`latest` with a path in it",
-    faults: { "/latest": () => new Response("../by-another\n") },
+    faults: latest(() => latestFor("../by-another", bed.signer)),
+    code: 4,
+    says: /latest does not name a version/,
+  },
+  {
+    title: "a login page instead of `latest`",
+    faults: { "/latest": loginPage },
     code: 3,
-    says: /latest does not hold a version/,
+    says: /latest is a web page/,
   },
   {
     title: "`latest` with a version that is gone",
-    faults: { "/latest": () => new Response("5.0.0\n") },
+    faults: latest(() => latestFor("5.0.0", bed.signer)),
     code: 3,
     says: /latest names 5.0.0, which cannot/,
   },
   {
-    title: "`latest` with an older version",
-    faults: { "/latest": () => new Response("0.9.0-rc.1\n") },
+    title: "`latest` of an older release, as it was signed then",
+    faults: latest(() => latestFor("0.9.0-rc.1", bed.signer, join(bed.releases, "0.9.0-rc.1"))),
     code: 6,
     says: /1.0.0 is installed, which is newer than 0.9.0-rc.1/,
   },
@@ -186,6 +219,12 @@ const MACHINES: readonly Case[] = [
     code: 2,
     says: /no public Ed25519 key/,
   },
+  {
+    title: "an older release than the installer's own, unless its version is named",
+    script: 'N="sh $F/newer/install.sh --no-service --base-url $U"; $N --dry-run --version 1.0.0 >/dev/null && $N',
+    code: 6,
+    says: /offers version 1.1.0.abc1234, older than this installer of 9.0.0[\s\S]*--version/,
+  },
   { title: "no key to trust", script: "sh $F/install.sh --no-service --base-url $U", code: 4, says: /trusts no key/ },
   {
     title: "a token with a line break",
@@ -259,7 +298,10 @@ describe.skipIf(noInstallBed)("install.sh says plainly what is not possible here
     try {
       bed.host.fault("SHA256SUMS", tampered);
       const spoilt = await bed.install("--base-url", bed.host.url, "--prefix", "/opt/by-ssh");
-      expect(spoilt.stderr).toMatch(/not by the trusted key/);
+      expect(spoilt.stderr).toMatch(/SHA256SUMS is not by the trusted key/);
+      bed.host.fault("/latest", () => new Response(latestFor(NEW, newSigner(), join(bed.releases, NEW))));
+      const misled = await bed.install("--base-url", bed.host.url, "--prefix", "/opt/by-ssh");
+      expect(misled.stderr).toMatch(/latest is not by the trusted key/);
       bed.host.heal();
       const done = await bed.install("--base-url", bed.host.url, "--prefix", "/opt/by-ssh");
       expect(done).toMatchObject({ code: 0, stderr: "" });

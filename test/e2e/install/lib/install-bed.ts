@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Signer } from "../../../../scripts/lib/release-signing.ts";
 import { type Done, type SystemdHost, startSystemd, systemdMissing } from "../../../bed/systemd.ts";
-import { newSigner } from "../../../lib/release-folder.ts";
+import { newSigner, signLatest } from "../../../lib/release-folder.ts";
 import { type ReleaseHost, startReleaseHost } from "./release-host.ts";
 import { writeRelease } from "./releases.ts";
 
@@ -40,7 +40,7 @@ export async function startInstallBed(): Promise<InstallBed> {
   const releases = join(folder, "releases");
   const signer = newSigner();
   for (const version of [OLD, NEW]) writeRelease(join(releases, version), version, signer);
-  writeFileSync(join(releases, "latest"), `${NEW}\n`);
+  signLatest(releases, NEW, signer);
   writeFileSync(join(folder, "release.pub"), signer.publicText);
   copyFileSync(join(import.meta.dir, "../../../../install.sh"), join(folder, "install.sh"));
   mkdirSync(join(folder, "bin"));

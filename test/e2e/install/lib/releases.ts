@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { latestText, signedLatest } from "../../../../internal/kit/release/latest.ts";
 import type { ReleaseArtifact } from "../../../../internal/kit/release/manifest.ts";
-import type { Signer } from "../../../../scripts/lib/release-signing.ts";
+import { sha256 } from "../../../../scripts/lib/release-programs.ts";
+import { opensshSignature, rawSignature, type Signer } from "../../../../scripts/lib/release-signing.ts";
 import { writeRelease as writeFolder } from "../../../lib/release-folder.ts";
 
 type Platform = Pick<ReleaseArtifact, "os" | "arch" | "variant">;
@@ -45,8 +47,19 @@ case "$1 $2" in
 esac
 `;
 
-/** install.sh with the key in it, as a release has it. */
-export function writeInstaller(folder: string, signer: Signer): void {
+/** install.sh with key and version in it, as a release has it. */
+export function writeInstaller(folder: string, signer: Signer, version: string): void {
   const text = readFileSync(join(import.meta.dir, "../../../../install.sh"), "utf8");
-  writeFileSync(join(folder, "install.sh"), text.replace("@RELEASE_KEY@", signer.trusted.spki));
+  const words: Record<string, string> = { "@RELEASE_KEY@": signer.trusted.spki, "@RELEASE_VERSION@": version };
+  writeFileSync(
+    join(folder, "install.sh"),
+    text.replace(/@RELEASE_[A-Z]+@/g, (word) => words[word] ?? word),
+  );
+}
+
+/** A signed `latest` that names a version, for what lies in `folder`; for nothing when it is left out. */
+export function latestFor(version: string, signer: Signer, folder?: string): string {
+  const sums = folder === undefined ? "0".repeat(64) : sha256(readFileSync(join(folder, "SHA256SUMS")));
+  const text = latestText({ version, made: "2026-11-21T00:00:00.000Z", sums });
+  return signedLatest(text, rawSignature(signer, Buffer.from(text)), opensshSignature(signer, Buffer.from(text)));
 }
