@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { commandsOf } from "../../lib/doc-blocks.ts";
-import { signLatest } from "../../lib/release-folder.ts";
 import { signLatest } from "../../lib/release-folder.ts";
 import { type InstallBed, noInstallBed, startInstallBed } from "./lib/install-bed.ts";
 import { notingProgram, writeInstaller, writeRelease } from "./lib/releases.ts";
