@@ -114,6 +114,8 @@ check_options() {
     http://*) die 2 "releases are not fetched over http" "Use https, or copy the release and name it with --from." ;;
     *) die 2 "--base-url $BASE is no address" "It begins with https://." ;;
     esac
+    have curl || have wget ||
+      die 1 "neither curl nor wget is here" "Install one of them, or copy the release and name it with --from."
     PLACE=$(printf '%s' "$BASE" | sed 's#//[^/@]*@#//#; s#?.*##')
   fi
   have sha256sum || have shasum || have openssl || die 1 "nothing here computes SHA-256" "Install coreutils or openssl."
@@ -189,9 +191,9 @@ sha256() {
 
 # ---- fetching ------------------------------------------------------------------------------------------------------
 
-# FOLDER FILE INTO: a file of the release. Fails, with the reason in $WHY.
+# FOLDER FILE INTO [KIB]: a file of the release, no larger than that. Fails, with the reason in $WHY.
 get() {
-  path=${1:+$1/}$2
+  path=${1:+$1/}$2 most=${4:-4096}
   rm -f "$3"
   if [ -n "$FROM" ]; then
     WHY="there is no $FROM/$path"
@@ -201,7 +203,10 @@ get() {
     return
   fi
   url=$BASE/$(printf '%s' "$path" | sed 's/+/%2B/g')
-  if download "$url" "$3" 2>"$WORK/said"; then return; fi
+  # Nothing is known of a server yet, and it may never end. Units of 512 bytes; bash has twice that.
+  if (ulimit -f $((most * 2)) && download "$url" "$3") 2>"$WORK/said"; then return; fi
+  WHY="$PLACE/$path is larger than $most KiB"
+  [ ! -f "$3" ] || [ "$(wc -c <"$3")" -lt $((most * 1024)) ] || return 1
   WHY="$PLACE/$path: $(tr '\n' ' ' <"$WORK/said" | sed 's#//[^/@ ]*@#//#g' | cut -c 1-300)"
   return 1
 }
@@ -218,13 +223,13 @@ download() {
       *) return $code ;;
       esac
     done
-  elif have wget; then
+  else
     wget -q -T 60 ${RUNNER_CA_FILE:+--ca-certificate="$RUNNER_CA_FILE"} -O "$2" "$1" || {
       code=$?
       [ -s "$WORK/said" ] || echo "wget ended with $code" >&2
       return $code
     }
-  else die 1 "neither curl nor wget is here" "Install one of them, or copy the release and name it with --from."; fi
+  fi
 }
 
 no_page() {
@@ -539,7 +544,7 @@ fetch_program() {
   mkdir "$incoming"
   step lock
   say "fetching version $NEW ($FILE, $((SIZE / 1048576)) MiB) from $PLACE"
-  get "$FOLDER" "$FILE" "$incoming/runner" || die 3 "the program cannot be fetched: $WHY" "Nothing was installed. Try again."
+  get "$FOLDER" "$FILE" "$incoming/runner" $((SIZE / 1024 + 1)) || die 3 "the program cannot be fetched: $WHY" "Nothing was installed. Try again."
   step fetch
   check_file "$incoming/runner" "$FILE" "$SIZE"
   chmod 0755 "$incoming" "$incoming/runner"
@@ -653,13 +658,18 @@ make_settings() {
   fi
   step env
   if [ ! -e $ETC/token ]; then
-    if [ -n "${RUNNER_API_TOKEN-}" ]; then printf '%s\n' "$RUNNER_API_TOKEN" | secret_file $ETC/token
+    # Not by printf, which is a program to mksh: others would see its arguments.
+    if [ -n "${RUNNER_API_TOKEN-}" ]; then
+      secret_file $ETC/token <<TOKEN
+$RUNNER_API_TOKEN
+TOKEN
     elif [ -n "${RUNNER_API_TOKEN_FILE-}" ]; then secret_file $ETC/token <"$RUNNER_API_TOKEN_FILE"; fi
   fi
   if [ $MNG = yes ] && [ -n "${RUNNER_MNG_ID-}" ] && [ ! -e $ETC/runner-mng.env ]; then
     {
       echo "# The supervisor is a runner of its own on the control plane; the rest is as in runner.env."
-      printf '%s\n' "RUNNER_ID=$RUNNER_MNG_ID" "RUNNER_API_TOKEN=${RUNNER_MNG_API_TOKEN-}"
+      echo "RUNNER_ID=$RUNNER_MNG_ID"
+      echo "RUNNER_API_TOKEN=${RUNNER_MNG_API_TOKEN-}"
     } | secret_file $ETC/runner-mng.env
     CHANGED=yes
   fi

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newSigner } from "../../lib/release-folder.ts";
 import { type InstallBed, NEW, noInstallBed, OLD, startInstallBed } from "./lib/install-bed.ts";
-import { type Answer, half, loginPage, status, tampered } from "./lib/release-host.ts";
+import { type Answer, endless, half, loginPage, status, tampered } from "./lib/release-host.ts";
 import { latestFor, writeInstaller, writeRelease } from "./lib/releases.ts";
 
 setDefaultTimeout(120_000);
@@ -54,6 +54,12 @@ const ROWS: readonly Row[] = [
   { title: "a server that fails", faults: { "": status(500) }, code: 3, says: /500/ },
   { title: "a server that asks for a password", faults: { "": status(401) }, code: 3, says: /401/ },
   { title: "a changed list of checksums", faults: { SHA256SUMS: tampered }, code: 4, says: /not by the trusted key/ },
+  {
+    title: "a list of checksums without an end",
+    faults: { SHA256SUMS: endless },
+    code: 3,
+    says: /SHA256SUMS is larger than 4096 KiB/,
+  },
   { title: "a changed signature", faults: { "SHA256SUMS.sig": tampered }, code: 4, says: /not by the trusted key/ },
   { title: "a truncated signature", faults: { "SHA256SUMS.sig": half }, code: 4, says: /not by the trusted key/ },
   { title: "no signature", faults: { "SHA256SUMS.sig": status(404) }, code: 3, says: /no signature/ },

@@ -47,6 +47,17 @@ export const half: Answer = async (_request, file) => {
   return new Response(bytes.slice(0, bytes.length / 2));
 };
 
+/** More than any small file of a release has: 64 MiB of nothing, as far as it is read. */
+export const endless: Answer = () =>
+  new Response(
+    new ReadableStream({
+      start(controller) {
+        for (let n = 0; n < 64; n++) controller.enqueue(new Uint8Array(1_048_576));
+        controller.close();
+      },
+    }),
+  );
+
 /** Of the same length, one bit changed. */
 export const tampered: Answer = async (_request, file) => {
   const bytes = await Bun.file(file).bytes();
