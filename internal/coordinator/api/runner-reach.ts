@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { JobGroup } from "../../protocol/enums.ts";
 import { hasRoom, obstacleOf } from "../queue/evaluate.ts";
 import type { KnownRunner } from "../store/runner-registry.ts";
@@ -58,9 +59,30 @@ export function reachDocument(
   kind: string,
 ): { readonly job: JobRow; readonly name: string } | null {
   const found = store.sql.documentId.get(id);
-  if (!found || found.kind !== kind) return null;
-  const job = reachJob(store, runner, found.job_id);
-  return job ? { job, name: found.name } : null;
+  const job = found?.kind === kind ? reachJob(store, runner, found.job_id) : null;
+  return job && found ? { job, name: found.name } : documentInHand(store, runner, id, kind);
+}
+
+const idOnly = z.object({ id: z.string() });
+const stepsOnly = z.object({ steps: z.array(z.object({ id: z.string(), step_id: z.string().default("") })) });
+const namesOnly = z.object({ steps: z.array(z.object({ id: z.string(), name: z.string().default("") })) });
+
+/** The ids of an exact plan are the submitter's, so they name something only to the runner that works on the job. */
+function documentInHand(store: Store, runner: KnownRunner, id: string, kind: string): ReturnType<typeof reachDocument> {
+  for (const { job_id } of store.sql.openOfRunner.all(runner.row.id)) {
+    const job = store.sql.job.get(job_id);
+    if (job && kind !== "action_step") {
+      const json = documentOf(store, job_id, kind);
+      if (json !== null && idOnly.parse(JSON.parse(json)).id === id) return { job, name: "" };
+    } else if (job) {
+      const run = documentOf(store, job_id, "action_run");
+      const step = run === null ? undefined : stepsOnly.parse(JSON.parse(run)).steps.find((one) => one.id === id);
+      if (step === undefined) continue;
+      const config = namesOnly.parse(JSON.parse(documentOf(store, job_id, "action_config") ?? '{"steps":[]}'));
+      return { job, name: config.steps.find((one) => one.id === step.step_id)?.name ?? "" };
+    }
+  }
+  return null;
 }
 
 export function documentOf(store: Store, jobId: string, kind: string): string | null {

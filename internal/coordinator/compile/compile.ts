@@ -11,7 +11,8 @@ import { compileContainer } from "./container.ts";
 import { compileHelm } from "./helm.ts";
 import { compileJobDeploy } from "./job-deploy.ts";
 import { compileManifest } from "./kubernetes-manifest.ts";
-import { lacksDocuments, leavesVersionOpen, needsSynthesis, quotesCommand } from "./only-ours.ts";
+import { leavesVersionOpen, needsSynthesis, quotesCommand } from "./only-ours.ts";
+import { planDocuments } from "./plan-documents.ts";
 import { compileScript } from "./script.ts";
 import { usage } from "./sources.ts";
 import { compileTerraform } from "./terraform.ts";
@@ -141,15 +142,19 @@ export function compileSubmission(
     }
     case "shutdown":
       return single({ ...base, metadata: { shutdown_type: work.how } });
-    case "plan":
+    case "plan": {
+      const { documents, native } = planDocuments(file.type, work.plan, { now, timeoutMs: base.timeouts.executionMs });
       return single({
         ...base,
         // The word without which a Go runner does nothing (nuon-handlers.md 9.15).
         ...(file.type === "mng-vm-shut-down" ? { metadata: { shutdown_type: "vm" } } : {}),
         workspace: planWorkspace(work.plan, context),
         plan: work.plan === null ? null : JSON.stringify(work.plan),
-        native: base.native || lacksDocuments(file.type, work.plan),
+        documents,
+        exact: true,
+        native: base.native || native,
       });
+    }
   }
 }
 
@@ -237,5 +242,6 @@ function commonOf(parsed: ParsedJob, submission: Submission, name: string): Comp
     native: NATIVE_GROUPS.includes(groupOfType(file.type)) || Object.keys(wishesOf(file)).length > 0,
     sources: [],
     workspace: null,
+    exact: false,
   };
 }

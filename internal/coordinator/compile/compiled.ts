@@ -18,6 +18,8 @@ export interface CompiledJob {
   /** Plan text with placeholders (see render-plan.ts), null for a type without a plan. */
   readonly plan: string | null;
   readonly documents: Claim["documents"];
+  /** The ids in plan and documents are the submitter's, and may be those of another job. */
+  readonly exact: boolean;
   readonly options: Claim["options"];
   readonly requires: NonNullable<JobFile["requires"]>;
   /** Only this runner may take it. */

@@ -35,6 +35,7 @@ export function toNewJob(
     maxExecutions: job.maxExecutions,
     plan: job.plan,
     documents: job.documents,
+    exact: job.exact,
     extra: { [JOB_EXTRA.sources]: job.sources, [JOB_EXTRA.submission]: about.submission },
     createdBy: about.createdBy,
   };

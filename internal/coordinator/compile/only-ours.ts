@@ -1,4 +1,3 @@
-import type { AnyJobType } from "../../protocol/enums.ts";
 import type { ActionSpec, TerraformSpec } from "../../protocol/job-file.ts";
 
 /**
@@ -14,15 +13,3 @@ export const leavesVersionOpen = (spec: TerraformSpec): boolean => spec.version 
 /** It applies what the top of a source has, and knows no `cdktf.json`. */
 export const needsSynthesis = (digest: string, hasFile?: (digest: string, path: string) => boolean): boolean =>
   hasFile?.(digest, "cdktf.json") ?? false;
-
-/** Types for which a Go runner reads documents besides the plan; a bare plan of a job file has none. */
-const WITH_DOCUMENTS: readonly AnyJobType[] = [
-  "actions-workflow",
-  "terraform-deploy",
-  "sandbox-terraform",
-  "helm-chart-deploy",
-  "kubernetes-manifest-deploy",
-];
-
-export const lacksDocuments = (type: AnyJobType, plan: unknown): boolean =>
-  plan !== null && WITH_DOCUMENTS.includes(type);

@@ -50,6 +50,8 @@ export interface NewJob {
     readonly action_config: ActionWorkflowConfig | null;
     readonly app_config: AppConfig | null;
   };
+  /** Ids of documents and plan are the submitter's: nobody finds the job by them, only who works on it. */
+  readonly exact?: boolean;
   /** Further JSON documents kept with the job by kind, never sent to a runner (for example the job file as `spec`). */
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly createdBy: string;

@@ -123,7 +123,7 @@ describe("work that only our own runner can do waits with no_compatible_runner:"
       type: "actions-workflow",
       spec: { steps: [{ name: "one", command: `printf %s "two words"` }] },
     },
-    "an action given as a bare plan, without the documents a Go runner reads": {
+    "an action given as an exact plan without steps": {
       type: "actions-workflow",
       plan: { id: "iar1", install_id: "inl1", steps: [] },
     },

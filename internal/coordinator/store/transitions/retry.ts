@@ -56,7 +56,7 @@ function unpark(store: Store, job: JobRow, by: string, why: string): string {
   return job.id;
 }
 
-/** The same job under new ids: its documents carry ids that runners look up, so these are replaced everywhere. */
+/** The same job under new ids: its documents carry ids that runners look up, so these are replaced everywhere; those of an exact plan stay. */
 function copyOf(store: Store, job: JobRow, by: string): NewJob {
   const ids = store.db
     .prepare<{ id: string }, [string]>("SELECT id FROM document_ids WHERE job_id = ?")
@@ -100,6 +100,7 @@ function copyOf(store: Store, job: JobRow, by: string): NewJob {
       action_config: take<ActionWorkflowConfig>("action_config"),
       app_config: take<AppConfig>("app_config"),
     },
+    exact: ids.length === 0,
     extra: Object.fromEntries([...stored].map(([kind, json]) => [kind, JSON.parse(json)])),
     createdBy: by,
   };

@@ -93,6 +93,7 @@ function insertDocuments(store: Store, job: NewJob): void {
   for (const [kind, document] of Object.entries({ ...job.documents, ...job.extra })) {
     if (document !== null && document !== undefined) put.run(job.id, kind, JSON.stringify(document));
   }
+  if (job.exact) return;
   const { action_run: run, action_config: config, app_config: app } = job.documents;
   if (run) name.run(run.id, job.id, "action_run", "");
   if (config) name.run(config.id, job.id, "action_config", "");
