@@ -49,7 +49,7 @@ function build(go: string, program: GoProgram, folder: string): string | null {
   }
   const found = Bun.spawnSync([go, "mod", "download", "-json", `${how.module}@v${version}`], {
     cwd: folder,
-    env: env(),
+    env: goEnv(),
   });
   const source: unknown = JSON.parse(found.stdout.toString() || "{}");
   if (typeof source !== "object" || source === null || !("Dir" in source) || typeof source.Dir !== "string") {
@@ -62,14 +62,15 @@ function build(go: string, program: GoProgram, folder: string): string | null {
 }
 
 function run(argv: string[], cwd: string, extra: Record<string, string>): string | null {
-  const done = Bun.spawnSync(argv, { cwd, env: { ...env(), ...extra }, stdio: ["ignore", "ignore", "pipe"] });
+  const done = Bun.spawnSync(argv, { cwd, env: { ...goEnv(), ...extra }, stdio: ["ignore", "ignore", "pipe"] });
   return done.success ? null : (done.stderr.toString().trim().split("\n").at(-1) ?? `exit code ${done.exitCode}`);
 }
 
-const env = () => ({ ...process.env, CGO_ENABLED: "0", GOFLAGS: "-buildvcs=false", GOTOOLCHAIN: "local" });
+/** For every call of go: nothing of this checkout in a program, and no other toolchain fetched. */
+export const goEnv = () => ({ ...process.env, CGO_ENABLED: "0", GOFLAGS: "-buildvcs=false", GOTOOLCHAIN: "local" });
 
 /** Go 1.26 or newer: of the machine, or from the Python registry where there is none (8 s, once). */
-function goTool(): string | null {
+export function goTool(): string | null {
   const places = `${process.env.PATH}:/usr/local/go/bin:${join(BED_CACHE, "go", "bin")}`;
   const fits = (go: string | null) => go !== null && minorOf(go) >= 26;
   const found = Bun.which("go", { PATH: places });

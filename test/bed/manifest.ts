@@ -89,3 +89,35 @@ export const GO_PROGRAMS = {
   },
 } as const satisfies Record<string, GoProgram>;
 export type GoProgramName = keyof typeof GO_PROGRAMS;
+
+interface Definition {
+  readonly module: string;
+  /** Without the leading `v`. */
+  readonly version: string;
+  /** As in a go.sum. */
+  readonly sum: string;
+  readonly file: string;
+}
+
+/** File name in the cache → definition of a kind of other people's, in the source of their program. */
+export const DEFINITIONS = {
+  "scaledobject-2.21.0": {
+    module: "github.com/kedacore/keda/v2",
+    version: "2.21.0",
+    sum: "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",
+    file: "config/crd/bases/keda.sh_scaledobjects.yaml",
+  },
+  "triggerauthentication-2.21.0": {
+    module: "github.com/kedacore/keda/v2",
+    version: "2.21.0",
+    sum: "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",
+    file: "config/crd/bases/keda.sh_triggerauthentications.yaml",
+  },
+  "nodepool-1.14.1": {
+    module: "github.com/aws/karpenter-provider-aws",
+    version: "1.14.1",
+    sum: "h1:WGtIQTQcxpElYMdWfWuPwaF2+9muR+hYhPZsTtoY8Gs=",
+    file: "pkg/apis/crds/karpenter.sh_nodepools.yaml",
+  },
+} as const satisfies Record<string, Definition>;
+export type DefinitionName = keyof typeof DEFINITIONS;

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { fetchDefinitions } from "./definitions.ts";
 import { buildGoProgram } from "./go-program.ts";
 import { APT_PACKAGES, GO_PROGRAMS, type GoProgramName } from "./manifest.ts";
 import { installMoto } from "./moto.ts";
@@ -29,6 +30,7 @@ if (wanted.length > 0 && asked && Bun.which("apt-get")) {
 }
 
 for (const name of Object.keys(GO_PROGRAMS) as GoProgramName[]) timed(name, () => buildGoProgram(name));
+timed("definitions of other people's kinds", fetchDefinitions);
 timed("moto", installMoto);
 timed("a root with musl", makeMuslRoot);
 timed("a Debian with systemd", makeSystemdRoot);

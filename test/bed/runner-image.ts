@@ -21,11 +21,16 @@ export function imageMissing(): string | null {
 /** A docker archive with RUNNER_IMAGE, made once for each state of the recipes and the program: half a minute. */
 export async function runnerImageArchive(): Promise<string> {
   const archive = join(BED_CACHE, `runner-image-${keyOf()}.tar`);
-  if (existsSync(archive)) return archive;
   mkdirSync(BED_CACHE, { recursive: true });
-  for (const name of readdirSync(BED_CACHE)) {
-    if (/^runner-image-.*\.tar$/.test(name)) rmSync(join(BED_CACHE, name), { force: true });
-  }
+  await alone(join(BED_CACHE, "runner-image.lock"), async () => {
+    if (existsSync(archive)) return;
+    dropOld();
+    await makeArchive(archive);
+  });
+  return archive;
+}
+
+async function makeArchive(archive: string): Promise<void> {
   const podman = await startPodman();
   try {
     importBase(podman);
@@ -33,9 +38,31 @@ export async function runnerImageArchive(): Promise<string> {
     const made = `${archive}.${process.pid}`;
     podman.run("save", "-q", "-o", made, RUNNER_IMAGE);
     renameSync(made, archive);
-    return archive;
   } finally {
     await podman.end();
+  }
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Archives of other programs, but those that another run may just be reading. */
+function dropOld(): void {
+  for (const name of readdirSync(BED_CACHE)) {
+    const path = join(BED_CACHE, name);
+    if (/^runner-image-.*\.tar/.test(name) && Date.now() - statSync(path).mtimeMs > HOUR_MS)
+      rmSync(path, { force: true });
+  }
+}
+
+/** One process of this machine at a time: test files that want the same image wait for the first of them. */
+async function alone(file: string, work: () => Promise<void>): Promise<void> {
+  const holder = Bun.spawn(["flock", file, "sh", "-c", "echo held; cat"], { stdio: ["pipe", "pipe", "inherit"] });
+  await holder.stdout.getReader().read();
+  try {
+    await work();
+  } finally {
+    await holder.stdin.end();
+    await holder.exited;
   }
 }
 

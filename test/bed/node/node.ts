@@ -31,6 +31,8 @@ export interface KubeNode {
   kubectl(args: readonly string[], stdin?: string): Promise<string>;
   /** Gives the node the images of a docker or OCI archive. */
   load(archive: string): void;
+  /** Further names of an image that the node has. */
+  tag(image: string, ...names: readonly string[]): void;
   /** SIGKILL to every process of one container, as want of memory does; `containerd://…` of a pod's status. */
   killContainer(id: string): void;
   /** Ends every process and container, and removes the folder, mounts, bridge and cgroups. */
@@ -73,6 +75,7 @@ export async function startNode(): Promise<KubeNode> {
     gateway: `10.${subnet}.1`,
     kubectl: (args, stdin) => kubectl(admin, args, stdin),
     load: (archive) => importImages(paths.socket, archive),
+    tag: (image, ...names) => tagImage(paths.socket, image, names),
     killContainer: (id) => killContainer(paths.socket, id),
     end: () => endNode(paths, daemons),
   };
@@ -153,6 +156,11 @@ async function startKubelet(paths: NodePaths, daemons: Daemon[]): Promise<void> 
 function importImages(socket: string, archive: string): void {
   const loaded = ctr(socket, "-n", "k8s.io", "images", "import", archive);
   if (!loaded.success) throw new Error(`ctr images import: ${loaded.stderr.toString()}`);
+}
+
+function tagImage(socket: string, image: string, names: readonly string[]): void {
+  const tagged = ctr(socket, "-n", "k8s.io", "images", "tag", image, ...names);
+  if (!tagged.success) throw new Error(`ctr images tag: ${tagged.stderr.toString()}`);
 }
 
 /** By the node's own containerd, which knows no process but those of its containers. */

@@ -1,18 +1,26 @@
-import { chownSync, mkdirSync, rmSync } from "node:fs";
+import { chownSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { hasEnded } from "../../../internal/protocol/enums.ts";
 import type { JobShow, RunnerDoc } from "../../../internal/protocol/operator.ts";
+import { definitionsMissing } from "../../bed/definitions.ts";
 import { goProgram } from "../../bed/go-program.ts";
 import { type KubeNode, nodeMissing, startNode } from "../../bed/node/node.ts";
+import { imageMissing, RUNNER_IMAGE, runnerImageArchive } from "../../bed/runner-image.ts";
 import { until } from "../../faults/lib/processes.ts";
 import { chart, type HelmMore, type HelmName, runHelm } from "./helm.ts";
-import { runnerArchive } from "./image.ts";
 
-const missing = nodeMissing() ?? (goProgram("helm3") && goProgram("helm4") ? null : "helm is not built");
+const missing =
+  nodeMissing() ??
+  imageMissing() ??
+  definitionsMissing() ??
+  (goProgram("helm3") && goProgram("helm4") ? null : "helm is not built");
 /** Without CI a machine that cannot run a node is no failure. */
 export const skip = missing !== null && process.env.CI !== "true";
 
-/** What every install here has: the node's own image, and little to ask for. */
+/**
+ * What every install here has: the image of bundle/container, which the node knows by two names so that an upgrade has
+ * another one to go to, and little to ask for.
+ */
 export const SMALL = {
   image: { repository: "localhost/runner", tag: "1", pullPolicy: "Never" },
   resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: "1Gi" } },
@@ -33,12 +41,12 @@ export interface ClusterBed {
   end(): Promise<void>;
 }
 
-export async function startClusterBed(tools: readonly HelmName[] = []): Promise<ClusterBed> {
+export async function startClusterBed(): Promise<ClusterBed> {
+  const archive = await runnerImageArchive();
   const node = await startNode();
   const folder = dirname(node.kubeconfig);
-  const archive = runnerArchive(folder, tools);
   node.load(archive);
-  rmSync(dirname(archive), { recursive: true });
+  node.tag(RUNNER_IMAGE, "localhost/runner:1", "localhost/runner:2");
   const helm = async (name: HelmName, args: readonly string[], more: HelmMore = {}) => {
     const { code, stderr } = await runHelm(name, args, { kubeconfig: node.kubeconfig, ...more });
     if (code !== 0) throw new Error(`${name} ${args.join(" ")}: ${stderr}`);

@@ -90,6 +90,80 @@ describe.skipIf(skip)("coordinator and runner installed by their charts", () => 
     expect(await inRunner("id", "-u")).toBe("65532\n");
     expect(await inRunner("sh", "-c", "ls /var/run/secrets/kubernetes.io 2>&1 || true")).toContain("No such file");
     expect(await inRunner("sh", "-c", "touch /bin/x 2>&1 || true")).toContain("Read-only file system");
+    expect(await inRunner("cat", "/proc/1/comm")).toBe("tini\n");
+  }, 120_000);
+
+  test("the image's own health check says the same as the probes, of a coordinator with TLS, too", async () => {
+    const healthy = "/usr/local/lib/runner/healthy";
+    expect(await inRunner(healthy)).toBe("");
+    expect(await bed.exec(CONTROL, "deployment/coordinator", healthy)).toBe("");
+    const nothingThere = inRunner("env", "RUNNER_HEALTH_LISTEN=127.0.0.1:9", "RUNNER_LISTEN=127.0.0.1:9", healthy);
+    await expect(nothingThere).rejects.toThrow("exit code 1");
+  }, 60_000);
+
+  test("the image's `enrol` makes a runner known from a strict pod, and the runner beside it comes up", async () => {
+    const key = await bed.exec(CONTROL, "deployment/coordinator", "cat", "/etc/runner/admin/admin.key");
+    const metadata = { name: "enrolled", namespace: RUNNERS };
+    await bed.apply({ apiVersion: "v1", kind: "Secret", metadata, stringData: { key } });
+    const mount = (name: string, mountPath: string) => ({ name, mountPath });
+    const container = {
+      image: "localhost/runner:1",
+      imagePullPolicy: "Never",
+      securityContext: {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+      },
+      volumeMounts: [mount("state", "/var/lib/runner"), mount("tmp", "/tmp"), mount("ca", "/etc/runner/ca")],
+    };
+    const url = `https://${bed.node.gateway}:${port}`;
+    const ca = { name: "RUNNER_CA_FILE", value: "/etc/runner/ca/ca.crt" };
+    const enrol = {
+      ...container,
+      name: "enrol",
+      command: ["/usr/local/lib/runner/enrol", "enrolled", "/var/lib/runner"],
+      env: [
+        ca,
+        { name: "RUNNER_COORDINATOR_URL", value: url },
+        { name: "RUNNER_ADMIN_KEY", valueFrom: { secretKeyRef: { name: "enrolled", key: "key" } } },
+      ],
+    };
+    const runner = {
+      ...container,
+      name: "runner",
+      env: [
+        ca,
+        { name: "RUNNER_API_URL", value: url },
+        { name: "RUNNER_CONFIG", value: "/var/lib/runner/runner.yaml" },
+      ],
+    };
+    await bed.apply({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata,
+      spec: {
+        automountServiceAccountToken: false,
+        securityContext: {
+          runAsNonRoot: true,
+          runAsUser: 65532,
+          fsGroup: 65532,
+          seccompProfile: { type: "RuntimeDefault" },
+        },
+        initContainers: [enrol],
+        containers: [runner],
+        volumes: [
+          { name: "state", emptyDir: {} },
+          { name: "tmp", emptyDir: {} },
+          { name: "ca", configMap: { name: "ca" } },
+        ],
+      },
+    });
+    await until(
+      "it is online",
+      async () => (await outside.runner("enrolled").catch(() => null))?.contact === "online",
+      60_000,
+    );
+    await bed.node.kubectl(["delete", "pod/enrolled", "secret/enrolled", "-n", RUNNERS]);
   }, 120_000);
 
   test("a runner that crashes in the pod takes its job up again, and nobody notices", async () => {

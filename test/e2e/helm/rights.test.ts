@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { definitionFiles } from "../../bed/definitions.ts";
+import { goProgram } from "../../bed/go-program.ts";
 import { GO_PROGRAMS } from "../../bed/manifest.ts";
 import { type Control, startControl, write } from "../../faults/lib/control.ts";
 import { type Bed, makeBed } from "../../faults/lib/processes.ts";
@@ -8,7 +10,6 @@ import { chartOf } from "../../integration/helm/bed.ts";
 import { configMap, deployment } from "../../integration/manifest/manifest-bed.ts";
 import { folderOf } from "../../lib/handler-harness.ts";
 import { type ClusterBed, giveToken, RUNNER, SMALL, skip, startClusterBed } from "./bed.ts";
-import { DEFINITIONS } from "./definitions.ts";
 import { HELMS, type HelmName } from "./helm.ts";
 import { OLD, valuesOfNuon } from "./nuon.ts";
 
@@ -32,6 +33,12 @@ interface End {
   readonly reason: string;
 }
 
+/** The image has no helm of its own, and nothing to fetch one from here. */
+const programs = {
+  extraVolumes: HELMS.map((name) => ({ name, hostPath: { path: goProgram(name), type: "File" } })),
+  extraVolumeMounts: HELMS.map((name) => ({ name, mountPath: `/usr/local/bin/${name}`, readOnly: true })),
+};
+
 const apiServer = (server: string) => {
   const { hostname, port } = new URL(server);
   return [
@@ -47,9 +54,9 @@ describe.skipIf(skip)("a runner of the chart that works on its own cluster", () 
   const chart = chartOf({ "templates/hook.yaml": HOOK });
   beforeAll(async () => {
     plane = makeBed();
-    [bed, control] = await Promise.all([startClusterBed(HELMS), startControl(plane)]);
+    [bed, control] = await Promise.all([startClusterBed(), startControl(plane)]);
     for (const name of ["runner", "apps", "other"]) await bed.namespace(name);
-    for (const definition of DEFINITIONS) await bed.apply(definition);
+    for (const file of definitionFiles()) await bed.node.kubectl(["apply", "--server-side", "-f", file]);
     const { id, token } = await control.createRunner("rights");
     await giveToken(bed, "runner", token, "none");
     const namespaces = ["apps"];
@@ -61,6 +68,7 @@ describe.skipIf(skip)("a runner of the chart that works on its own cluster", () 
       state: { kind: "emptyDir" },
       hostNetwork: true,
       extraEnv: apiServer(bed.node.server),
+      ...programs,
       handlers: { kubejob: { namespaces }, helm: { namespaces }, manifest: { namespaces } },
     });
   }, 180_000);
