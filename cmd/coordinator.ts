@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import type { Values } from "../internal/config/settings.ts";
+import type { ExchangeOptions } from "../internal/coordinator/identity/exchange.ts";
 import { startCoordinator } from "../internal/coordinator/start.ts";
 import { EXIT, RunnerError } from "../internal/protocol/errors.ts";
 import type { Times } from "../internal/protocol/times.ts";
+import { readCa } from "./lib/ca-file.ts";
 import type { Command } from "./lib/context.ts";
 import { stateBase } from "./lib/folders.ts";
 import { onStop } from "./lib/signals.ts";
@@ -35,6 +37,7 @@ export const coordinator: Command = async (context) => {
       retention: retentionOf(values),
       approvalMs: values.approvalExpiry,
       keepStates: values.keepStates,
+      exchange: exchangeOf(values),
       exclusive: true,
       ...(signingKey === null ? {} : { signingKey }),
     },
@@ -47,6 +50,19 @@ export const coordinator: Command = async (context) => {
   await telemetry?.end(TELEMETRY_END_MS);
   return EXIT.done;
 };
+
+function exchangeOf({ caFile, stsEndpoint, identityTokenLife }: Values): ExchangeOptions {
+  if (stsEndpoint !== null && !stsEndpoint.startsWith("https://")) {
+    throw new RunnerError("usage", "--sts-endpoint is no https address", {
+      remedy: "Who answers there says who a runner is: name one with a certificate, and its authority with --ca-file.",
+    });
+  }
+  return {
+    ca: readCa(caFile),
+    stsEndpoint: stsEndpoint && new URL(stsEndpoint).origin,
+    tokenLifeMs: identityTokenLife === 0 ? null : identityTokenLife,
+  };
+}
 
 function timesOf(values: Values): Times {
   const { lease, renew, claimHold, suspect, offline } = values;

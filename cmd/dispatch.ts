@@ -21,6 +21,7 @@ export const DISPATCH: Readonly<Record<CommandName, () => Promise<Command>>> = {
   "runners delete": async () => (await import("./runners.ts")).runnersDelete,
   "runners rotate": async () => (await import("./runners.ts")).runnersRotate,
   "runners drain": async () => (await import("./runners.ts")).runnersDrain,
+  "runners identities": async () => (await import("./runner-identities.ts")).runnersIdentities,
   "runners settings": async () => (await import("./settings.ts")).runnersSettings,
   "keys create": async () => (await import("./keys.ts")).keysCreate,
   "keys show": async () => (await import("./keys.ts")).keysShow,

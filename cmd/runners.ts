@@ -63,8 +63,12 @@ function printToken(context: Context, created: z.infer<typeof runnerCreated>): v
 }
 
 export const runnersCreate: Command = async (context) => {
-  const { label } = context.values;
-  const body = { name: operand(context), ...(label === null ? {} : { labels: label }) };
+  const { label, identity } = context.values;
+  const body = {
+    name: operand(context),
+    ...(label === null ? {} : { labels: label }),
+    ...(identity === null ? {} : { identity }),
+  };
   printToken(context, await operatorFrom(context.values).make("/runners", runnerCreated, body));
   return EXIT.done;
 };

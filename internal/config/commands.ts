@@ -117,7 +117,11 @@ export const COMMANDS = {
     summary: "a new runner; prints its id and its token, once",
     operands: "NAME",
     count: ONE,
-    examples: ["runner runners create eu-1", "runner runners create eu-1 --label site=eu-1 --json"],
+    examples: [
+      "runner runners create eu-1",
+      "runner runners create eu-1 --label site=eu-1 --json",
+      "runner runners create eu-1 --identity aws:arn:aws:iam::123456789012:role/runner",
+    ],
   },
   "runners delete": {
     summary: "remove a runner; its token ends at once",
@@ -126,7 +130,7 @@ export const COMMANDS = {
     examples: ["runner runners delete run…"],
   },
   "runners rotate": {
-    summary: "a new token for a runner; prints it, once",
+    summary: "a new token for a runner; prints it, once, and ends every other",
     operands: "RUNNER",
     count: ONE,
     examples: ["runner runners rotate run… --json"],
@@ -147,6 +151,21 @@ export const COMMANDS = {
       "runner runners settings",
       'runner runners settings run… --set logging_level=WARN,enable_metrics=false --reason "too chatty"',
       "runner runners settings run… --unset logging_level",
+    ],
+  },
+  "runners identities": {
+    summary: "cloud identities that get a token of a runner; --identity adds one, --remove takes one away",
+    operands: "RUNNER",
+    count: ONE,
+    details:
+      "One of: aws:ARN of a role, a user or an assumed role's session; gcp:EMAIL of a service account, with ,project= ,instance= ,zone= behind it; azure:TENANT with ,object= or ,resource= and ,audience=; oidc:ISSUER with ,sub= and other claims, ,audience= and ,jwks=. A value may end in * behind a character that is no letter or digit.",
+    examples: [
+      "runner runners identities run…",
+      "runner runners identities run… --identity aws:arn:aws:iam::123456789012:role/runner",
+      "runner runners identities run… --identity gcp:runner@acme.iam.gserviceaccount.com,project=acme",
+      "runner runners identities run… --identity azure:11111111-2222-3333-4444-555555555555,object=66666666-7777-8888-9999-000000000000",
+      "runner runners identities run… --identity oidc:https://token.actions.githubusercontent.com,sub=repo:acme/infra:ref:refs/heads/main",
+      "runner runners identities run… --remove rid…",
     ],
   },
   "audit show": {
@@ -235,9 +254,10 @@ export const COMMANDS = {
     operands: "",
     count: NONE,
     details:
-      "Sends a signed proof of identity (AWS: signed GetCallerIdentity; GCP and Azure: identity token of the metadata service) to the control plane and writes the token it answers into --token-file (0600). Needs a control plane that offers it.",
+      "Sends a signed proof of identity (AWS: signed GetCallerIdentity; GCP and Azure: identity token of the metadata service; oidc: the token in --identity-file) to the control plane and writes the token it answers into --token-file (0600). The coordinator gives one where an operator named the identity (runner runners identities).",
     examples: [
       "runner mng fetch-token --api-url https://runner.example.com --runner-id run… --token-file /etc/runner/token",
+      "runner mng fetch-token --cloud oidc --identity-file /var/run/secrets/tokens/runner --api-url https://runner.example.com --runner-id run… --token-file token",
     ],
   },
   "workspaces list": {

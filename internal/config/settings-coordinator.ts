@@ -69,6 +69,25 @@ export const COORDINATOR_SETTINGS = {
     commands: [...SERVING, "up"],
     description: "Allow plain HTTP on an address that is not loopback.",
   },
+  stsEndpoint: {
+    flag: "sts-endpoint",
+    env: "RUNNER_STS_ENDPOINT",
+    type: "url",
+    commands: ["coordinator"],
+    description: "Stands for AWS STS when a runner proves an AWS identity: an https address such as that of a VPC endpoint.",
+    otherwise: "AWS' own hosts only",
+  },
+  identityTokenLife: {
+    flag: "identity-token-life",
+    env: "RUNNER_IDENTITY_TOKEN_LIFE",
+    type: "duration",
+    default: "0s",
+    min: "0s",
+    max: "3650d",
+    commands: ["coordinator"],
+    description:
+      "A token that a runner got by its cloud identity ends after this; 0s: when the next one is used, or nobody has used it for 30 days.",
+  },
   approvalExpiry: {
     flag: "approval-expiry",
     env: "RUNNER_APPROVAL_EXPIRY",

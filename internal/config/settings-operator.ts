@@ -92,6 +92,20 @@ export const OPERATOR_SETTINGS = {
     commands: ["runners settings"],
     description: "Settings to give back to the level above, with commas between.",
   },
+  identity: {
+    flag: "identity",
+    env: "RUNNER_IDENTITY",
+    type: "string",
+    commands: ["runners create", "runners identities"],
+    description: "Cloud identity that gets a token of this runner (`runner mng fetch-token`).",
+  },
+  remove: {
+    flag: "remove",
+    env: "RUNNER_REMOVE",
+    type: "string",
+    commands: ["runners identities"],
+    description: "Id of an identity to trust no more; the tokens that it got end at once.",
+  },
   expect: {
     flag: "expect",
     env: "RUNNER_EXPECT",

@@ -155,8 +155,9 @@ export const RUNNER_SETTINGS = {
     flag: "ca-file",
     env: "RUNNER_CA_FILE",
     type: "path",
-    commands: [...CONNECTING, ...OPERATOR, "mng update", "mng fetch-token", "release verify"],
-    description: "PEM file of a private certificate authority for the control plane.",
+    commands: [...CONNECTING, ...OPERATOR, "mng update", "mng fetch-token", "release verify", "coordinator"],
+    description:
+      "PEM file of a private certificate authority for the control plane; coordinator: for issuers of identity tokens and STS.",
   },
   toolsDir: {
     flag: "tools-dir",
@@ -249,8 +250,8 @@ export const RUNNER_SETTINGS = {
     env: "RUNNER_CONTAINER_ENGINE",
     type: "enum",
     values: ["podman", "docker"],
-    commands: [...RUNNING, "doctor"],
-    description: "Runs the containers of jobs.",
+    commands: [...RUNNING, "doctor", "mng status", "mng update", "mng rollback"],
+    description: "Runs the containers of jobs, and the runner itself where mng updates an image.",
     otherwise: "podman when it is on the PATH, else docker",
   },
   containerProfiles: {

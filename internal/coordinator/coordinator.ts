@@ -2,6 +2,7 @@ import type { SystemLog } from "../kit/base/system-log.ts";
 import type { SigningKey } from "../kit/signing/index.ts";
 import type { Telemetry } from "../kit/telemetry/telemetry.ts";
 import type { Times } from "../protocol/times.ts";
+import type { ExchangeOptions } from "./identity/exchange.ts";
 import type { Retention } from "./store/transitions/prune.ts";
 
 export interface CoordinatorOptions {
@@ -25,6 +26,8 @@ export interface CoordinatorOptions {
   readonly keepStates?: number;
   /** Signs the work it hands out; default: nothing is signed. */
   readonly signingKey?: SigningKey;
+  /** Default: public authorities, AWS' own hosts, tokens that last until the next one is used. */
+  readonly exchange?: ExchangeOptions;
   /** false for run-local: several may share one data folder. */
   readonly exclusive: boolean;
 }

@@ -1,4 +1,4 @@
-import { createRegistry, type Registry, type Sample } from "../kit/telemetry/metrics.ts";
+import { type Counter, createRegistry, type Registry, type Sample } from "../kit/telemetry/metrics.ts";
 import { processMetrics } from "../kit/telemetry/process-metrics.ts";
 import { OUTCOME_STATUSES } from "../protocol/enums.ts";
 import type { LogStore } from "./logs/log-store.ts";
@@ -7,6 +7,8 @@ import type { Store } from "./store/store.ts";
 
 export interface CoordinatorMetrics {
   readonly registry: Registry;
+  /** Exchanges of an identity for a token, by outcome. */
+  readonly exchanges: Counter;
   /** A log store whose bytes are counted. */
   counted(logs: LogStore): LogStore;
 }
@@ -29,6 +31,11 @@ export function coordinatorMetrics(store: Store, version: string): CoordinatorMe
   });
   return {
     registry,
+    exchanges: registry.counter(
+      "runner_coordinator_token_exchanges_total",
+      "Exchanges of an identity for a token, by outcome.",
+      ["outcome"],
+    ),
     counted: (logs) => ({
       ...logs,
       append(batch) {

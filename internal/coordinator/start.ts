@@ -2,10 +2,12 @@ import { type Clock, systemClock } from "../kit/base/clock.ts";
 import { RunnerError, reasonOf } from "../protocol/errors.ts";
 import { type App, createApp } from "./api/app.ts";
 import { operatorRoutes } from "./api/operator/app.ts";
+import { createAuditLog } from "./audit.ts";
 import { changeEngine } from "./changes/engine.ts";
 import { renderPlan } from "./compile/render-plan.ts";
 import type { Coordinator, CoordinatorDeps, CoordinatorOptions } from "./coordinator.ts";
 import { type DataDir, keyFile, openDataDir } from "./data-dir.ts";
+import { createExchange } from "./identity/exchange.ts";
 import { traceJobs } from "./job-spans.ts";
 import { createLogStore } from "./logs/log-store.ts";
 import { coordinatorMetrics } from "./metrics.ts";
@@ -38,7 +40,8 @@ export async function startCoordinator(
   try {
     dataDir = openDataDir(options.dataDir, options.exclusive);
     const adminKey = keyFile(options.adminKeyFile);
-    const parts = assemble(options, deps, dataDir, adminKey);
+    const url = urlOf(options, server.port ?? options.port);
+    const parts = assemble(options, deps, dataDir, { adminKey, url });
     server.reload({ routes: { ...webRoutes }, fetch: parts.app.hono.fetch });
     const ticker = setInterval(() => parts.tick(), TICK_MS);
     ticker.unref();
@@ -52,7 +55,7 @@ export async function startCoordinator(
       parts.close();
       opened.close();
     };
-    return { url: urlOf(options, server.port ?? options.port), adminKey, stop };
+    return { url, adminKey, stop };
   } catch (error) {
     dataDir?.close();
     await server.stop(true);
@@ -80,7 +83,7 @@ function assemble(
   options: CoordinatorOptions,
   deps: CoordinatorDeps & { readonly clock?: Clock },
   dataDir: DataDir,
-  adminKey: string,
+  { adminKey, url }: { readonly adminKey: string; readonly url: string },
 ): Parts {
   const { log, clock = systemClock, telemetry = null } = deps;
   const keep = options.keepStates === undefined ? {} : { keepStates: options.keepStates };
@@ -99,6 +102,16 @@ function assemble(
   const signs = signingKey ? { sign: claimSigner(signingKey, clock) } : {};
   store.jobEnded.push(changes.jobEnded);
   store.startChecks.push(changes.startCheck);
+  const exchange = createExchange({
+    store,
+    log,
+    clock,
+    audit: createAuditLog(store),
+    // Never the Host of a request: whoever asks could say there what their proof is for.
+    origin: new URL(options.publicUrl ?? url).origin,
+    options: options.exchange ?? { ca: null, stsEndpoint: null, tokenLifeMs: null },
+    counted: metrics.exchanges,
+  });
   graceAfterStart(store);
   const jumped = createJumpWatch(clock);
   let prunesAt = clock.monotonic() + PRUNE_MS;
@@ -113,6 +126,7 @@ function assemble(
       ...spans,
       ...signs,
     },
+    exchange,
     operator: operatorRoutes({
       store,
       sources,

@@ -8,6 +8,7 @@ import { inventory, stepReport } from "./native.ts";
  * | route | |
  * |---|---|
  * | POST /runners · GET /runners · GET/DELETE /runners/{id} · POST /runners/{id}/rotate · POST /runners/{id}/drain | |
+ * | GET/POST /runners/{id}/identities · DELETE /runners/{id}/identities/{identity_id} | |
  * | POST /jobs · GET /jobs · GET /jobs/counts · GET /jobs/{id} · GET /jobs/{id}/plan · POST /jobs/{id}/cancel · /retry · /approve · /reject | id of a job or of a change |
  * | GET /jobs/{id}/logs (NDJSON logLine, or ?format=text) · GET /jobs/{id}/logs/search · GET /jobs/{id}/logs/lines · GET /jobs/{id}/logs/stream (SSE, id = offset, data = logLine) | |
  * | GET /events?after= · GET /events/stream (SSE, id = seq, data = eventDoc; Last-Event-ID resumes) | |
@@ -22,6 +23,8 @@ export const problemBody = z.looseObject({ error: z.string(), kind: z.string(), 
 export const runnerCreate = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "letters, digits, dot, dash and underscore"),
   labels: z.record(z.string(), z.string()).optional(),
+  /** Who may get a token of it by a proof of identity; protocol/runner-identity.ts. */
+  identity: z.string().optional(),
 });
 export const runnerCreated = z.strictObject({ id: z.string(), token: z.string() });
 
@@ -50,6 +53,22 @@ export const runnerDoc = z.strictObject({
     .nullable(),
 });
 export type RunnerDoc = z.infer<typeof runnerDoc>;
+
+export const identityCreate = z.strictObject({ identity: z.string() });
+/** A cloud identity that gets a token of a runner. */
+export const identityDoc = z.strictObject({
+  id: z.string(),
+  identity: z.string(),
+  created_at: z.string(),
+  created_by: z.string(),
+  /** Tokens that open something now. */
+  tokens: z.number().int(),
+  /** The newest token; null: it got none. */
+  last: z
+    .strictObject({ at: z.string(), subject: z.string(), address: z.string(), used_at: z.string().nullable() })
+    .nullable(),
+});
+export type IdentityDoc = z.infer<typeof identityDoc>;
 
 /** One line of the coordinator's audit trail. */
 export const auditDoc = z.strictObject({

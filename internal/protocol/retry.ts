@@ -28,4 +28,6 @@ export const RETRY = {
   logs: { tries: Number.POSITIVE_INFINITY, base_ms: 500, cap_ms: 15_000, timeout_ms: 30_000 },
   /** Operator commands: a person waits. */
   operator: { tries: 4, base_ms: 200, cap_ms: 2_000, timeout_ms: 15_000 },
+  /** A token for a proof of identity: each try shows a new proof, and AWS' differ by the second they were signed in. */
+  exchange: { tries: 5, base_ms: 2_000, cap_ms: 30_000, timeout_ms: 30_000 },
 } as const satisfies Record<string, RetryRule>;

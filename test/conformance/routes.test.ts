@@ -8,6 +8,7 @@ import { testStore } from "../../internal/coordinator/store/test-store.ts";
 import { pageRoutes } from "../../internal/coordinator/web/page-routes.ts";
 import { silentLog } from "../../internal/kit/base/system-log.ts";
 import { createRegistry } from "../../internal/kit/telemetry/metrics.ts";
+import { exchangeOf } from "../lib/exchange.ts";
 import { OPERATION_NAMES, OPERATIONS } from "./operations.ts";
 
 /** Every route of every dialect once: what a path means must never depend on who registered first by chance. */
@@ -31,7 +32,7 @@ const TABLE: readonly Route[] = [
     path: plain(OPERATIONS[name].path),
   })),
   { dialect: "native", method: "GET", path: "/v1/capabilities" },
-  ...["sessions", "claims", "renewals", "completions"].map((end) => ({
+  ...["sessions", "claims", "renewals", "completions", "token-exchange"].map((end) => ({
     dialect: "native",
     method: "POST",
     path: `/v1/runners/:x/${end}`,
@@ -72,6 +73,7 @@ beforeAll(async () => {
   const adminKey = "a key of this test";
   app = createApp({
     runner: { store, logs, log: silentLog, version: "test", publicUrl: null, renderPlan: (text) => text },
+    exchange: exchangeOf(store),
     operator: operatorRoutes({
       store,
       sources,

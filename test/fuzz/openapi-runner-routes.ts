@@ -4,6 +4,7 @@ import {
   completeRequest,
   LOG_HEADERS,
   renewRequest,
+  runnerEvent,
   sessionRequest,
 } from "../../internal/protocol/native.ts";
 import { actionStepUpdate } from "../../internal/protocol/nuon/actions.ts";
@@ -18,6 +19,7 @@ import {
 import { healthCheckRequest } from "../../internal/protocol/nuon/runners.ts";
 import { metricExportRequest, traceExportRequest } from "../../internal/protocol/nuon/telemetry.ts";
 import { workspaceRequest } from "../../internal/protocol/nuon/terraform.ts";
+import { tokenExchange } from "../../internal/protocol/token-exchange.ts";
 import { MATRIX } from "../integration/routes-matrix.ts";
 import type { Operation, Parameter } from "./openapi-requests.ts";
 import { type Schema, schemaShape } from "./openapi-values.ts";
@@ -51,10 +53,12 @@ const LOCK: Schema = {
 
 /** By the end of a route: the schema of its body. What is not named gets any JSON. */
 const BODIES: Readonly<Record<string, Schema>> = {
+  "/token-exchange": fromZod(tokenExchange),
   "/sessions": fromZod(sessionRequest),
   "/claims": fromZod(claimRequest),
   "/renewals": fromZod(renewRequest),
   "/completions": fromZod(completeRequest),
+  "/events": fromZod(runnerEvent),
   "/heart-beats": fromZod(heartBeatRequest),
   "/result": fromZod(executionResultRequest),
   "/outputs": fromZod(executionOutputsRequest),

@@ -10,6 +10,8 @@ beforeAll(async () => {
 afterAll(() => here.bed.stop());
 
 const MUTATING = MATRIX.filter(({ route }) => /^(POST|PUT|PATCH) /.test(route));
+/** Its key is in its body, which is small. */
+const DOOR_IN_BODY = "POST /v1/runners/:runner_id/token-exchange";
 const PATHS = [...new Set(MATRIX.map(({ route }) => route.split(" ")[1] ?? ""))].map((path) =>
   path.replace("/*", "/x"),
 );
@@ -34,7 +36,7 @@ describe("a request whose body never comes is refused by its head alone", () => 
         Authorization: "Bearer wrong",
       };
       const answer = await rawRequest(here.bed.url, head(`${method} ${filled(path)}?workspace_id=x`, headers));
-      expect(statusOf(answer)).toBe(401);
+      expect(statusOf(answer)).toBe(route === DOOR_IN_BODY ? 413 : 401);
     });
   }
 });

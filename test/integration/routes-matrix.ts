@@ -68,6 +68,8 @@ export const MATRIX: readonly Row[] = [
   { route: "GET /readyz", rule: "public" },
   { route: "GET /v1/capabilities", rule: "public" },
   { route: "GET /api/v1/openapi.json", rule: "public" },
+  // Its door is the proof in the body; without one that is good it gives nothing.
+  { route: "POST /v1/runners/:runner_id/token-exchange", rule: "public" },
 
   { route: "ALL /metrics/*", rule: "admin", absent: true },
   { route: "GET /metrics", rule: "admin" },
@@ -86,6 +88,9 @@ export const MATRIX: readonly Row[] = [
   { route: "GET /api/v1/jobs/:id/logs/stream", rule: "admin", absent: true, stream: true },
   { route: "GET /api/v1/runners", rule: "admin" },
   { route: "GET /api/v1/runners/:id", rule: "admin", absent: true },
+  { route: "GET /api/v1/runners/:id/identities", rule: "admin", absent: true },
+  { route: "POST /api/v1/runners/:id/identities", rule: "admin" },
+  { route: "DELETE /api/v1/runners/:id/identities/:identity_id", rule: "admin", absent: true },
   { route: "GET /api/v1/runners/:id/reported", rule: "admin", absent: true },
   { route: "GET /api/v1/jobs/:id/spans", rule: "admin", absent: true },
   { route: "GET /api/v1/runners/:id/settings", rule: "admin", absent: true },
@@ -124,6 +129,7 @@ export const MATRIX: readonly Row[] = [
   { route: "GET /v1/runners/:runner_id/settings", rule: RUNNER },
   { route: "POST /v1/runners/:runner_id/claims", rule: RUNNER },
   { route: "POST /v1/runners/:runner_id/completions", rule: RUNNER },
+  { route: "POST /v1/runners/:runner_id/events", rule: RUNNER },
   { route: "POST /v1/runners/:runner_id/heart-beats", rule: RUNNER },
   { route: "POST /v1/runners/:runner_id/renewals", rule: RUNNER },
   { route: "POST /v1/runners/:runner_id/sessions", rule: RUNNER },

@@ -8,6 +8,7 @@ import { createSourceStore } from "../../internal/coordinator/sources/source-sto
 import { testStore } from "../../internal/coordinator/store/test-store.ts";
 import { silentLog } from "../../internal/kit/base/system-log.ts";
 import { createRegistry } from "../../internal/kit/telemetry/metrics.ts";
+import { exchangeOf } from "./exchange.ts";
 
 const KEY = "a key of this test";
 
@@ -19,6 +20,7 @@ export function servedRoutes(): readonly string[] {
   const changes = changeEngine({ store });
   const app = createApp({
     runner: { store, logs, log: silentLog, version: "test", publicUrl: null, renderPlan: (text) => text },
+    exchange: exchangeOf(store),
     operator: operatorRoutes({ store, sources, logs, changes, adminKey: KEY, https: false, log: silentLog }),
     sources: sourceRoutes({ sources, reach: () => null }) satisfies Hono,
     metrics: { registry: createRegistry(), adminKey: KEY },

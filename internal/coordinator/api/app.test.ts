@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { Hono } from "hono";
+import { exchangeOf } from "../../../test/lib/exchange.ts";
 import { silentLog } from "../../kit/base/system-log.ts";
 import { createRegistry } from "../../kit/telemetry/metrics.ts";
 import { changeEngine } from "../changes/engine.ts";
@@ -39,7 +40,14 @@ test("no two dialects answer the same method and path", () => {
     publicUrl: null,
     renderPlan: (text: string) => text,
   };
-  const app = createApp({ runner, operator, sources: new Hono(), metrics, notReady: () => null });
+  const app = createApp({
+    runner,
+    exchange: exchangeOf(store),
+    operator,
+    sources: new Hono(),
+    metrics,
+    notReady: () => null,
+  });
   // Parameters of another name are the same path.
   const routes = app.hono.routes
     .filter((route) => route.method !== "ALL")
@@ -67,7 +75,14 @@ test("a disk that is full is told as a passing condition, a defect is not", asyn
   operator.get("/defect", () => {
     throw new Error("a defect");
   });
-  const app = createApp({ runner, operator, sources: new Hono(), metrics, notReady: () => "starting" });
+  const app = createApp({
+    runner,
+    exchange: exchangeOf(store),
+    operator,
+    sources: new Hono(),
+    metrics,
+    notReady: () => "starting",
+  });
   const full = await app.hono.request("/api/v1/full");
   expect(full.status).toBe(503);
   expect(full.headers.get("retry-after")).toBe("5");

@@ -3,10 +3,12 @@ import { Hono } from "hono";
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { METRICS_TYPE, type Registry } from "../../kit/telemetry/metrics.ts";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import type { Exchange } from "../identity/exchange.ts";
 import { adminGuard } from "./auth.ts";
 import { createClaimHolder } from "./claim-holder.ts";
 import type { RunnerApiDeps } from "./runner-deps.ts";
 import { documentRoutes } from "./runner-documents.ts";
+import { exchangeRoutes } from "./runner-exchange.ts";
 import { helmRoutes } from "./runner-helm.ts";
 import { identityRoutes } from "./runner-identity.ts";
 import { jobRoutes } from "./runner-jobs.ts";
@@ -19,6 +21,7 @@ import { workspaceRoutes } from "./runner-workspaces.ts";
 
 export interface AppParts {
   readonly runner: RunnerApiDeps;
+  readonly exchange: Exchange;
   /** Mounted at /api/v1. */
   readonly operator: OpenAPIHono;
   /** Mounted at /v2. */
@@ -55,6 +58,7 @@ export function createApp(parts: AppParts): App {
   app.route("/metrics", metricsRoute(registry, adminKey));
   app.route("/", nativeRoutes(parts.runner, claims));
   app.route("/", identityRoutes(parts.runner));
+  app.route("/", exchangeRoutes(parts.exchange));
   app.route("/", jobRoutes(parts.runner));
   app.route("/", planRoutes(parts.runner));
   app.route("/", documentRoutes(parts.runner));

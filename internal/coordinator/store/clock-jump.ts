@@ -49,6 +49,10 @@ export function absorbJump(store: Store, { ms, withinMs }: ClockJump): void {
     db.prepare<unknown, [number, number, number]>(
       "UPDATE sessions SET last_contact_at = last_contact_at + ? WHERE last_contact_at NOT BETWEEN ? AND ?",
     ).run(ms, right.from, right.to);
+    db.prepare<unknown, [number, number, number]>(
+      `UPDATE runner_tokens SET issued_at = issued_at + ?1, used_at = used_at + ?1, ends_at = ends_at + ?1
+       WHERE issued_at NOT BETWEEN ?2 AND ?3`,
+    ).run(ms, right.from, right.to);
   });
   store.runners.shift(ms, right);
 }

@@ -5,6 +5,7 @@ import { type Inventory, inventory as inventorySchema, type Slots, sessionReques
 import type { RunnerWishes } from "../../protocol/runner-wishes.ts";
 import type { Times } from "../../protocol/times.ts";
 import type { Db } from "./db.ts";
+import { createExchangedTokens } from "./exchanged-tokens.ts";
 import { wishReader } from "./runner-wishes.ts";
 import type { RunnersTable, SessionsTable } from "./schema.ts";
 
@@ -29,6 +30,7 @@ export interface KnownRunner {
 /** Rows of runners and sessions with the signs of life of this process, which reach the database once a second. */
 export interface RunnerRegistry {
   get(runnerId: string): KnownRunner | undefined;
+  /** By the token that an operator made for it, or one that it got by its identity. */
   byTokenHash(hash: string): KnownRunner | undefined;
   all(): readonly KnownRunner[];
   /** A sign of life of the runner, now. */
@@ -55,7 +57,9 @@ export function createRunnerRegistry(db: Db, clock: Clock, times: Times): Runner
     readonly all: readonly KnownRunner[];
     readonly byId: Map<string, KnownRunner>;
     readonly byHash: Map<string, KnownRunner>;
+    readonly exchanged: ReadonlyMap<string, string>;
   } | null = null;
+  const tokens = createExchangedTokens(db, clock);
   const runnerRows = db.prepare<RunnerRow, []>("SELECT * FROM runners WHERE deleted_at IS NULL ORDER BY created_at");
   const sessionRows = db.prepare<SessionRow, []>("SELECT * FROM sessions");
   const saveContact = db.prepare<unknown, [number, string, number]>(
@@ -72,6 +76,7 @@ export function createRunnerRegistry(db: Db, clock: Clock, times: Times): Runner
       all,
       byId: new Map(all.map((runner) => [runner.row.id, runner])),
       byHash: new Map(all.map((runner) => [runner.row.token_hash, runner])),
+      exchanged: tokens.load(),
     };
     return cache;
   };
@@ -83,7 +88,13 @@ export function createRunnerRegistry(db: Db, clock: Clock, times: Times): Runner
 
   return {
     get: (runnerId) => load().byId.get(runnerId),
-    byTokenHash: (hash) => load().byHash.get(hash),
+    byTokenHash: (hash) => {
+      const { byHash, byId, exchanged } = load();
+      const known = byHash.get(hash);
+      if (known) return known;
+      const runnerId = exchanged.get(hash);
+      return runnerId !== undefined && tokens.use(hash) ? byId.get(runnerId) : undefined;
+    },
     all: () => load().all,
     touch: (runnerId) => {
       contacts.set(runnerId, clock.now());
@@ -105,6 +116,7 @@ export function createRunnerRegistry(db: Db, clock: Clock, times: Times): Runner
       cache = null;
     },
     flush: () => {
+      tokens.settle();
       // Read again once a second: another process may share the folder (run-local).
       cache = null;
       if (dirty.size === 0) return;

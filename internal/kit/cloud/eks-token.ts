@@ -19,22 +19,24 @@ export function eksToken(
     const now = Date.now();
     const { name, region } = cluster;
     const endpoint = await endpointOf(region, place);
-    const url = await presigned(signed.value, { header: "x-k8s-aws-id", name, region }, endpoint, new Date(now));
+    const url = await presigned(signed.value, { headers: { "x-k8s-aws-id": name }, region }, endpoint, new Date(now));
     const value = `k8s-aws-v1.${Buffer.from(url).toString("base64url")}`;
     return { value, untilMs: Math.min(now + LIFE_MS, signed.untilMs ?? Number.POSITIVE_INFINITY) };
   });
 }
 
 /**
- * The same for anybody else who wants to know who this machine is: the signature covers the header `x-runner-audience`,
- * which whoever checks it has to send with the address. Throws RunnerError environment: the machine has no credentials.
+ * The same for anybody else who wants to know who this machine is: the signature covers `headers`, which whoever checks it
+ * has to send with the address. Throws RunnerError environment: the machine has no credentials.
  */
-export async function awsIdentityRequest(audience: string, env: AwsPlace["env"]): Promise<string> {
+export async function awsIdentityRequest(
+  headers: Readonly<Record<string, string>>,
+  env: AwsPlace["env"],
+): Promise<string> {
   const place: AwsPlace = { env, session: "runner" };
   const region = regionOf({}, place);
   const keys = (await awsCredentials({ use_default: true }, place)()).value;
-  const asked = { header: "x-runner-audience", name: audience, region };
-  return presigned(keys, asked, await endpointOf(region, place), new Date());
+  return presigned(keys, { headers, region }, await endpointOf(region, place), new Date());
 }
 
 /** The SDK knows the address of each region and partition. */
@@ -47,7 +49,7 @@ async function endpointOf(region: string, { env }: AwsPlace): Promise<URL> {
 
 async function presigned(
   keys: AwsKeys,
-  { header, name, region }: { readonly header: string; readonly name: string; readonly region: string },
+  { headers, region }: { readonly headers: Readonly<Record<string, string>>; readonly region: string },
   endpoint: URL,
   at: Date,
 ): Promise<string> {
@@ -61,9 +63,9 @@ async function presigned(
       ...(endpoint.port === "" ? {} : { port: Number(endpoint.port) }),
       path: "/",
       query: { Action: "GetCallerIdentity", Version: "2011-06-15" },
-      headers: { host: endpoint.host, [header]: name },
+      headers: { host: endpoint.host, ...headers },
     },
-    { expiresIn: 60, signingDate: at, unhoistableHeaders: new Set([header]) },
+    { expiresIn: 60, signingDate: at, unhoistableHeaders: new Set(Object.keys(headers)) },
   );
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(request.query ?? {})) query.set(key, String(value));

@@ -1,29 +1,29 @@
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
+import { audienceOf } from "../../protocol/runner-identity.ts";
+import { AWS_PROOF_HEADERS, type TokenExchange } from "../../protocol/token-exchange.ts";
 import { awsIdentityRequest } from "./eks-token.ts";
 
 /** A cloud that gives its machines an identity which others can check. */
 export type Cloud = "aws" | "gcp" | "azure";
 
-/** What a machine shows to prove who it is. Every value is secret for as long as it is valid. */
-export interface MachineProof {
-  readonly cloud: Cloud;
-  /** AWS: the signed address of a GetCallerIdentity, which whoever checks it sends. GCP, Azure: a JWT of the cloud. */
-  readonly kind: "aws-sts" | "jwt";
-  readonly proof: string;
-}
-
+/** For whom a proof is: it is of no use to another control plane, nor (Azure's apart) to another runner of this one. */
 export interface ProofOptions {
-  /** For whom the proof is: a JWT of GCP and Azure names it, the signature of AWS covers it. */
-  readonly audience: string;
+  /** Scheme and host of the control plane. */
+  readonly origin: string;
+  readonly runnerId: string;
+  /** Azure: the resource to ask for instead of `origin`; null: that. */
+  readonly audience: string | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
+
+type Place = Pick<ProofOptions, "env" | "fetch">;
 
 /** A metadata service answers at once or is not there. */
 const PATIENCE_MS = 3_000;
 
 /** Which cloud this machine is of, by its metadata service. null: none answers. */
-export async function findCloud(options: Omit<ProofOptions, "audience">): Promise<Cloud | null> {
+export async function findCloud(options: Place): Promise<Cloud | null> {
   const asked: [Cloud, Promise<boolean>][] = [
     ["aws", answers(options, `${awsBase(options.env)}/latest/api/token`, { method: "PUT", headers: AWS_TTL })],
     ["gcp", answers(options, `${gcpBase(options.env)}/computeMetadata/v1/instance/id`, { headers: GCP })],
@@ -36,10 +36,14 @@ export async function findCloud(options: Omit<ProofOptions, "audience">): Promis
   return null;
 }
 
-/** Throws RunnerError environment: the machine has no identity there. */
-export async function machineProof(cloud: Cloud, options: ProofOptions): Promise<MachineProof> {
-  const { audience, env } = options;
-  if (cloud === "aws") return { cloud, kind: "aws-sts", proof: await awsIdentityRequest(audience, env) };
+/** Secret for as long as it is valid. Throws RunnerError environment: the machine has no identity there. */
+export async function machineProof(cloud: Cloud, options: ProofOptions): Promise<TokenExchange> {
+  const { origin, runnerId, env } = options;
+  const audience = options.audience ?? audienceOf(cloud, origin, runnerId);
+  if (cloud === "aws") {
+    const headers = { [AWS_PROOF_HEADERS.audience]: origin, [AWS_PROOF_HEADERS.runner]: runnerId };
+    return { cloud, kind: "aws-sts", proof: await awsIdentityRequest(headers, env) };
+  }
   if (cloud === "gcp") {
     const query = new URLSearchParams({ audience, format: "full" });
     const url = `${gcpBase(env)}/computeMetadata/v1/instance/service-accounts/default/identity?${query}`;
@@ -61,7 +65,7 @@ const gcpBase = (env: ProofOptions["env"]) => `http://${env.GCE_METADATA_HOST ||
 const azureBase = (env: ProofOptions["env"]) =>
   env.AZURE_POD_IDENTITY_AUTHORITY_HOST?.replace(/\/+$/, "") || "http://169.254.169.254";
 
-async function answers(options: Omit<ProofOptions, "audience">, url: string, init: RequestInit): Promise<boolean> {
+async function answers(options: Place, url: string, init: RequestInit): Promise<boolean> {
   const send = options.fetch ?? fetch;
   try {
     const answer = await send(url, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
@@ -72,7 +76,7 @@ async function answers(options: Omit<ProofOptions, "audience">, url: string, ini
   }
 }
 
-async function ask(options: ProofOptions, cloud: Cloud, url: string, headers: Record<string, string>): Promise<string> {
+async function ask(options: Place, cloud: Cloud, url: string, headers: Record<string, string>): Promise<string> {
   const send = options.fetch ?? fetch;
   const remedy = "Give the machine a service account (GCP) or a managed identity (Azure), or name the right --cloud.";
   try {

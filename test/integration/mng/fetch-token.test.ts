@@ -61,15 +61,17 @@ describe("runner mng fetch-token", () => {
       const { code, stderr, file, sent } = await fetchToken();
       expect([code, stderr]).toEqual([0, expect.stringContaining(`cloud=${name}`)]);
       expect(sent).toEqual({ cloud: name, kind: "jwt", proof });
-      const audience = encodeURIComponent(`http://127.0.0.1:${server.port}`);
-      expect(seen.some(({ query }) => query.includes(`=${audience}`))).toBe(true);
+      // GCP signs any audience, so it is this runner alone; Azure only what its directory knows.
+      const origin = `http://127.0.0.1:${server.port}`;
+      const audience = encodeURIComponent(name === "gcp" ? `${origin}/v1/runners/run1` : origin);
+      expect(seen.some(({ query }) => `${query}&`.includes(`=${audience}&`))).toBe(true);
       expect(readFileSync(file, "utf8")).toBe("t0ken-of-the-exchange\n");
       expect(statSync(file).mode & 0o777).toBe(0o600);
       expect(stderr).not.toContain("t0ken-of-the-exchange");
     });
   }
 
-  test("on AWS it shows a signed GetCallerIdentity that is good for this control plane only", async () => {
+  test("on AWS it shows a signed GetCallerIdentity that is good for this control plane and this runner only", async () => {
     cloud = "aws";
     const { code, sent } = await fetchToken();
     expect(code).toBe(0);
@@ -78,7 +80,7 @@ describe("runner mng fetch-token", () => {
     expect(url.host).toBe("sts.eu-central-1.amazonaws.com");
     expect(Object.fromEntries(url.searchParams)).toMatchObject({
       Action: "GetCallerIdentity",
-      "X-Amz-SignedHeaders": "host;x-runner-audience",
+      "X-Amz-SignedHeaders": "host;x-runner-audience;x-runner-id",
       "X-Amz-Expires": "60",
     });
     expect(sent.proof).not.toContain("secret-of-the-machine");

@@ -9,6 +9,7 @@ import { openApiDocument } from "./openapi.ts";
 import { answerError, explained, problem } from "./problem.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { identityRoutes } from "./routes/identities.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { jwksRoutes } from "./routes/jwks.ts";
 import { logRoutes } from "./routes/logs.ts";
@@ -35,6 +36,7 @@ export function operatorRoutes(deps: OperatorDeps): OpenAPIHono {
   logRoutes(app, deps);
   eventRoutes(app, deps);
   runnerRoutes(app, deps);
+  identityRoutes(app, deps);
   reportedRoutes(app, deps);
   settingsRoutes(app, deps);
   auditRoutes(app, audit);

@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { AUDIT_ROUTES } from "./routes/audit.ts";
 import { EVENT_ROUTES } from "./routes/events.ts";
+import { IDENTITY_ROUTES } from "./routes/identities.ts";
 import { JOB_ROUTES } from "./routes/jobs.ts";
 import { JWKS_ROUTES } from "./routes/jwks.ts";
 import { LOG_ROUTES } from "./routes/logs.ts";
@@ -16,6 +17,7 @@ export const OPERATOR_ROUTES = [
   ...LOG_ROUTES,
   ...EVENT_ROUTES,
   ...RUNNER_ROUTES,
+  ...IDENTITY_ROUTES,
   ...REPORTED_ROUTES,
   ...SETTINGS_ROUTES,
   ...AUDIT_ROUTES,

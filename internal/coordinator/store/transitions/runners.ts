@@ -2,21 +2,27 @@ import { fail, ok, type Result, RunnerError } from "../../../protocol/errors.ts"
 import { newId, newSecret } from "../../../protocol/ids.ts";
 import { hashToken } from "../credentials.ts";
 import type { Store } from "../store.ts";
+import { endTokens, trustIdentity, wrongIdentity } from "./identities.ts";
 import { reconsider } from "./offer.ts";
 
 export interface NewRunner {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Gets a token of it by a proof; protocol/runner-identity.ts. Default: nobody. */
+  readonly identity?: string | null;
   readonly by: string;
 }
 
-/** The token is shown once: only its hash is kept. Kind conflict when the name is taken. */
+/** The token is shown once: only its hash is kept. Kinds: conflict (the name is taken), usage (the identity). */
 export function createRunner(store: Store, input: NewRunner): Result<{ readonly id: string; readonly token: string }> {
   return store.db.transaction(() => {
     if (store.runners.all().some((runner) => runner.row.name === input.name)) {
       const remedy = "Choose another name, or delete the old runner first.";
       return fail(new RunnerError("conflict", `a runner named "${input.name}" exists`, { remedy }));
     }
+    const { identity = null } = input;
+    const wrong = identity === null ? null : wrongIdentity(identity);
+    if (wrong) return fail(wrong);
     const id = newId("runner");
     const token = newSecret();
     store.db
@@ -26,6 +32,7 @@ export function createRunner(store: Store, input: NewRunner): Result<{ readonly 
       .run(id, input.name, hashToken(token), JSON.stringify(input.labels), store.clock.now());
     store.events.append({ what: "runner-created", by: input.by, why: input.name, runnerId: id });
     store.runners.changed();
+    if (identity !== null) trustIdentity(store, { runnerId: id, identity, by: input.by });
     return ok({ id, token });
   }, "full");
 }
@@ -38,6 +45,8 @@ export function deleteRunner(store: Store, runnerId: string, by: string): boolea
       .prepare<unknown, [number, string]>("UPDATE runners SET deleted_at = ? WHERE id = ?")
       .run(store.clock.now(), runnerId);
     store.db.prepare<unknown, [string]>("DELETE FROM sessions WHERE runner_id = ?").run(runnerId);
+    store.db.prepare<unknown, [string]>("DELETE FROM runner_identities WHERE runner_id = ?").run(runnerId);
+    endTokens(store, runnerId, null);
     store.events.append({ what: "runner-deleted", by, runnerId });
     store.runners.changed();
     store.wake.runner(runnerId);
@@ -46,7 +55,7 @@ export function deleteRunner(store: Store, runnerId: string, by: string): boolea
   }, "full");
 }
 
-/** A new token; the old one stops working at once. null: no such runner. */
+/** A new token; every old one stops working at once, those got by an identity too. null: no such runner. */
 export function rotateToken(store: Store, runnerId: string, by: string): { readonly token: string } | null {
   return store.db.transaction(() => {
     if (!store.runners.get(runnerId)) return null;
@@ -59,6 +68,7 @@ export function rotateToken(store: Store, runnerId: string, by: string): { reado
     store.db
       .prepare<unknown, [string, string]>("UPDATE runners SET token_hash = ? WHERE id = ?")
       .run(hashToken(token), runnerId);
+    endTokens(store, runnerId, null);
     store.events.append({ what: "token-rotated", by, runnerId });
     store.runners.changed();
     return { token };
@@ -68,11 +78,12 @@ export function rotateToken(store: Store, runnerId: string, by: string): { reado
 /** Runners that a token which no longer works belonged to: it was rotated, or the runner was deleted. */
 export function formerRunners(store: Store, tokenHash: string): string[] {
   return store.db
-    .prepare<{ id: string }, [string, string]>(
-      `SELECT runner_id AS id FROM former_tokens WHERE token_hash = ?
-       UNION SELECT id FROM runners WHERE token_hash = ? AND deleted_at IS NOT NULL`,
+    .prepare<{ id: string }, [string]>(
+      `SELECT runner_id AS id FROM former_tokens WHERE token_hash = ?1
+       UNION SELECT runner_id FROM runner_tokens WHERE token_hash = ?1
+       UNION SELECT id FROM runners WHERE token_hash = ?1 AND deleted_at IS NOT NULL`,
     )
-    .all(tokenHash, tokenHash)
+    .all(tokenHash)
     .map((row) => row.id);
 }
 

@@ -45,7 +45,7 @@ const rotate = createRoute({
   method: "post",
   path: "/runners/{id}/rotate",
   tags,
-  summary: "New token; the old one stops working at once",
+  summary: "New token; every old one stops working at once, those got by an identity too",
   request: { params: idParam },
   responses: answers(runnerCreated, "The new token, shown once"),
 });
@@ -64,8 +64,11 @@ export function runnerRoutes(app: OpenAPIHono, { store }: OperatorDeps): void {
   app.openapi(
     create,
     (c) => {
-      const { name, labels } = c.req.valid("json");
-      return c.json(unwrap(createRunner(store, { name, labels: labels ?? {}, by: ADMIN })), 200);
+      const { name, labels, identity } = c.req.valid("json");
+      return c.json(
+        unwrap(createRunner(store, { name, labels: labels ?? {}, identity: identity ?? null, by: ADMIN })),
+        200,
+      );
     },
     explained({ json: runnerCreate }),
   );
