@@ -3,7 +3,12 @@ import { systemClock } from "../internal/kit/base/clock.ts";
 import { EXIT, type ExitCode } from "../internal/protocol/errors.ts";
 import { guardStart } from "../internal/runner/supervisor/guard.ts";
 import { presenceOf } from "../internal/runner/supervisor/presence.ts";
-import { dropRequest, leaveRequest, type ManagementRequest } from "../internal/runner/supervisor/requests.ts";
+import {
+  dropRequest,
+  leaveRequest,
+  type ManagementRequest,
+  readRequest,
+} from "../internal/runner/supervisor/requests.ts";
 import { openUpdateJournal } from "../internal/runner/supervisor/update-journal.ts";
 import { createUpdater, type UpdateOutcome } from "../internal/runner/supervisor/updater.ts";
 import { type Command, type Context, operand } from "./lib/context.ts";
@@ -72,14 +77,18 @@ async function act(context: Context, request: ManagementRequest): Promise<ExitCo
   return outcome.outcome === "updated" || outcome.outcome === "current" ? EXIT.done : EXIT.failed;
 }
 
+const NOT_BEGUN = "mng did not begin it, or another request took its place; the log of mng says why";
+
 /** Waits as long as it takes: a drain ends when the running jobs have. */
 async function ask({ say }: Context, stateDir: string, request: ManagementRequest): Promise<UpdateOutcome> {
   const journal = openUpdateJournal(stateDir);
   leaveRequest(stateDir, request);
   say("mng was asked to do it; Ctrl-C ends only the waiting");
   for (let phase = ""; ; ) {
+    const waits = readRequest(stateDir)?.id === request.id;
     const { open, last } = journal.read();
     if (last?.id === request.id) return last;
+    if (!waits && open?.id !== request.id) return { version: "", from: null, outcome: "failed", reason: NOT_BEGUN };
     if (open?.id === request.id && open.phase !== phase) {
       phase = open.phase;
       say(`${open.version || open.wanted}: ${phase}`);

@@ -112,6 +112,8 @@ export function makeVersionFolder(layout: Pick<Layout, "root" | "binary">, versi
   mkdirSync(folder, { recursive: true });
   // Whatever the umask of a service: other users start it.
   for (const made of [folder, dirname(folder)]) chmodSync(made, 0o755);
+  // Of a fetch that was killed: 120 MB each.
+  for (const name of namesIn(folder)) if (name.endsWith(".part")) rmSync(join(folder, name), { force: true });
   syncFolder(dirname(folder));
   return folder;
 }

@@ -35,8 +35,9 @@ export function createOwnUpdate(deps: OwnUpdateDeps): OwnUpdate {
   return {
     async prepare(id, wanted) {
       const before = journal.read();
-      if (before.open?.id === id) return ok(before.open.version);
       const from = layout.pointers();
+      // Again after a crash, which may have come before the links were moved.
+      if (before.open?.id === id && from.current === before.open.version) return ok(before.open.version);
       if (from.current === null) {
         return fail(
           new RunnerError(

@@ -1,10 +1,14 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { identify, isSame } from "../../kit/exec/index.ts";
+import { readSmallFile } from "./small-file.ts";
 
-/** Who runs on a state directory: how a supervisor finds a runner again that it did not start itself. */
-const presence = z.strictObject({
+/**
+ * Who runs on a state directory: how a supervisor finds a runner again that it did not start itself. Both may be of
+ * different versions: what a newer one adds is left alone.
+ */
+const presence = z.object({
   pid: z.number().int().positive(),
   startTime: z.string(),
   bootId: z.string(),
@@ -38,7 +42,7 @@ export function removePresence(stateDir: string): void {
 /** The living process of a state directory; null: there is none. */
 export function presenceOf(stateDir: string): Presence | null {
   try {
-    const found = presence.parse(JSON.parse(readFileSync(fileOf(stateDir), "utf8")));
+    const found = presence.parse(JSON.parse(readSmallFile(fileOf(stateDir))));
     return isSame(found) ? found : null;
   } catch {
     return null;

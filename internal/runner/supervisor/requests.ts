@@ -30,7 +30,7 @@ export function readRequest(stateDir: string): ManagementRequest | null {
   return null;
 }
 
-/** It is done, or journalled. */
-export function dropRequest(stateDir: string): void {
-  rmSync(fileOf(stateDir), { force: true });
+/** It is done, or journalled. With an `id` only that one: another may have been left meanwhile. */
+export function dropRequest(stateDir: string, id?: string): void {
+  if (id === undefined || readRequest(stateDir)?.id === id) rmSync(fileOf(stateDir), { force: true });
 }

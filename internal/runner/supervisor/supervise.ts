@@ -70,7 +70,7 @@ async function revive({ manager, log }: SuperviseDeps): Promise<void> {
   if (!started.ok) log.error(started.error.message);
 }
 
-function obey({ stateDir, updater }: SuperviseDeps): void {
+function obey({ stateDir, journal, updater, log }: SuperviseDeps): void {
   const asked = updater.busy() ? null : readRequest(stateDir);
   if (asked === null) return;
   // Its outcome is kept under its id in the journal.
@@ -78,7 +78,11 @@ function obey({ stateDir, updater }: SuperviseDeps): void {
     asked.what === "update"
       ? updater.update({ id: asked.id, cause: "person", wanted: asked.version })
       : updater.rollback(asked.id, asked.reason);
-  void done.then(() => dropRequest(stateDir));
+  void done.then(({ outcome, reason }) => {
+    if (outcome === "failed" && journal.read().last?.id !== asked.id)
+      log.error("what was asked for was not begun", { reason });
+    dropRequest(stateDir, asked.id);
+  });
 }
 
 /** Answers what to call in each turn. What stands in the way is said once for each version. */

@@ -20,7 +20,7 @@ import { syncFolder } from "./layout.ts";
  */
 const phase = z.enum(["stage", "stop", "switch", "start", "probation", "self", "pending", "back"]);
 
-const openUpdate = z.strictObject({
+const openUpdate = z.object({
   /** Of the job or the wish that asked; asking again with it joins. */
   id: z.string(),
   cause: z.enum(["settings", "job", "person"]),
@@ -43,7 +43,7 @@ const openUpdate = z.strictObject({
 export type OpenUpdate = z.infer<typeof openUpdate>;
 
 export const OUTCOMES = ["updated", "current", "rolled-back", "failed"] as const;
-const lastUpdate = z.strictObject({
+const lastUpdate = z.object({
   id: z.string(),
   cause: openUpdate.shape.cause,
   version: z.string(),
@@ -57,15 +57,16 @@ const lastUpdate = z.strictObject({
 });
 export type LastUpdate = z.infer<typeof lastUpdate>;
 
-const document = z.strictObject({
+const document = z.object({
   schema: z.literal(1),
   open: openUpdate.nullable(),
   last: lastUpdate.nullable(),
   /** Versions that had to be rolled back: never tried again by itself. */
-  bad: z.array(z.strictObject({ version: z.string(), reason: z.string(), at_ms: z.number() })).max(50),
+  bad: z.array(z.object({ version: z.string(), reason: z.string(), at_ms: z.number() })).max(50),
 });
 export type UpdateDocument = z.infer<typeof document>;
 
+// Not strict: after a rollback the version before reads what a newer one wrote.
 const EMPTY: UpdateDocument = { schema: 1, open: null, last: null, bad: [] };
 
 /** One small file, whole before and after a power cut. */

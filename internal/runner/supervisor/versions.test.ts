@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../kit/base/clock.ts";
@@ -7,8 +16,9 @@ import { silentLog } from "../../kit/base/system-log.ts";
 import { ok } from "../../protocol/errors.ts";
 import { guardStart } from "./guard.ts";
 import { withInstallLock } from "./install-lock.ts";
-import { type Layout, openLayout, prefixOf } from "./layout.ts";
+import { type Layout, makeVersionFolder, openLayout, prefixOf } from "./layout.ts";
 import { createOwnUpdate } from "./own-update.ts";
+import { presenceOf, writePresence } from "./presence.ts";
 import { stageInstalled } from "./stage.ts";
 import { openUpdateJournal, type UpdateJournal } from "./update-journal.ts";
 
@@ -114,11 +124,46 @@ describe("a version that replaced its own program", () => {
     expect(guard("guard")).toBe("rolled-back");
   });
 
+  test("is switched to after a crash that came before the links were moved", async () => {
+    await own().prepare("job1", "v2.0.0");
+    layout.point({ current: "1.0.0", previous: null });
+    expect(await own().prepare("job1", "v2.0.0")).toEqual(ok("2.0.0"));
+    expect(layout.pointers()).toEqual({ current: "2.0.0", previous: "1.0.0" });
+  });
+
   test("asked for twice by the same job changes nothing more", async () => {
     await own().prepare("job1", "v2.0.0");
     expect(await own(async () => ok({ version: "3.0.0" })).prepare("job1", "v2.0.0")).toEqual(ok("2.0.0"));
     expect(layout.pointers().current).toBe("2.0.0");
   });
+});
+
+test("a version reads the journal and the presence that a newer one wrote", () => {
+  mkdirSync(join(root, "state"));
+  const newer = { schema: 1, open: null, last: null, bad: [], since: "a later version" };
+  writeFileSync(journal.file, JSON.stringify(newer));
+  expect(journal.read()).toEqual({ schema: 1, open: null, last: null, bad: [] });
+  writePresence(join(root, "state"), { version: "9.0.0", ready: true, draining: false });
+  const file = join(root, "state/process.json");
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), since: "a later version" }));
+  expect(presenceOf(join(root, "state"))).toMatchObject({ pid: process.pid, version: "9.0.0" });
+});
+
+test("a runner that puts something else in place of its presence does not hold up who looks after it", () => {
+  const state = join(root, "state");
+  mkdirSync(state);
+  for (const made of [["mkfifo"], ["ln", "-s", "/dev/zero"], ["mkdir"], ["truncate", "-s", "1T"]]) {
+    rmSync(join(state, "process.json"), { recursive: true, force: true });
+    expect(Bun.spawnSync([...made, join(state, "process.json")]).exitCode).toBe(0);
+    expect(presenceOf(state)).toBeNull();
+  }
+});
+
+test("what a fetch that was killed left of a version goes with the next", () => {
+  const part = join(layout.root, "versions/2.0.0/.runner.7.abc.part");
+  writeFileSync(part, "half");
+  makeVersionFolder(layout, "2.0.0");
+  expect([existsSync(part), layout.has("2.0.0")]).toEqual([false, true]);
 });
 
 test("a damaged journal of updates is named with its file", () => {
