@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { systemClock } from "../internal/kit/base/clock.ts";
 import { EXIT, type ExitCode } from "../internal/protocol/errors.ts";
 import { guardStart } from "../internal/runner/supervisor/guard.ts";
+import { openImageFile } from "../internal/runner/supervisor/image-file.ts";
 import { presenceOf } from "../internal/runner/supervisor/presence.ts";
 import {
   dropRequest,
@@ -13,8 +14,10 @@ import { openUpdateJournal } from "../internal/runner/supervisor/update-journal.
 import { createUpdater, type UpdateOutcome } from "../internal/runner/supervisor/updater.ts";
 import { type Command, type Context, operand } from "./lib/context.ts";
 import { stateBase } from "./lib/folders.ts";
-import { managerFor, updateOptions } from "./lib/management.ts";
-import { layoutFor, stageFor } from "./lib/releases.ts";
+import { managerFor } from "./lib/managed-service.ts";
+import { updateOptions } from "./lib/management.ts";
+import { layoutFor } from "./lib/releases.ts";
+import { versionsFor } from "./lib/versions.ts";
 
 const LOOK_MS = 250;
 
@@ -29,7 +32,7 @@ export const mngStatus: Command = async (context) => {
   manager.close();
   const { open, last, bad } = openUpdateJournal(stateDir).read();
   const mng = presenceOf(stateDir);
-  const { current, previous } = layout.pointers();
+  const { current, previous } = pointersOf(context, layout);
   const wrong = pid === null || last?.outcome === "rolled-back" || last?.outcome === "failed";
   const code = wrong ? EXIT.failed : EXIT.done;
   if (context.values.json) {
@@ -49,6 +52,9 @@ export const mngStatus: Command = async (context) => {
   for (const one of bad) context.out(`bad        ${one.version}: ${one.reason}`);
   return code;
 };
+
+const pointersOf = ({ values }: Context, layout: ReturnType<typeof layoutFor>) =>
+  values.updateKind === "image" ? openImageFile(values.imageFile).read() : layout.pointers();
 
 export const mngUpdate: Command = (context) => act(context, { what: "update", id: newId(), version: operand(context) });
 
@@ -101,9 +107,8 @@ async function here(context: Context, stateDir: string, request: ManagementReque
   const layout = layoutFor(context);
   const manager = managerFor(context, stateDir, layout);
   const updater = createUpdater({
-    layout,
+    versions: versionsFor(context, stateDir, layout),
     journal: openUpdateJournal(stateDir),
-    stage: stageFor(context, layout),
     manager,
     options: updateOptions(context),
     ownVersion: null,

@@ -1,4 +1,3 @@
-import { dirname, join } from "node:path";
 import { splitArgv } from "../../internal/kit/argv/split-argv.ts";
 import { systemClock } from "../../internal/kit/base/clock.ts";
 import { reasonOf } from "../../internal/protocol/errors.ts";
@@ -11,14 +10,14 @@ import type { Layout } from "../../internal/runner/supervisor/layout.ts";
 import { createProcessManager } from "../../internal/runner/supervisor/process-manager.ts";
 import type { ServiceManager } from "../../internal/runner/supervisor/service-manager.ts";
 import { supervise } from "../../internal/runner/supervisor/supervise.ts";
-import { createSystemdManager } from "../../internal/runner/supervisor/systemd-manager.ts";
 import { openUpdateJournal } from "../../internal/runner/supervisor/update-journal.ts";
 import { createUpdater, type UpdateOutcome } from "../../internal/runner/supervisor/updater.ts";
 import { parseWindow } from "../../internal/runner/supervisor/window.ts";
 import type { Context } from "./context.ts";
+import { managerFor } from "./managed-service.ts";
 import { refuseBad } from "./own-version.ts";
-import { readFile } from "./read-file.ts";
-import { hasSystemd, layoutFor, ownVersionIn, stageFor } from "./releases.ts";
+import { layoutFor, ownVersionIn } from "./releases.ts";
+import { versionsFor, withPlace } from "./versions.ts";
 
 /** The control plane is taken for reachable so long after its last answer. */
 const REACHABLE_MS = 60_000;
@@ -40,6 +39,8 @@ export function manage(context: Context, stateDir: string, leave: (why: string) 
   const { values, log, version } = context;
   const window = windowOf(context);
   const layout = layoutFor(context);
+  const versions = versionsFor(context, stateDir, layout);
+  const image = versions.kind === "image";
   const journal = openUpdateJournal(stateDir);
   const ending = new AbortController();
   const ownReady = Promise.withResolvers<void>();
@@ -53,12 +54,14 @@ export function manage(context: Context, stateDir: string, leave: (why: string) 
   };
   const updater = lazily(() =>
     createUpdater({
-      layout,
+  const placed = (wanted: string) =>
+    image ? withPlace(wanted, runner?.status().settings?.container_image_url) : wanted;
+      versions,
       journal,
-      stage: stageFor(context, layout),
       manager: needManager(),
       options: updateOptions(context),
-      ownVersion: ownVersionIn(layout, version),
+      // Where the runner is an image, this process is of none.
+      ownVersion: image ? null : ownVersionIn(layout, version),
       reachable: () => {
         const contact = lastContact();
         return contact !== null && systemClock.now() - contact < REACHABLE_MS;
@@ -72,7 +75,7 @@ export function manage(context: Context, stateDir: string, leave: (why: string) 
 
   return {
     management: {
-      update: async (id, wanted) => told(await updater().update({ id, cause: "job", wanted })),
+      update: async (id, wanted) => told(await updater().update({ id, cause: "job", wanted: placed(wanted) })),
       async restart() {
         const fault = await updater().restart();
         return fault === null
@@ -95,7 +98,7 @@ export function manage(context: Context, stateDir: string, leave: (why: string) 
       const wanted = () => expectedVersion(runner?.status().settings ?? {});
       void supervise({
         stateDir,
-        layout,
+        versions,
         journal,
         updater: updater(),
         manager: needManager(),
@@ -148,45 +151,6 @@ const told = ({ outcome, version, from, reason }: UpdateOutcome) => {
   if (outcome === "rolled-back") return { ok: false, text: `version ${version} was rolled back: ${reason}` };
   return { ok: false, text: `the update to ${version || "another version"} failed: ${reason}` };
 };
-
-/** Settings of mng itself, which the runner that it starts must not take for its own. */
-const OWN = ["RUNNER_MODE", "RUNNER_STATE_DIR", "RUNNER_HEALTH_LISTEN", "RUNNER_FAILPOINT"];
-const OF_SUPERVISOR = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM"];
-
-/** `stateDir`: that of mng. */
-export function managerFor(context: Context, stateDir: string, layout: Layout): ServiceManager {
-  const { values, env, log } = context;
-  if ((values.service ?? (hasSystemd() ? "systemd" : "process")) === "systemd") {
-    return createSystemdManager(values.serviceUnit, systemClock);
-  }
-  const managed = managedStateDir(context, stateDir);
-  const kept = Object.entries(env).filter(([name]) => !OWN.includes(name) && !OF_SUPERVISOR.includes(name));
-  const program = () => (layout.pointers().current === null ? process.execPath : layout.program);
-  return createProcessManager({
-    stateDir: managed,
-    argv: () => [program(), ...ownScript(context.version), "run", "--mode", "install", "--state-dir", managed],
-    env: () => ({ ...Object.fromEntries(kept), ...envOf(values.managedEnv) }),
-    clock: systemClock,
-    log,
-  });
-}
-
-/** NAME=VALUE lines as a unit's EnvironmentFile has them. Throws RunnerError usage. */
-function envOf(path: string | null): Record<string, string> {
-  if (path === null) return {};
-  const found: Record<string, string> = {};
-  for (const line of readFile(path, "environment file").split("\n")) {
-    const [, name, value = ""] = /^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line) ?? [];
-    if (name !== undefined) found[name] = value.trim().replace(/^(["'])(.*)\1$/, "$2");
-  }
-  return found;
-}
-
-const managedStateDir = ({ values }: Context, stateDir: string): string =>
-  values.managedStateDir ?? join(dirname(stateDir), "install");
-
-/** Run from source the program is bun, and the script comes first. */
-const ownScript = (version: string): string[] => (version.endsWith("+source") ? [Bun.main] : []);
 
 async function run(command: string, { log }: Context): Promise<void> {
   log.warn("powering the machine off", { command });

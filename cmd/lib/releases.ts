@@ -42,4 +42,8 @@ export function keyFor(path: string | null): Result<ReleaseKey> {
 }
 
 /** A service manager in charge of this machine, not only installed on it (sd_booted(3)). */
-export const hasSystemd = (): boolean => existsSync("/run/systemd/system");
+const hasSystemd = (): boolean => existsSync("/run/systemd/system");
+
+/** Whether the runner that mng looks after is a unit of systemd. */
+export const byUnit = ({ values }: { readonly values: Pick<Context["values"], "service"> }): boolean =>
+  (values.service ?? (hasSystemd() ? "systemd" : "process")) === "systemd";

@@ -38,6 +38,7 @@ const description = z.strictObject({
   watchdog: seconds,
   drain: z.strictObject({ timeout: seconds, grace: seconds }),
   limits: z.strictObject({ open_files: z.int().positive(), tasks: z.int().positive() }),
+  container: z.strictObject({ user: z.int().positive(), home: absolute }),
   systemd: lines,
   services: z.strictObject({ runner: service, mng: service }),
   open: z.strictObject({ says: z.string(), systemd: lines }),

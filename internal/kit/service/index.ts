@@ -1,4 +1,5 @@
 /** How the runner runs as a service: service.yml, and what is generated from it. */
+export { containerArgs, drainSeconds, removeArgs } from "./container.ts";
 export { serviceDescription } from "./description.ts";
 export {
   dropInDir,

@@ -1,7 +1,7 @@
-import { isVersion } from "../../protocol/runner-wishes.ts";
 import type { Layout } from "./layout.ts";
 import type { OpenUpdate, UpdateDocument, UpdateJournal } from "./update-journal.ts";
 import { withBad } from "./updater.ts";
+import type { Versions } from "./versions.ts";
 
 /** A new version may be started so often before it has to be healthy. */
 const STARTS = 3;
@@ -59,6 +59,6 @@ function given(doc: UpdateDocument, open: OpenUpdate, reason: string, at: number
 }
 
 /** Whether it is of no use to try this version by itself again, and why. */
-export function knownBad(doc: UpdateDocument, wanted: string): string | null {
-  return doc.bad.find(({ version }) => isVersion(wanted, version) || version === wanted)?.reason ?? null;
+export function knownBad(doc: UpdateDocument, wanted: string, is: Versions["is"]): string | null {
+  return doc.bad.find(({ version }) => is(wanted, version) || version === wanted)?.reason ?? null;
 }

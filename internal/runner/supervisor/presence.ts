@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { identify, isSame } from "../../kit/exec/index.ts";
@@ -41,10 +41,47 @@ export function removePresence(stateDir: string): void {
 
 /** The living process of a state directory; null: there is none. */
 export function presenceOf(stateDir: string): Presence | null {
+  const found = readPresence(stateDir);
+  return found !== null && isSame(found) ? found : null;
+}
+
+/**
+ * The same where the process lives in a container: it knows its pid there, the answer has that of this machine. What was
+ * found once is asked for first, because the search goes through all processes.
+ */
+export function containedPresence(stateDir: string): () => Presence | null {
+  let known: number | null = null;
+  return () => {
+    const found = readPresence(stateDir);
+    if (found === null) return null;
+    const here = (pid: number) => isSame({ ...found, pid }) && pidWithin(pid) === found.pid;
+    if (known === null || !here(known)) known = numbersIn("/proc").find(here) ?? null;
+    return known === null ? null : { ...found, pid: known };
+  };
+}
+
+function readPresence(stateDir: string): Presence | null {
   try {
-    const found = presence.parse(JSON.parse(readSmallFile(fileOf(stateDir))));
-    return isSame(found) ? found : null;
+    return presence.parse(JSON.parse(readSmallFile(fileOf(stateDir))));
   } catch {
     return null;
+  }
+}
+
+/** What a process is called in the innermost name space that it lives in. */
+function pidWithin(pid: number): number | null {
+  try {
+    const [, last] = /^NSpid:.*?(\d+)\s*$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    return last === undefined ? null : Number(last);
+  } catch {
+    return null;
+  }
+}
+
+function numbersIn(folder: string): number[] {
+  try {
+    return readdirSync(folder).map(Number).filter(Number.isInteger);
+  } catch {
+    return [];
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../../kit/base/clock.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { identify, isSame, type ProcessIdentity } from "../../kit/exec/index.ts";
 import { fail, ok, type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
-import { presenceOf } from "./presence.ts";
+import { type Presence, presenceOf } from "./presence.ts";
 import type { ServiceManager } from "./service-manager.ts";
 
 const LOOK_MS = 100;
@@ -16,6 +16,10 @@ export interface ProcessManagerOptions {
   readonly argv: () => readonly string[];
   /** Asked before each start. May throw. */
   readonly env: () => Readonly<Record<string, string | undefined>>;
+  /** Who runs there. */
+  readonly presence?: () => Presence | null;
+  /** Asks the living one to end. */
+  readonly end?: (how: "drain" | "leave", living: ProcessIdentity) => Promise<Result<void>>;
   readonly clock: Clock;
   readonly log: SystemLog;
 }
@@ -25,14 +29,21 @@ export interface ProcessManagerOptions {
  * after our own restart it is found again by its state directory.
  */
 export function createProcessManager(options: ProcessManagerOptions): ServiceManager {
-  const { stateDir, clock, log } = options;
+  const { clock, log, presence = () => presenceOf(options.stateDir) } = options;
   let child: ProcessIdentity | null = null;
   let wanted = false;
   let ends = 0;
   let pause = PAUSE.base_ms;
   const closing = new AbortController();
 
-  const living = (): ProcessIdentity | null => presenceOf(stateDir) ?? (child && isSame(child) ? child : null);
+  const living = (): ProcessIdentity | null => presence() ?? (child && isSame(child) ? child : null);
+  const signalled = async (how: "drain" | "leave", found: ProcessIdentity): Promise<Result<void>> => {
+    // One that drains already would take a second signal for "cancel what runs".
+    if (how === "leave") signal(found, "SIGKILL");
+    else if (!presence()?.draining) signal(found, "SIGTERM");
+    return ok(undefined);
+  };
+  const end = options.end ?? signalled;
   const spawn = (): Result<void> => {
     const argv = options.argv();
     try {
@@ -76,7 +87,7 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
         }
       } else {
         seen = now?.pid ?? null;
-        if (presenceOf(stateDir)?.ready) pause = PAUSE.base_ms;
+        if (presence()?.ready) pause = PAUSE.base_ms;
       }
       await clock.sleep(LOOK_MS, closing.signal);
     }
@@ -86,7 +97,7 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
   return {
     kind: "process",
     async state() {
-      const present = presenceOf(stateDir);
+      const present = presence();
       const pid = living()?.pid ?? null;
       const text = pid === null ? "not running" : `pid ${pid}, ${present?.ready ? "connected" : "not connected yet"}`;
       return { pid, ready: present?.ready === true, ends, down: pid === null && !wanted, failed: false, text };
@@ -106,11 +117,9 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
       wanted = false;
       const found = living();
       if (found === null) return ok(undefined);
-      // One that drains already would take a second signal for "cancel what runs".
-      if (how === "leave") signal(found, "SIGKILL");
-      else if (!presenceOf(stateDir)?.draining) signal(found, "SIGTERM");
-      while (isSame(found)) await clock.sleep(LOOK_MS);
-      return ok(undefined);
+      const asked = await end(how, found);
+      while (asked.ok && living() !== null) await clock.sleep(LOOK_MS);
+      return asked;
     },
     close: () => closing.abort(),
   };

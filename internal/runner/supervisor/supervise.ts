@@ -1,13 +1,12 @@
 import type { Clock } from "../../kit/base/clock.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { reasonOf } from "../../protocol/errors.ts";
-import { isVersion } from "../../protocol/runner-wishes.ts";
 import { knownBad } from "./guard.ts";
-import type { Layout } from "./layout.ts";
 import { dropRequest, readRequest } from "./requests.ts";
 import type { ServiceManager } from "./service-manager.ts";
 import type { UpdateJournal } from "./update-journal.ts";
 import type { Updater } from "./updater.ts";
+import type { Versions } from "./versions.ts";
 import type { MaintenanceWindow } from "./window.ts";
 
 const TURN_MS = 500;
@@ -19,7 +18,7 @@ const AGAIN = { base_ms: 60_000, cap_ms: 3_600_000 };
 export interface SuperviseDeps {
   /** Of mng itself: requests lie there. */
   readonly stateDir: string;
-  readonly layout: Layout;
+  readonly versions: Versions;
   readonly journal: UpdateJournal;
   readonly updater: Updater;
   readonly manager: ServiceManager;
@@ -86,7 +85,7 @@ function obey({ stateDir, journal, updater, log }: SuperviseDeps): void {
 }
 
 /** Answers what to call in each turn. What stands in the way is said once for each version. */
-function createFollower({ journal, layout, updater, wanted, window, clock, log, signal }: SuperviseDeps): () => void {
+function createFollower({ journal, versions, updater, wanted, window, clock, log, signal }: SuperviseDeps): () => void {
   let told = "";
   let pause = AGAIN.base_ms;
   let tryAt = 0;
@@ -98,15 +97,15 @@ function createFollower({ journal, layout, updater, wanted, window, clock, log, 
   };
   return () => {
     const version = wanted();
-    const { current } = layout.pointers();
-    if (version === null || current === null || isVersion(version, current) || signal.aborted) return;
+    const { current } = versions.pointers();
+    if (version === null || current === null || versions.is(version, current) || signal.aborted) return;
     if (version !== asked) {
       asked = version;
       pause = AGAIN.base_ms;
       tryAt = 0;
     }
     const fields = { wanted: version, running: current };
-    const bad = knownBad(journal.read(), version);
+    const bad = knownBad(journal.read(), version, versions.is);
     if (bad !== null)
       return say("the wanted version was rolled back before; it is not tried again by itself", {
         ...fields,

@@ -1,5 +1,6 @@
 import type { Clock } from "../../kit/base/clock.ts";
 import { fail, ok, type Result, RunnerError } from "../../protocol/errors.ts";
+import type { Presence } from "./presence.ts";
 import type { ServiceManager, ServiceState } from "./service-manager.ts";
 
 export interface SystemctlEnd {
@@ -24,14 +25,28 @@ export const systemctl: Systemctl = async (...args) => {
   }
 };
 
+export interface SystemdOptions {
+  readonly run?: Systemctl;
+  /** Who works in the unit, where it lives in a container and cannot tell systemd itself. */
+  readonly presence?: () => Presence | null;
+  /** Ends it at once, where that is more than its main process. */
+  readonly kill?: () => Promise<void>;
+}
+
 const PROPERTIES = "LoadState,ActiveState,SubState,Result,MainPID,NRestarts,StatusText";
 const LOOK_MS = 100;
+const SHOW_TRIES = 10;
+const SHOW_PAUSE_MS = 1_000;
 
 /**
  * A unit of systemd (Type=notify, KillMode=process, Restart=always): systemd starts it again by itself; what a stop here
  * ends stays down until it is started here.
  */
-export function createSystemdManager(unit: string, clock: Clock, run: Systemctl = systemctl): ServiceManager {
+export function createSystemdManager(
+  unit: string,
+  clock: Clock,
+  { run = systemctl, presence, kill }: SystemdOptions = {},
+): ServiceManager {
   const act = async (...args: readonly string[]): Promise<Result<void>> => {
     const { code, stderr } = await run(...args, unit);
     if (code === 0) return ok(undefined);
@@ -42,8 +57,18 @@ export function createSystemdManager(unit: string, clock: Clock, run: Systemctl 
       }),
     );
   };
-  const state = async (): Promise<ServiceState> =>
-    stateOf((await run("show", `--property=${PROPERTIES}`, unit)).stdout);
+  /** A systemd that is busy with itself (daemon-reexec, a full bus) says nothing of the unit: no reason to judge it. */
+  const shown = async (): Promise<string> => {
+    for (let tries = 1; ; tries++) {
+      const { code, stdout } = await run("show", `--property=${PROPERTIES}`, unit);
+      if (code === 0 || tries === SHOW_TRIES) return stdout;
+      await clock.sleep(SHOW_PAUSE_MS);
+    }
+  };
+  const state = async (): Promise<ServiceState> => {
+    const said = stateOf(await shown());
+    return presence === undefined ? said : withPresence(said, presence());
+  };
 
   return {
     kind: "systemd",
@@ -59,12 +84,18 @@ export function createSystemdManager(unit: string, clock: Clock, run: Systemctl 
       // Without a stop of its own the kill would be answered by a restart.
       const asked = await act("stop", "--no-block");
       if (!asked.ok) return asked;
-      await run("kill", "--kill-who=main", "--signal=SIGKILL", unit);
+      if (kill) await kill();
+      else await run("kill", "--kill-who=main", "--signal=SIGKILL", unit);
       while (!(await state()).down) await clock.sleep(LOOK_MS);
       return ok(undefined);
     },
     close() {},
   };
+}
+
+function withPresence(said: ServiceState, found: Presence | null): ServiceState {
+  const ready = said.pid !== null && found?.ready === true;
+  return { ...said, ready, text: `${said.text}, ${ready ? "connected" : "not connected yet"}` };
 }
 
 function stateOf(shown: string): ServiceState {

@@ -1,8 +1,8 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
-import { syncFolder } from "./layout.ts";
+import { writeDurable } from "./durable-file.ts";
 
 /**
  * What an update does next. Each step may be repeated from its start.
@@ -98,17 +98,7 @@ export function openUpdateJournal(stateDir: string): UpdateJournal {
     },
     write(next) {
       try {
-        mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-        const aside = `${file}.${process.pid}`;
-        const fd = openSync(aside, "w", 0o600);
-        try {
-          writeSync(fd, `${JSON.stringify(next)}\n`);
-          fsyncSync(fd);
-        } finally {
-          closeSync(fd);
-        }
-        renameSync(aside, file);
-        syncFolder(dirname(file));
+        writeDurable(file, `${JSON.stringify(next)}\n`);
       } catch (cause) {
         throw unusable(file, cause);
       }

@@ -2,13 +2,10 @@ import type { Clock } from "../../kit/base/clock.ts";
 import { failpoint, pausePoint } from "../../kit/base/failpoint.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { RunnerError, reasonOf } from "../../protocol/errors.ts";
-import { isVersion } from "../../protocol/runner-wishes.ts";
 import { judgeHealth } from "./health-judge.ts";
-import { withInstallLock } from "./install-lock.ts";
-import type { Layout } from "./layout.ts";
 import type { ServiceManager } from "./service-manager.ts";
-import type { Stage } from "./stage.ts";
 import type { LastUpdate, OpenUpdate, UpdateDocument, UpdateJournal } from "./update-journal.ts";
+import type { Versions } from "./versions.ts";
 
 /** How an update ended; `reason` is one line for people, empty when there is nothing to say. */
 export type UpdateOutcome = Pick<LastUpdate, "version" | "from" | "outcome" | "reason">;
@@ -22,12 +19,11 @@ export interface UpdateOptions {
 }
 
 export interface UpdaterDeps {
-  readonly layout: Layout;
+  readonly versions: Versions;
   readonly journal: UpdateJournal;
-  readonly stage: Stage;
   readonly manager: ServiceManager;
   readonly options: UpdateOptions;
-  /** Of this process; null: its program is not one of the layout, so it does not update itself. */
+  /** Of this process; null: it is none of the versions, so it does not update itself. */
   readonly ownVersion: string | null;
   /** The control plane answers us: a runner that cannot reach it has itself to blame. */
   readonly reachable: () => boolean;
@@ -53,12 +49,9 @@ export interface Updater {
 
 export interface UpdateWish extends Pick<OpenUpdate, "id" | "cause" | "wanted"> {}
 
-/** An install.sh at work is waited for. */
-const INSTALL_MS = 120_000;
-
 /** Updates of the runner that is looked after, as steps of a journal: a kill between any two is taken up again. */
 export function createUpdater(deps: UpdaterDeps): Updater {
-  const { layout, journal, manager, clock, log } = deps;
+  const { versions, journal, manager, clock, log } = deps;
   let last: Promise<unknown> = Promise.resolve();
   let running = 0;
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -73,14 +66,7 @@ export function createUpdater(deps: UpdaterDeps): Updater {
     return open;
   };
 
-  /** Not while install.sh is at work. It may have removed what is no version of its own. */
-  const point = (current: string, previous: string | null) =>
-    withInstallLock(layout.root, clock, INSTALL_MS, () => {
-      if (!layout.has(current)) throw new Error(`version ${current} is not there any more`);
-      layout.point({ current, previous });
-    });
-
-  const finish = (open: OpenUpdate, outcome: LastUpdate["outcome"], reason: string): UpdateOutcome => {
+  const finish = async (open: OpenUpdate, outcome: LastUpdate["outcome"], reason: string): Promise<UpdateOutcome> => {
     const { id, cause, from, started_ms } = open;
     const version = open.version || open.wanted;
     const end: LastUpdate = {
@@ -100,7 +86,7 @@ export function createUpdater(deps: UpdaterDeps): Updater {
     tell(log, end);
     failpoint("mng.done");
     try {
-      layout.prune();
+      await versions.prune();
     } catch (cause) {
       log.warn("old versions could not be removed", { reason: reasonOf(cause) });
     }
@@ -109,12 +95,12 @@ export function createUpdater(deps: UpdaterDeps): Updater {
 
   const steps: Readonly<Record<OpenUpdate["phase"], (open: OpenUpdate) => Promise<OpenUpdate | UpdateOutcome>>> = {
     async stage(open) {
-      const staged = await deps.stage(open.wanted);
+      const staged = await versions.stage(open.wanted);
       if (!staged.ok) return finish(open, "failed", `nothing was changed: ${sentence(staged.error)}`);
       const { version } = staged.value;
       failpoint("mng.staged");
       await pausePoint("mng.staged");
-      const { current, previous } = layout.pointers();
+      const { current, previous } = versions.pointers();
       if (version === current) return finish({ ...open, version }, "current", `${version} is installed already`);
       return save({ ...open, version, from: current, before: previous, phase: "stop" });
     },
@@ -127,9 +113,9 @@ export function createUpdater(deps: UpdaterDeps): Updater {
     },
     async switch(open) {
       try {
-        await point(open.version, open.from);
+        await versions.point({ current: open.version, previous: open.from });
       } catch (cause) {
-        return revert(open, `the links in ${layout.root} cannot be moved: ${reasonOf(cause)}`);
+        return revert(open, `it cannot be switched to: ${reasonOf(cause)}`);
       }
       failpoint("mng.switched");
       return save({ ...open, phase: "start" });
@@ -160,21 +146,24 @@ export function createUpdater(deps: UpdaterDeps): Updater {
     },
     pending: async (open) => finish(open, "failed", "it belongs to a runner that is not managed"),
     async back(open) {
-      await manager.stop("leave");
+      await manager.stop(await gently());
       failpoint("mng.back.stopped");
-      if (open.from !== null) await point(open.from, open.before);
+      if (open.from !== null) await versions.point({ current: open.from, previous: open.before });
       failpoint("mng.back.switched");
       const started = await manager.start();
       failpoint("mng.back.started");
       const fault = started.ok ? await judgeHealth(deps) : started.error.message;
       const after = fault === null ? "" : `; ${open.from} is back but not healthy: ${fault}`;
-      const end = finish(open, "rolled-back", `${open.reason}; ${open.from} runs again${after}`);
+      const end = await finish(open, "rolled-back", `${open.reason}; ${open.from} runs again${after}`);
       if (deps.ownVersion !== null && deps.ownVersion !== open.from) {
         deps.leave(`version ${open.from} of this process is to be started`);
       }
       return end;
     },
   };
+
+  /** One that takes jobs while it is judged is given the time to end those that its own end would end. */
+  const gently = async () => (versions.toolsOutlive || !(await manager.state()).ready ? "leave" : "drain");
 
   /** The version is remembered, so that it is not tried again by itself. */
   const revert = (open: OpenUpdate, reason: string): OpenUpdate => {
@@ -202,7 +191,7 @@ export function createUpdater(deps: UpdaterDeps): Updater {
       // This process is about to go; the next one does it, when it is asked again.
       if (read().open !== null) return { ...ended, outcome: "failed", reason: "another update is under way" };
     }
-    const { current, previous } = layout.pointers();
+    const { current, previous } = versions.pointers();
     const open: OpenUpdate = {
       ...wish,
       version: "",
@@ -215,9 +204,9 @@ export function createUpdater(deps: UpdaterDeps): Updater {
       started_ms: clock.now(),
       ...from,
     };
-    if (current === null) return finish(open, "failed", notInstalled(layout.root));
-    if (from.phase === undefined && isVersion(wish.wanted, current)) {
-      return finish({ ...open, version: current }, "current", `${current} is installed already`);
+    if (current === null) return await finish(open, "failed", versions.missing);
+    if (from.phase === undefined && versions[wish.cause === "settings" ? "is" : "settled"](wish.wanted, current)) {
+      return await finish({ ...open, version: current }, "current", `${current} is installed already`);
     }
     failpoint("mng.begun");
     return await advance(save(open));
@@ -236,13 +225,13 @@ export function createUpdater(deps: UpdaterDeps): Updater {
         const known = read();
         if (known.last?.id === id) return known.last;
         if (known.open !== null) return await begin({ id, cause: "person", wanted: known.open.wanted });
-        const { previous } = layout.pointers();
-        if (previous === null || !layout.has(previous)) {
-          const none = `there is no previous version in ${layout.root}`;
-          return { version: "", from: layout.pointers().current, outcome: "failed", reason: none };
+        const { previous } = versions.pointers();
+        if (previous === null || !(await versions.has(previous))) {
+          const none = "there is no previous version here";
+          return { version: "", from: versions.pointers().current, outcome: "failed", reason: none };
         }
         const doc = read();
-        const bad = { version: layout.pointers().current ?? "", reason, at_ms: clock.now() };
+        const bad = { version: versions.pointers().current ?? "", reason, at_ms: clock.now() };
         journal.write({ ...doc, bad: withBad(doc.bad, bad) });
         return await begin({ id, cause: "person", wanted: previous }, { version: previous, phase: "stop" });
       }),
@@ -278,6 +267,3 @@ type Bad = UpdateDocument["bad"];
 const without = (bad: Bad, version: string): Bad => bad.filter((one) => one.version !== version);
 /** The last ones are enough. */
 export const withBad = (bad: Bad, one: Bad[number]): Bad => [...without(bad, one.version), one].slice(-50);
-
-const notInstalled = (root: string) =>
-  `${root}/current is missing: only what install.sh has installed can be updated; an image is replaced by its own platform`;
