@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { GO_PROGRAMS, type GoProgram, type GoProgramName } from "./manifest.ts";
+import { writeSwagger } from "./nuon-client.ts";
 
 /** Outside the checkout, shared by every clone on the machine; a file there is whole (it got its name by a rename). */
 export const BED_CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "runner-test-bed");
@@ -39,6 +40,17 @@ function build(go: string, program: GoProgram, folder: string): string | null {
   const out = join(folder, "program");
   if (how.how === "module") {
     return run([go, "build", ...flags, "-o", out, how.package], join(import.meta.dir, "go", how.folder), {});
+  }
+  if (how.how === "generated") {
+    const copy = join(folder, "source");
+    cpSync(join(import.meta.dir, "go", how.folder), copy, { recursive: true });
+    writeSwagger(copy);
+    const tool = join(folder, "swagger");
+    return (
+      run([go, "build", ...flags, "-o", tool, "github.com/go-swagger/go-swagger/cmd/swagger"], copy, {}) ??
+      run([tool, "generate", "client", "-q", "-f", "swagger.json", "-A", "nuon", "-t", "."], copy, {}) ??
+      run([go, "build", ...flags, "-o", out, "."], copy, {})
+    );
   }
   if (how.how === "install") {
     const bin = join(folder, "bin");

@@ -37,6 +37,8 @@ export type GoBuild =
   | { readonly how: "install"; readonly package: string }
   /** `go build PACKAGE` in test/bed/go/FOLDER, whose go.mod and go.sum are checked in. */
   | { readonly how: "module"; readonly folder: string; readonly package: string }
+  /** Likewise, with the client that go-swagger, a tool of that module, makes of Nuon's description (nuon-client.ts). */
+  | { readonly how: "generated"; readonly folder: string }
   /** The module's own source, copied: its go.mod has replacements, which `go install` refuses. */
   | { readonly how: "source"; readonly module: string; readonly package: string };
 
@@ -77,6 +79,8 @@ export const GO_PROGRAMS = {
   },
   /** Pulls as Nuon's Go runner does. */
   "oci-puller": { version: "2.6.0", build: { how: "module", folder: "oci-puller", package: "." } },
+  /** Nuon's runner API as a client generated like their SDK sees it. 0.20.0: that SDK's. */
+  "nuon-client": { version: "0.20.0", build: { how: "generated", folder: "nuon-client" } },
   helm4: {
     version: "4.3.1",
     build: { how: "install", package: "helm.sh/helm/v4/cmd/helm" },
