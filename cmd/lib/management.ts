@@ -1,13 +1,13 @@
 import { splitArgv } from "../../internal/kit/argv/split-argv.ts";
 import { systemClock } from "../../internal/kit/base/clock.ts";
 import { reasonOf } from "../../internal/protocol/errors.ts";
+import type { RunnerEvent } from "../../internal/protocol/native.ts";
 import { expectedVersion } from "../../internal/protocol/runner-wishes.ts";
 import type { Management } from "../../internal/runner/handler.ts";
 import type { Vitals } from "../../internal/runner/loop/vitals.ts";
 import type { RunnerProcess } from "../../internal/runner/runner.ts";
 import { watchHost } from "../../internal/runner/supervisor/host-watch.ts";
-import type { Layout } from "../../internal/runner/supervisor/layout.ts";
-import { createProcessManager } from "../../internal/runner/supervisor/process-manager.ts";
+import { reportUpdates } from "../../internal/runner/supervisor/report-updates.ts";
 import type { ServiceManager } from "../../internal/runner/supervisor/service-manager.ts";
 import { supervise } from "../../internal/runner/supervisor/supervise.ts";
 import { openUpdateJournal } from "../../internal/runner/supervisor/update-journal.ts";
@@ -44,6 +44,8 @@ export function manage(context: Context, stateDir: string, leave: (why: string) 
   const journal = openUpdateJournal(stateDir);
   const ending = new AbortController();
   const ownReady = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<RunnerProcess>();
+  const tell = (event: RunnerEvent) => started.promise.then((one) => one.tell(event));
   let runner: RunnerProcess | null = null;
   let lastContact: Vitals["lastContact"] = () => null;
   let powerOff = false;
@@ -52,10 +54,10 @@ export function manage(context: Context, stateDir: string, leave: (why: string) 
     manager ??= managerFor(context, stateDir, layout);
     return manager;
   };
-  const updater = lazily(() =>
-    createUpdater({
   const placed = (wanted: string) =>
     image ? withPlace(wanted, runner?.status().settings?.container_image_url) : wanted;
+  const updater = lazily(() =>
+    createUpdater({
       versions,
       journal,
       manager: needManager(),
@@ -94,8 +96,13 @@ export function manage(context: Context, stateDir: string, leave: (why: string) 
       refuseBad({ layout, journal, version });
       const { signal } = ending;
       const low = { disk: values.lowDisk, memory: values.lowMemory };
-      void watchHost({ folders: [stateDir, layout.root], low, registry, clock: systemClock, log, signal });
-      const wanted = () => expectedVersion(runner?.status().settings ?? {});
+      const common = { clock: systemClock, log, signal };
+      void watchHost({ folders: [stateDir, layout.root], low, registry, tell: (event) => void tell(event), ...common });
+      void reportUpdates({ journal, stateDir, tell, ...common });
+      const wanted = () => {
+        const version = expectedVersion(runner?.status().settings ?? {});
+        return version === null ? null : placed(version);
+      };
       void supervise({
         stateDir,
         versions,
@@ -109,9 +116,10 @@ export function manage(context: Context, stateDir: string, leave: (why: string) 
         signal,
       });
     },
-    watch(started) {
-      runner = started;
-      void started.ready.then(
+    watch(begun) {
+      runner = begun;
+      started.resolve(begun);
+      void begun.ready.then(
         () => ownReady.resolve(),
         () => {},
       );

@@ -5,6 +5,7 @@ import type { RunnerProcess } from "../../internal/runner/runner.ts";
 import { guardStart } from "../../internal/runner/supervisor/guard.ts";
 import type { Layout } from "../../internal/runner/supervisor/layout.ts";
 import { createOwnUpdate } from "../../internal/runner/supervisor/own-update.ts";
+import { reportUpdates } from "../../internal/runner/supervisor/report-updates.ts";
 import { openUpdateJournal, type UpdateJournal } from "../../internal/runner/supervisor/update-journal.ts";
 import type { Context } from "./context.ts";
 import { layoutFor, ownVersionIn, stageFor } from "./releases.ts";
@@ -39,6 +40,7 @@ export function ownVersionOf(context: Context, stateDir: string): OwnVersion | n
     watch(runner) {
       const over = new AbortController();
       void runner.ended.then(() => over.abort());
+      void reportUpdates({ journal, stateDir, tell: runner.tell, clock: systemClock, log, signal: over.signal });
       void runner.ready.then(
         () => own.ready(version, over.signal),
         () => {},

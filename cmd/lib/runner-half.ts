@@ -25,7 +25,7 @@ import type { Context } from "./context.ts";
 import { kubeFor } from "./kube.ts";
 import { pluginsFor, tellPlugins } from "./plugins.ts";
 import { policyFor, trustFor } from "./policy.ts";
-import type { Supervisor } from "./supervisor.ts";
+import { HELD, type Supervisor } from "./supervisor.ts";
 import { toolsFor } from "./tools.ts";
 
 /** A runner to start in this process. */
@@ -121,6 +121,12 @@ async function startHalf(
     ca,
     log: half.log,
     watch: vitals.http,
+    held: (by) =>
+      half.supervisor?.status(
+        by === null
+          ? `connected, version ${version}`
+          : `${HELD} on ${by.hostname} works under ${half.runnerId}: two runners need two ids`,
+      ),
     signal,
   });
   const tools = toolsFor(context);

@@ -11,6 +11,9 @@ export interface Supervisor {
   end(): void;
 }
 
+/** The status of a runner that another instance keeps from its session: begins so. */
+export const HELD = "not connected: another instance";
+
 /** Quiet without NOTIFY_SOCKET. Tools never see these variables: their environment is a list of what is allowed. */
 export async function openSupervisor(env: Readonly<Record<string, string | undefined>>): Promise<Supervisor> {
   const { notify } = await openNotifier(env.NOTIFY_SOCKET);

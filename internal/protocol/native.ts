@@ -17,6 +17,7 @@ import { runnerSettings } from "./nuon/settings.ts";
  * | POST /v1/runners/{id}/claims             | claimRequest → 200 claimResponse (held up to wait_ms) |
  * | POST /v1/runners/{id}/renewals           | renewRequest → 200 renewResponse |
  * | POST /v1/runners/{id}/completions        | completeRequest → 200 completeResponse |
+ * | POST /v1/runners/{id}/events             | runnerEvent → 201 {} |
  * | POST /v1/log-streams/{id}/logs           | OTLP protobuf + LOG_HEADERS → 200 logAnswer, 409 logAnswer |
  */
 export const EXTENSION_VERSION = 1;
@@ -264,3 +265,24 @@ export const LOG_ATTRIBUTES = {
   streamId: "log_stream.id",
   workflowStep: "workflow_step_name",
 } as const;
+
+/** What a runner tells of its version and its machine, beside what its jobs report. */
+export const RUNNER_EVENTS = [
+  "updated",
+  "update-rolled-back",
+  "update-failed",
+  "disk-low",
+  "disk-enough",
+  "memory-low",
+  "memory-enough",
+  "oom-kill",
+] as const;
+
+export const runnerEvent = z.strictObject({
+  /** Of the happening: told again with the same id it is one event. */
+  id: z.string().min(1).max(300),
+  what: z.enum(RUNNER_EVENTS),
+  /** One line for people. */
+  why: z.string().max(2_000),
+});
+export type RunnerEvent = z.infer<typeof runnerEvent>;

@@ -10,6 +10,7 @@ import type { RunnerSettings } from "../protocol/nuon/settings.ts";
 import type { ControlPlane } from "./controlplane/control-plane.ts";
 import type { CloudSettings, ContainerSettings, Handlers, KubeSettings, RunnerControl, ToolFinder } from "./handler.ts";
 import type { ExecutionStatusView, SlotView } from "./loop/status.ts";
+import type { Tell } from "./loop/teller.ts";
 
 /** Everything the runner half needs; parsed once in cmd/, frozen, passed down. */
 export interface RunnerOptions {
@@ -84,6 +85,8 @@ export interface RunnerProcess {
   /** Exit code; resolves once everything is stopped and flushed. Never rejects. */
   readonly ended: Promise<ExitCode>;
   status(): RunnerStatus;
+  /** What happened to this runner or its machine, for the control plane: once there is a session, one after another. */
+  readonly tell: Tell;
   /** First SIGTERM: no new work, finish what runs. */
   drain(why: string): void;
   /** Second: stop running jobs by their ladders, report, end. */

@@ -21,6 +21,7 @@ import { createSettings } from "./loop/settings.ts";
 import { createSlots } from "./loop/slots.ts";
 import { executionViews, slotViews } from "./loop/status.ts";
 import { createStopOrders } from "./loop/stop-orders.ts";
+import { createTeller } from "./loop/teller.ts";
 import { tracedSources } from "./loop/traced-sources.ts";
 import { createVitals, type Vitals } from "./loop/vitals.ts";
 import type { RunnerDeps, RunnerOptions, RunnerProcess } from "./runner.ts";
@@ -274,6 +275,7 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
       lostWrites: journal.lostWrites,
       auditMissing: audit.missing(),
     }),
+    tell: createTeller({ controlPlane, ready: ready.promise, log, signal: going.signal }),
     drain: orders.drain,
     cancel: orders.cancel,
     abandon: (why) => {

@@ -61,6 +61,7 @@ async function coordinator() {
       sessionRequest.parse(json());
       return { status: 200, body: { session_id: "ses1", settings: { id: "rgs1" }, times: DEFAULT_TIMES, held: [] } };
     }
+    if (path.endsWith("/events")) return { status: 201, body: {} };
     if (path.endsWith("/claims")) {
       claimRequest.parse(json());
       return {
@@ -99,6 +100,7 @@ async function coordinator() {
 
 function runnerOf(server: ScriptedServer) {
   const lines: string[] = [];
+  const holders: (string | null)[] = [];
   const stop = new AbortController();
   open.push(() => stop.abort());
   const plane = createNativeControlPlane({
@@ -109,9 +111,10 @@ function runnerOf(server: ScriptedServer) {
     stateDir: "/tmp",
     clock: quickClock(20),
     random: () => 0.5,
+    held: (by) => void holders.push(by === null ? null : `${by.instanceId} on ${by.hostname}`),
     log: createSystemLog({ format: "text", level: "info", write: (line) => lines.push(line) }),
   });
-  return { plane, lines, signal: stop.signal, stop };
+  return { plane, lines, holders, signal: stop.signal, stop };
 }
 
 const announcement: Announcement = {
@@ -265,9 +268,10 @@ describe("a session", () => {
   test("waits while another instance holds the runner, says once who, and takes over", async () => {
     const server = await coordinator();
     server.script(SESSIONS, conflict, conflict, conflict);
-    const { lines } = await connected(server);
+    const { lines, holders } = await connected(server);
     expect(server.of(SESSIONS)).toHaveLength(4);
-    expect(lines.filter((line) => line.includes("ins-other"))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes("ins-other"))).toEqual([expect.stringContaining("runners create")]);
+    expect(holders).toEqual(["ins-other on elsewhere", null]);
   });
 
   test("lost to another instance stops what runs, and claims wait for the runner to be free again", async () => {
@@ -297,6 +301,28 @@ describe("a session", () => {
       expect(server.of(SESSIONS)).toHaveLength(1);
     });
   }
+});
+
+describe("what happened to the runner", () => {
+  const event = { id: "settings:2.0.0:1", what: "update-rolled-back", why: "1.0.0 → 2.0.0: sick" } as const;
+  const EVENTS = "POST /v1/runners/run1/events";
+
+  test("is told until the coordinator takes it", async () => {
+    const server = await coordinator();
+    server.script(EVENTS, serverError, { hang: "after" });
+    const { plane, signal } = runnerOf(server);
+    expect((await plane.tell?.(event, signal))?.ok).toBe(true);
+    expect(server.of(EVENTS).length).toBeGreaterThan(1);
+    expect(JSON.parse(server.of(EVENTS).at(-1)?.body.toString() ?? "")).toEqual(event);
+  });
+
+  test("is not told again to a coordinator that knows no such thing", async () => {
+    const server = await coordinator();
+    server.always(EVENTS, { status: 404, body: "{}" });
+    const { plane, signal } = runnerOf(server);
+    expect((await plane.tell?.(event, signal))?.ok).toBe(false);
+    expect(server.of(EVENTS)).toHaveLength(1);
+  });
 });
 
 describe("a claim", () => {

@@ -501,6 +501,22 @@ describe("signs of life", () => {
   });
 });
 
+test("what happened to the runner is told to a Nuon control plane as an event among the metrics", async () => {
+  const { server, plane, signal } = await setUp();
+  const event = { id: "a", what: "update-rolled-back", why: "1.0.0 → 2.0.0: sick" } as const;
+  expect((await plane.tell?.(event, signal))?.ok).toBe(true);
+  const [told] = server.of("POST /v1/general/metrics");
+  expect(JSON.parse(told?.body.toString() ?? "")).toEqual([
+    {
+      event: {
+        title: "runner update-rolled-back",
+        text: "1.0.0 → 2.0.0: sick",
+        tags: [`runner_id:${server.runnerId}`],
+      },
+    },
+  ]);
+});
+
 describe("metrics on a Nuon control plane", () => {
   const METRICS = "POST /v1/runners/*/metrics";
 

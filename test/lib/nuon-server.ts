@@ -72,6 +72,7 @@ const ROUTES: readonly (readonly [method: string, path: RegExp, handler: Handler
     /^\/v1\/runners\/[^/]+\/heart-beats$/,
     (_, { body }) => ({ status: 201, body: { id: newId("heartBeat"), ...json(body) } }),
   ],
+  ["POST", /^\/v1\/general\/metrics$/, () => ({ status: 201, body: { status: "ok" } })],
   ["POST", /^\/v1\/runners\/[^/]+\/metrics$/, () => ({ status: 201, body: '"ok"' })],
   ["GET", /^\/v1\/runners\/[^/]+\/jobs$/, listJobs],
   ["GET", /^\/v1\/runner-jobs\/([^/]+)$/, getJob],

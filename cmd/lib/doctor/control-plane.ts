@@ -1,5 +1,7 @@
+import { hostname } from "node:os";
 import { createHttp, type Fetch } from "../../../internal/kit/http/http.ts";
 import type { RunnerError } from "../../../internal/protocol/errors.ts";
+import { type RenewRequest, sessionConflict } from "../../../internal/protocol/native.ts";
 import { runnerSettings } from "../../../internal/protocol/nuon/settings.ts";
 import type { RetryRule } from "../../../internal/protocol/retry.ts";
 import { detectDialect } from "../../../internal/runner/controlplane/detect.ts";
@@ -36,7 +38,9 @@ export async function checkControlPlane(to: Connection, send: Fetch = fetch): Pr
   const reached = wrong
     ? say.failed(`${to.apiUrl} speaks ${found.value}, not ${to.dialect}`, "Leave --dialect out: it is found by asking.")
     : say.ok(`${to.apiUrl} answers, dialect ${found.value}`);
-  return [reached, ...plainHttp(new URL(to.apiUrl)), await checkToken(to, http), ...clock.finding()];
+  const token = await checkToken(to, http);
+  const holder = found.value === "native" && token.status === "ok" ? await checkHolder(to, http) : [];
+  return [reached, ...plainHttp(new URL(to.apiUrl)), token, ...holder, ...clock.finding()];
 }
 
 function unreachable(url: string, error: RunnerError): Finding {
@@ -72,6 +76,30 @@ async function checkToken({ runnerId, token }: Connection, access: Access): Prom
     return say.failed(`refused for runner ${runnerId} (${status})`, remedy);
   }
   return say.failed(`could not be tried: ${message}`, "Look at the log of the control plane.");
+}
+
+/**
+ * Does somebody work under this id already? A renewal of nothing by an instance that is none changes nothing, and the
+ * refusal names who holds the session.
+ */
+async function checkHolder({ runnerId, token }: Connection, access: Access): Promise<Finding[]> {
+  const http = createHttp({ ...access, headers: { Authorization: `Bearer ${token}` } });
+  const path = `/v1/runners/${encodeURIComponent(runnerId ?? "")}/renewals`;
+  const host = { load: 0, memory_free_bytes: 0, disk_free_bytes: 0 };
+  const json: RenewRequest = { instance_id: "doctor", executions: [], host, after: 0 };
+  const answer = await http.request({ method: "POST", path, json, rule: ASK, decode: "none" });
+  const conflict = answer.ok ? null : sessionConflict.safeParse(answer.error.body);
+  // Zero: it was heard of too long ago to be waited for.
+  if (!conflict?.success || conflict.data.retry_after_ms === 0) return [];
+  const { hostname: on, last_contact_at: heard } = conflict.data.holder;
+  const say = findings("runner id");
+  if (on === hostname()) return [say.ok(`a runner on this machine works under ${runnerId}`)];
+  return [
+    say.warning(
+      `a runner on ${on} works under ${runnerId}, heard of ${heard}: another one would wait until it is gone`,
+      "Fine if that one is meant; else give this one an id of its own: `runner runners create NAME`.",
+    ),
+  ];
 }
 
 /** Reads the Date of every answer that passes: the clocks are compared without a request of their own. */

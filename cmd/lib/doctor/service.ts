@@ -12,6 +12,7 @@ import {
 import { duration } from "../../../internal/protocol/job-file.ts";
 import { ownDropIns } from "../service/files.ts";
 import { showUnit, spanSeconds, systemdRuns, systemdVersion } from "../service/systemctl.ts";
+import { HELD } from "../supervisor.ts";
 import { type Finding, findings } from "./finding.ts";
 
 /** The runner as a service of this machine: what `service install` made, and what became of it. */
@@ -39,6 +40,7 @@ const NAMES = [
   "MainPID",
   "TimeoutStopUSec",
   "FragmentPath",
+  "StatusText",
 ];
 
 async function checkUnit(wish: ServiceWish, place: ServicePlace): Promise<Finding[]> {
@@ -60,6 +62,12 @@ async function checkUnit(wish: ServiceWish, place: ServicePlace): Promise<Findin
   if (state === "failed" || state === "inactive") {
     const why = `\`journalctl -u ${unit} -n 50\` says why it ended`;
     found.push(say.failed(`${unit} does not run (${state})`, `\`systemctl start ${unit}\`; ${why}.`));
+  }
+  const words = fact("StatusText");
+  if (words.startsWith(HELD)) {
+    found.push(
+      say.failed(`${unit} is ${words}`, `Stop that one, or give this one an id: \`runner runners create NAME\`.`),
+    );
   }
   const user = userOf(Number(fact("MainPID")));
   if (user !== null && user !== place.row.user) {

@@ -7,6 +7,7 @@ import {
   EXTENSION_VERSION,
   type RenewResponse,
   renewRequest,
+  runnerEvent,
   type SessionResponse,
   sessionRequest,
 } from "../../protocol/native.ts";
@@ -14,6 +15,7 @@ import type { KnownRunner } from "../store/runner-registry.ts";
 import { cleanupDone, completeExecution } from "../store/transitions/complete.ts";
 import { directivesFor, lastSeq } from "../store/transitions/directives.ts";
 import { renewLeases } from "../store/transitions/lease.ts";
+import { recordRunnerEvent } from "../store/transitions/runner-events.ts";
 import { type Holder, holderAgainst, holdsSession, openSession } from "../store/transitions/session.ts";
 import { runnerAt } from "./auth.ts";
 import { readJson } from "./body.ts";
@@ -97,6 +99,16 @@ export function nativeRoutes(deps: RunnerApiDeps, claims: ClaimHolder): Hono {
     }, "full");
     failpoint("coordinator.complete.after");
     return c.json(answer);
+  });
+
+  // Without a session too: what a machine is short of, or a version that was taken back, is told as soon as it can be.
+  app.post("/v1/runners/:runner_id/events", async (c) => {
+    const runner = runnerAt(store, c);
+    if (!runner.ok) return runner.error;
+    const event = await readJson(c, runnerEvent);
+    if (!event.ok) return event.error;
+    recordRunnerEvent(store, runner.value.row.id, event.value);
+    return c.json({}, 201);
   });
 
   return app;

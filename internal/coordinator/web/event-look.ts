@@ -11,6 +11,16 @@ export interface EventLook {
 
 const STATUSES = [...JOB_STATUSES, ...CHANGE_STATUSES];
 
+/** Of what runners tell of themselves. */
+const RUNNER_TONES: Readonly<Record<string, Tone>> = {
+  updated: "ok",
+  "update-rolled-back": "bad",
+  "update-failed": "bad",
+  "disk-low": "warn",
+  "memory-low": "warn",
+  "oom-kill": "bad",
+};
+
 /** An event in words, with the tone of what it tells. */
 export function eventLook({ what, why }: Pick<EventDoc, "what" | "why">): EventLook {
   if (what.startsWith("step:")) return stepEvent(what.slice("step:".length), why);
@@ -21,7 +31,8 @@ export function eventLook({ what, why }: Pick<EventDoc, "what" | "why">): EventL
   if (what === "locked" || what === "unlocked")
     return { tone: "info", label: what, detail: why.replace(/, lock .*$/, "") };
   const status = STATUSES.find((one) => one === what);
-  if (status === undefined) return { tone: "info", label: what.replaceAll("-", " "), detail: why };
+  if (status === undefined)
+    return { tone: RUNNER_TONES[what] ?? "info", label: what.replaceAll("-", " "), detail: why };
   const { tone, label } = jobLook(status);
   return { tone: past(tone), label, detail: reasonWords(why) };
 }

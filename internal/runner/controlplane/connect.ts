@@ -2,6 +2,7 @@ import type { SystemLog } from "../../kit/base/system-log.ts";
 import type { HttpWatch } from "../../kit/http/http.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { detectDialect } from "./detect.ts";
+import type { DialectOptions } from "./dialect-http.ts";
 import { createNativeControlPlane } from "./native.ts";
 import { createNuonControlPlane } from "./nuon.ts";
 
@@ -19,14 +20,15 @@ export interface ControlPlaneChoice {
   readonly log: SystemLog;
   /** Told of every request but the question for the dialect. */
   readonly watch?: HttpWatch;
+  readonly held?: DialectOptions["held"];
   readonly signal: AbortSignal;
 }
 
 /** The control plane at `apiUrl` in its dialect. Waits while it is away; throws RunnerError when it is neither. */
 export async function connectControlPlane(choice: ControlPlaneChoice): Promise<ControlPlane> {
-  const { apiUrl, runnerId, token, version, ca, log, watch, signal } = choice;
+  const { apiUrl, runnerId, token, version, ca, log, watch, held, signal } = choice;
   const found = choice.dialect ?? (await dialectAt(choice, signal));
-  const options = { url: apiUrl, runnerId, token, version, ca, log, ...(watch === undefined ? {} : { watch }) };
+  const options = { url: apiUrl, runnerId, token, version, ca, log, ...(watch && { watch }), ...(held && { held }) };
   if (found === "nuon") return createNuonControlPlane(options);
   return createNativeControlPlane({ ...options, stateDir: choice.stateDir ?? "." });
 }

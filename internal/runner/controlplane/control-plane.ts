@@ -1,7 +1,15 @@
 import type { LogBatch } from "../../kit/logs/types.ts";
 import type { ExecutionStatus, JobGroup, RunnerMode } from "../../protocol/enums.ts";
 import type { Result } from "../../protocol/errors.ts";
-import type { Completion, Inventory, LeaseRef, RenewRequest, Slots, StepReport } from "../../protocol/native.ts";
+import type {
+  Completion,
+  Inventory,
+  LeaseRef,
+  RenewRequest,
+  RunnerEvent,
+  Slots,
+  StepReport,
+} from "../../protocol/native.ts";
 import type { RunnerJob } from "../../protocol/nuon/jobs.ts";
 import type { RunnerSettings } from "../../protocol/nuon/settings.ts";
 import type { Times } from "../../protocol/times.ts";
@@ -46,6 +54,12 @@ export interface ControlPlane {
     cleanup: () => Promise<string | null>,
     signal: AbortSignal,
   ): Promise<Result<{ readonly recorded: boolean; readonly reason: string }>>;
+
+  /**
+   * What happened to this runner or its machine. Tried until it is taken or `signal`; an error is a refusal. Absent: this
+   * control plane has no place for it.
+   */
+  tell?(event: RunnerEvent, signal: AbortSignal): Promise<Result<void>>;
 
   /** The plan of an execution taken up again after a restart, where `Work.loadPlan` is gone. Absent: it came with the claim. */
   plan?(execution: ExecutionRef, signal: AbortSignal): Promise<Result<string | null>>;

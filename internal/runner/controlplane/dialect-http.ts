@@ -17,6 +17,14 @@ export interface DialectOptions {
   readonly random?: () => number;
   readonly log?: SystemLog;
   readonly watch?: HttpWatch;
+  /** Told when another instance turns out to hold this runner, and null when it is ours (again). */
+  readonly held?: (by: SessionHolder | null) => void;
+}
+
+/** Another instance that works under this runner's id. */
+export interface SessionHolder {
+  readonly instanceId: string;
+  readonly hostname: string;
 }
 
 /** A client with the headers and the advice every dialect shares. */

@@ -34,7 +34,7 @@ export interface NativeOptions extends DialectOptions {
 
 /** The control plane as our own coordinator speaks it (protocol/native.ts). */
 export function createNativeControlPlane(options: NativeOptions): ControlPlane {
-  const { clock = systemClock, random = Math.random, log = silentLog, token } = options;
+  const { clock = systemClock, random = Math.random, log = silentLog, token, held } = options;
   const url = options.url.replace(/\/+$/, "");
   const http = httpOf(options, url);
   const runnerPath = `/v1/runners/${encodeURIComponent(options.runnerId)}`;
@@ -51,7 +51,7 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
     workStep: async () => undefined,
 
     async connect(announcement, signal) {
-      const opened = await openSession({ http, runnerPath, clock, random, log }, announcement, signal);
+      const opened = await openSession({ http, runnerPath, clock, random, log, held }, announcement, signal);
       if (!opened.ok) return opened;
       holdMs = opened.value.session.times.claim_hold_ms;
       connected.resolve(announcement);
@@ -70,7 +70,11 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
       let answer = await ask();
       while (!answer.ok && answer.error.status === 409) {
         // The session is another instance's by now, or the coordinator has lost it: announce again, wait if need be.
-        const again = await openSession({ http, runnerPath, clock, random, log }, { ...announced, held: [] }, signal);
+        const again = await openSession(
+          { http, runnerPath, clock, random, log, held },
+          { ...announced, held: [] },
+          signal,
+        );
         if (!again.ok) return again;
         answer = await ask();
       }
@@ -120,6 +124,12 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
       const cleaned = await completions.cleaned(instance, end, signal);
       if (!cleaned.ok) log.warn("the end of a cleanup could not be reported", { why: cleaned.error.message });
       return ok({ recorded: reported.value.recorded, reason: reported.value.reason });
+    },
+
+    async tell(event, signal) {
+      const call = { method: "POST", path: `${runnerPath}/events`, tag: "events" } as const;
+      const told = await http.request({ ...call, json: event, rule: RETRY.report, decode: "none", signal });
+      return told.ok ? ok(undefined) : told;
     },
 
     documents: (execution) => documentsOf(execution, http),

@@ -156,6 +156,13 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
       return done;
     },
 
+    // It has no timeline of a runner: of all it takes, an event among the metrics is the nearest.
+    async tell({ what, why }, signal) {
+      const json = [{ event: { title: `runner ${what}`, text: why, tags: [`runner_id:${runnerId}`] } }];
+      const told = await api.call("PublishMetrics", { path: {}, json, rule: RETRY.report, tag: "events", signal });
+      return told.ok ? ok(undefined) : told;
+    },
+
     plan: (execution, signal) => loadPlan(http, execution.jobId, signal, runnerId),
     documents: () => baselineDocuments(http),
     state: (execution) =>

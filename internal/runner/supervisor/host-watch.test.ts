@@ -3,7 +3,7 @@ import { silentLog } from "../../kit/base/system-log.ts";
 import { createRegistry } from "../../kit/telemetry/metrics.ts";
 import { type HostReading, watchHost } from "./host-watch.ts";
 
-test("a machine short of disk or memory, and processes killed for want of it, are said once each", async () => {
+test("a machine short of disk or memory, and processes killed for want of it, are said once each, here and to the control plane", async () => {
   const readings: HostReading[] = [
     { diskFree: 500, memoryAvailable: 500, oomKills: 3 },
     { diskFree: 500, memoryAvailable: 500, oomKills: 3 },
@@ -20,6 +20,7 @@ test("a machine short of disk or memory, and processes killed for want of it, ar
     error: (text: string, fields?: object) => void said.push(`${text} ${JSON.stringify(fields)}`),
     info: (text: string) => void said.push(text),
   };
+  const told: string[] = [];
   const registry = createRegistry();
   let at = 0;
   await watchHost({
@@ -27,6 +28,7 @@ test("a machine short of disk or memory, and processes killed for want of it, ar
     low: { disk: 100, memory: 100 },
     registry,
     log,
+    tell: ({ what, why }) => void told.push(`${what}: ${why}`),
     signal: stop.signal,
     read: () =>
       readings[Math.min(at, readings.length - 1)] ?? { diskFree: null, memoryAvailable: null, oomKills: null },
@@ -45,6 +47,12 @@ test("a machine short of disk or memory, and processes killed for want of it, ar
     expect.stringContaining('ended processes for want of memory {"processes":2'),
     "the machine has enough disk space again",
   ]);
+  expect(told).toEqual([
+    "disk-low: 0 MiB of disk space are left, the limit is 0 MiB. Remove old files, or enlarge the disk.",
+    expect.stringContaining("memory-low: 0 MiB of memory are left"),
+    "oom-kill: the kernel ended 2 processes for want of memory",
+    "disk-enough: 0 MiB of disk space are left, the limit is 0 MiB",
+  ]);
   expect(registry.text()).toContain("runner_host_disk_free_bytes 200\n");
   expect(registry.text()).toContain("runner_host_oom_kills 5\n");
 });
@@ -54,7 +62,7 @@ test("this machine's own figures can be read", async () => {
   const registry = createRegistry();
   const clock = { now: () => 0, monotonic: () => 0, sleep: async () => stop.abort() };
   const low = { disk: 0, memory: 0 };
-  await watchHost({ folders: ["/"], low, registry, log: silentLog, signal: stop.signal, clock });
+  await watchHost({ folders: ["/"], low, registry, log: silentLog, tell: () => {}, signal: stop.signal, clock });
   const figures = process.platform === "linux" ? ["disk_free_bytes", "memory_available_bytes", "oom_kills"] : [];
   for (const name of figures) expect(registry.text()).toMatch(new RegExp(`^runner_host_${name} \\d+$`, "m"));
 });

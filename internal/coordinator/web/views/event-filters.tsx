@@ -17,6 +17,10 @@ const KINDS: readonly { readonly title: string; readonly whats: readonly string[
     whats: ["session", "runner-created", "runner-deleted", "token-rotated", "settings-changed", "draining"],
   },
   {
+    title: "Machines",
+    whats: ["updated", "update-rolled-back", "update-failed", "disk-low", "memory-low", "oom-kill"],
+  },
+  {
     title: "Workspaces",
     whats: ["locked", "unlocked", "drift-check", "state-restored", "state-replaced", "state-deleted"],
   },
