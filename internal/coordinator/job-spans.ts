@@ -12,7 +12,7 @@ import type { FinishedJob } from "./store/types.ts";
 
 export interface JobSpans {
   /** What a runner gets with a claim: the span of this execution, with our decision whether the trace is recorded. */
-  traceparent(execution: Pick<ExecutionRow, "id" | "job_id" | "epoch">): string;
+  traceparent(execution: Pick<ExecutionRow, "job_id" | "epoch">): string;
 }
 
 /**
@@ -27,20 +27,22 @@ export function traceJobs(store: Store, tracer: Tracer): JobSpans {
     const ids = JSON.stringify(ended);
     ended = [];
     const executions = Map.groupBy(read.executions.all(ids), (one) => one.job_id);
-    for (const job of read.jobs.all(ids)) tellJob(tracer, job, executions.get(job.id) ?? []);
+    for (const job of read.jobs.all(ids)) tellJob(tracer, traceIdOf(job.id), job, executions.get(job.id) ?? []);
   };
   store.jobEnded.push((jobId, finished) => {
-    if (!tracer.samples(traceIdOf(jobId), null)) return;
+    const traceId = traceIdOf(jobId);
+    if (!tracer.samples(traceId, null)) return;
     store.db.afterCommit(() => {
       // Nearly every job: reading it again would cost more than its spans.
-      if (finished?.execution.epoch === 1) tellJob(tracer, ...rowsAfter(finished));
+      if (finished?.execution.epoch === 1) tellFinished(tracer, traceId, finished);
       else if (ended.push(jobId) === 1) queueMicrotask(tell);
     });
   });
   return {
-    traceparent({ id, job_id, epoch }) {
+    traceparent({ job_id, epoch }) {
       const traceId = traceIdOf(job_id);
-      return formatTraceparent({ traceId, spanId: executionSpanId(id, epoch), sampled: tracer.samples(traceId, null) });
+      const spanId = executionSpanId(traceId, epoch);
+      return formatTraceparent({ traceId, spanId, sampled: tracer.samples(traceId, null) });
     },
   };
 }
@@ -79,27 +81,16 @@ function rowsOf({ db }: Store) {
   };
 }
 
-/** What the queries would answer for a job that its first execution finished. */
-function rowsAfter({ job, execution, endedMs }: FinishedJob): [TracedJob, readonly TracedExecution[]] {
+/** With what the queries would answer for a job that its first execution finished. */
+function tellFinished(tracer: Tracer, traceId: string, { job, execution, endedMs }: FinishedJob): void {
   const { id, name, type, operation, job_group, change_id, created_at } = job;
-  const end = { status: "finished", reason: "", finished_at: endedMs } as const;
-  return [
-    { id, name, type, operation, job_group, change_id, created_at, updated_at: endedMs, ...end },
-    [
-      {
-        id: execution.id,
-        job_id: id,
-        runner_id: execution.runner_id,
-        epoch: execution.epoch,
-        created_at: execution.created_at,
-        ...end,
-      },
-    ],
-  ];
+  const end = { status: "finished", reason: "", updated_at: endedMs, finished_at: endedMs } as const;
+  const { runner_id, epoch } = execution;
+  const only = { id: execution.id, job_id: id, runner_id, epoch, created_at: execution.created_at, ...end };
+  tellJob(tracer, traceId, { id, name, type, operation, job_group, change_id, created_at, ...end }, [only]);
 }
 
-function tellJob(tracer: Tracer, job: TracedJob, executions: readonly TracedExecution[]): void {
-  const traceId = traceIdOf(job.id);
+function tellJob(tracer: Tracer, traceId: string, job: TracedJob, executions: readonly TracedExecution[]): void {
   const root = jobSpanId(traceId);
   const endMs = job.finished_at ?? job.updated_at;
   const wait = (spanId: string, startMs: number, until: number) =>
@@ -135,7 +126,7 @@ function tellJob(tracer: Tracer, job: TracedJob, executions: readonly TracedExec
   });
   let waitsFrom = job.created_at;
   for (const [n, execution] of executions.entries()) {
-    const spanId = executionSpanId(execution.id, execution.epoch);
+    const spanId = executionSpanId(traceId, execution.epoch);
     wait(numberedSpanId(spanId, 0), waitsFrom, execution.created_at);
     // An execution that lost its lease ends where the next one could begin.
     waitsFrom = execution.finished_at ?? executions[n + 1]?.created_at ?? endMs;

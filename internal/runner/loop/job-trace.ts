@@ -5,6 +5,7 @@ import {
   formatTraceparent,
   numberedSpanId,
   parseTraceparent,
+  runnerSpanId,
   spanIdOf,
   traceIdOf,
 } from "../../kit/telemetry/trace-ids.ts";
@@ -15,6 +16,8 @@ import { PHASES } from "./lifecycle.ts";
 
 /** Their place gives them their ids. */
 const STEPS: readonly string[] = [...PHASES, "report", "cleanup"];
+/** Number of the first one's id; 0 is the coordinator's. */
+const FIRST = 1;
 /** A lifecycle step that took less, went well and has nothing below it is no span: a no-op would be half of such. */
 const SHORT_MS = 1;
 
@@ -101,7 +104,7 @@ export function createJobTraces(tracer: Tracer, now: () => number = Date.now): J
       const parent = parseTraceparent(execution.sealed.traceparent);
       const traceId = parent?.traceId ?? traceIdOf(execution.jobId);
       if (!tracer.samples(traceId, parent)) return null;
-      const ids = spanIds(baseSpanId(execution.id, execution.epoch));
+      const ids = spanIds(parent ? runnerSpanId(parent.spanId) : baseSpanId(execution.id, execution.epoch));
       const trace = traceOf({ tracer, work, traceId, parentId: parent?.spanId ?? null, ids, ...at });
       live.set(execution.id, { trace, traceId, ids, phase: at.phase, clients: 0 });
       return trace;
@@ -147,13 +150,13 @@ function spanIds(root: string) {
   const place = (phase: string) => STEPS.indexOf(phase);
   return {
     root,
-    of: (phase: string) => numberedSpanId(root, place(phase)),
+    of: (phase: string) => numberedSpanId(root, FIRST + place(phase)),
     /** What stands below `phase` (of no such name: below none) has this parent. A step with something below is told. */
     below(phase: string): string {
       const n = place(phase);
       if (n < 0 || (absent & (1 << n)) !== 0) return root;
       parents |= 1 << n;
-      return numberedSpanId(root, n);
+      return numberedSpanId(root, FIRST + n);
     },
     /** `phase` is over, and no span of its own is wanted: false if something stands below it; else nothing ever will. */
     leaveOut(phase: string): boolean {
