@@ -56,6 +56,26 @@ describe.skipIf(motoMissing() !== null && !inCi)("the login of an ECR registry",
     }
   });
 
+  test("is asked of AWS alone, whatever region a plan names", async () => {
+    const asked: string[] = [];
+    const other = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: ({ url }) => {
+        asked.push(url);
+        return Response.json({});
+      },
+    });
+    try {
+      const auth = { region: `x@127.0.0.1:${other.port}/`, static: KEYS };
+      const error = await refusal(registryLogin(HOST, { cloud: "aws", auth }, { env: {}, session: "runner-runtest" }));
+      expect([error.kind, error.message]).toEqual(["job", expect.stringContaining("is no region of AWS")]);
+      expect(asked).toEqual([]);
+    } finally {
+      await other.stop(true);
+    }
+  });
+
   test("that AWS refuses says so, without the key", async () => {
     const error = await refusal(registryLogin(HOST, { cloud: "aws", auth: { static: KEYS } }, place(strict.url)));
     expect([error.kind, error.message]).toEqual([

@@ -11,6 +11,10 @@ const answered = z.looseObject({
 
 /** User, password (good for 12 h) and address of the ECR registry of these keys. Throws RunnerError (job). */
 export async function ecrToken(keys: AwsKeys, region: string, { env }: AwsPlace) {
+  // A part of the address that is asked with the keys' signature and session token.
+  if (!/^[a-z0-9-]{1,40}$/.test(region)) {
+    throw new RunnerError("job", `${JSON.stringify(region)} is no region of AWS`, { remedy: "Such as eu-central-1." });
+  }
   const endpoint = new URL(endpointOf(region, env));
   const body = "{}";
   const { SignatureV4 } = await import("@smithy/signature-v4");

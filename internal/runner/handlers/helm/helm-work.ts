@@ -64,6 +64,9 @@ const DRIVERS: Readonly<Record<string, HelmWork["driver"]>> = {
   nuon: "nuon",
 };
 
+/** At most 53 letters in lower case, digits, `-` and `.`; each part begins and ends with a letter or digit. */
+const RELEASE = /^(?=.{1,53}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
 /** Helm's default; a Nuon plan has none, and its own runner keeps all. */
 const HISTORY_LIMIT = 10;
 
@@ -78,6 +81,8 @@ export function helmWork(plan: DeployPlan, operation: string): HelmWork {
     throw invalid(`operation ${operation} is none of ${Object.keys(OPERATIONS).join(", ")}`, "job");
   }
   if (!block.name) throw invalid("it names no release (helm.name)");
+  // Helm's own rule, asked before it stands among arguments and in selectors.
+  if (!RELEASE.test(block.name)) throw invalid(`${JSON.stringify(block.name)} is no name of a release`, "job");
   const driver = DRIVERS[block.storage_driver ?? ""];
   if (driver === undefined)
     throw invalid(`the storage driver ${JSON.stringify(block.storage_driver)} is not known`, "job");
