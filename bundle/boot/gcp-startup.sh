@@ -57,6 +57,9 @@ fetch_installer() {
 
 # May be begun again at any point; in a shell of its own, so that tags are read again.
 set_up() {
+  folder=''
+  # A token may lie in it.
+  trap 'rm -rf "$folder"' EXIT
   settings || return
   fetch_installer || return
   sh "$folder/install.sh" --no-service || return
@@ -69,9 +72,6 @@ set_up() {
     token_of_mng || return
   fi
   sh "$folder/install.sh" $supervise
-  code=$?
-  rm -rf "$folder"
-  return $code
 }
 
 # The supervisor is a runner of its own, but on a Nuon control plane: there it has the same id.

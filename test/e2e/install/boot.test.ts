@@ -131,6 +131,15 @@ describe.skipIf(noInstallBed)("a new machine makes itself a runner", () => {
     expect((await booting).stdout).toContain("runner-boot: not set up yet; trying again\n");
   });
 
+  test("what a try that failed has fetched, a token too, does not stay", async () => {
+    await bed.sh("rm -rf /tmp/tmp.*; touch /usr/local/lib/runner");
+    const booting = boot("aws", "2s");
+    await poweredOff("cannot be written");
+    await bed.sh("rm /usr/local/lib/runner");
+    expect((await booting).stdout).toEndWith("runner-boot: the runner is healthy\n");
+    expect((await bed.sh("ls -d /tmp/tmp.*")).stdout).toBe("");
+  });
+
   test("an install.sh of another checksum is not run", async () => {
     values["runner-install-sha256"] = "0".repeat(64);
     const booting = boot("azure", "2s");
