@@ -50,3 +50,17 @@ test("the coordinator counts claims, ends and lost leases once committed, and sh
   expect(lines).toContain('runner_coordinator_runners{contact="online"} 1');
   expect(lines).toContain('runner_coordinator_build_info{version="1.2.3"} 1');
 });
+
+test("an empty queue is shown as zero, not as nothing", () => {
+  const { store } = testStore();
+  const depth = () => {
+    const text = coordinatorMetrics(store, "1.2.3").registry.text();
+    return text.split("\n").filter((line) => line.startsWith("runner_coordinator_jobs{"));
+  };
+  const empty = ["queued", "available", "in-progress"].map(
+    (status) => `runner_coordinator_jobs{status="${status}",reason=""} 0`,
+  );
+  expect(depth()).toEqual(empty);
+  submit(store);
+  expect(depth()).toEqual([...empty, 'runner_coordinator_jobs{status="queued",reason="no_runner_online"} 1']);
+});

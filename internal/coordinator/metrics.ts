@@ -56,14 +56,22 @@ const isClaim = (event: NewEvent) => event.what === "in-progress" && !event.why;
 const isLoss = ({ what, by, why = "", executionId }: NewEvent) =>
   by === "system" && !!executionId && (what === "queued" || why.startsWith("lease_lost:"));
 
+const OPEN = ["queued", "available", "in-progress"] as const;
+
 function queueGauges(registry: Registry, store: Store): void {
   const depths = store.db.prepare<{ status: string; reason: string; n: number }, []>(
     `SELECT status, CASE status WHEN 'in-progress' THEN '' ELSE reason END AS reason, count(*) AS n FROM jobs
      WHERE status IN ('queued', 'available', 'in-progress') GROUP BY 1, 2`,
   );
-  registry.gauge("runner_coordinator_jobs", "Jobs that have not ended, by status and reason for waiting.", () =>
-    depths.all().map(({ status, reason, n }): Sample => [{ status, reason }, n]),
-  );
+  registry.gauge("runner_coordinator_jobs", "Jobs that have not ended, by status and reason for waiting.", () => {
+    const found = depths.all();
+    // No jobs is a number: whoever scales by it has to tell an empty queue from a coordinator that does not answer.
+    const none = OPEN.filter((status) => !found.some((one) => one.status === status && one.reason === ""));
+    return [
+      ...none.map((status): Sample => [{ status, reason: "" }, 0]),
+      ...found.map(({ status, reason, n }): Sample => [{ status, reason }, n]),
+    ];
+  });
   registry.gauge("runner_coordinator_runners", "Runners, by their contact.", () => {
     const count = { online: 0, suspect: 0, offline: 0, never: 0 };
     for (const runner of store.runners.all()) count[store.runners.contact(runner)] += 1;
