@@ -78,8 +78,8 @@ const completion = (work: Work, more: Partial<Completion> = {}): Completion => (
 /** What the loop does with a job, as far as a control plane sees it. */
 async function runThrough(plane: ControlPlane, work: Work, signal: AbortSignal, end: Partial<Completion> = {}) {
   const { execution } = work;
-  for (const _ of ["fetch", "validate", "initialize"]) await plane.status(execution, "initializing", signal);
-  for (const _ of ["execute", "outputs"]) await plane.status(execution, "in-progress", signal);
+  for (const _ of ["fetch", "validate", "initialize"]) await plane.status?.(execution, "initializing", signal);
+  for (const _ of ["execute", "outputs"]) await plane.status?.(execution, "in-progress", signal);
   let cleanups = 0;
   const cleanup = async () => {
     cleanups += 1;
@@ -164,8 +164,8 @@ describe("a job on a Nuon control plane", () => {
     server.addJob({ type: "actions-workflow", group: "actions", metadata });
     const { execution } = await firstOf(plane, signal);
     const step = { name: "one", started_at: null, duration_ms: 1.5, exit_code: null };
-    void plane.workStep(execution, { ...step, status: "in-progress" }, "iar1", signal);
-    await plane.workStep(execution, { ...step, status: "finished" }, "iar1", signal);
+    void plane.workStep?.(execution, { ...step, status: "in-progress" }, "iar1", signal);
+    await plane.workStep?.(execution, { ...step, status: "finished" }, "iar1", signal);
     expect(server.steps.at(-1)).toEqual({ id: "iar1", status: "finished", execution_duration: 1_500_000 });
     expect(server.of("PUT /v1/installs/inl1/action-workflow-runs/acw1/steps/iar1").length).toBeGreaterThan(0);
   });
@@ -289,6 +289,40 @@ describe("one outcome whatever the server does", () => {
     });
   }
 
+  const tokenRefused: Fault = { status: 401, body: '{"error":"token is expired","user_error":true}' };
+
+  test("a token that is taken away over the end and given back costs neither result nor outputs", async () => {
+    const { server, plane, signal } = await setUp();
+    await plane.connect(announcement, signal);
+    server.addJob({ group: "deploy" });
+    const work = await firstOf(plane, signal);
+    for (const route of [`${RESERVE}/*/result`, `${RESERVE}/*/outputs`])
+      server.script(route, tokenRefused, tokenRefused);
+    server.script(EXECUTION, ...Array<Fault>(8).fill(tokenRefused));
+    const { ended, cleanups } = await runThrough(plane, work, signal);
+    expect(ended).toMatchObject({ ok: true, value: { recorded: true } });
+    expect(server.executions[0]).toMatchObject({ status: "finished", outputs: { answer: 42 } });
+    expect(cleanups).toBe(1);
+  });
+
+  test("with a token that stays away nothing is cleaned up, and the next process delivers the same report", async () => {
+    const first = await setUp();
+    await first.plane.connect(announcement, first.signal);
+    first.server.addJob({ group: "deploy" });
+    const work = await firstOf(first.plane, first.signal);
+    first.server.always(`${RESERVE}/*/result`, tokenRefused);
+    const refused = await runThrough(first.plane, work, first.signal);
+    expect(refused).toMatchObject({ ended: { ok: false, error: { kind: "refused" } }, cleanups: 0 });
+    expect(first.server.executions[0]?.statuses).not.toContain("failed");
+
+    first.server.always(`${RESERVE}/*/result`, null);
+    const next = await setUp({ server: first.server });
+    const { ended, cleanups } = await runThrough(next.plane, work, next.signal);
+    expect(ended).toMatchObject({ ok: true, value: { recorded: true } });
+    expect(first.server.executions[0]).toMatchObject({ status: "finished", outputs: { answer: 42 } });
+    expect(cleanups).toBe(1);
+  });
+
   test("an outage over the end of a step does not hold up the work, and the step's end arrives", async () => {
     const { server, plane, signal } = await setUp();
     await plane.connect(announcement, signal);
@@ -296,8 +330,8 @@ describe("one outcome whatever the server does", () => {
     const work = await firstOf(plane, signal);
     await server.down();
     const step = { name: "one", status: "finished", started_at: null, duration_ms: 1, exit_code: 0 } as const;
-    await plane.workStep(work.execution, step, "iar1", signal);
-    await plane.status(work.execution, "in-progress", signal);
+    await plane.workStep?.(work.execution, step, "iar1", signal);
+    await plane.status?.(work.execution, "in-progress", signal);
     const ending = runThrough(plane, work, signal);
     await server.up();
     expect((await ending).ended.ok).toBe(true);

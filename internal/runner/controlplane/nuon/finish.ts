@@ -13,6 +13,9 @@ import { factsOf } from "./facts.ts";
 
 /** Cleanup is bounded: the server still waits for the terminal status. */
 const CLEANUP_LIMIT_MS = 120_000;
+/** A token may be taken away and given back: so often is asked again at the end, so long apart. */
+const TRIES_ON_REFUSAL = 12;
+const REFUSAL_WAIT_MS = 5_000;
 /** Tries before a 500 of the server itself (a permission, a missing row) is believed. */
 const TRIES_ON_500 = 8;
 /** A terminal status that the server took and did not keep is written again so often, in all. */
@@ -42,7 +45,9 @@ export async function finish(
   const path = { runner_job_id: execution.jobId, runner_job_execution_id: execution.id };
   const part = { path, rule: { ...RETRY.report, tries: TRIES_ON_500 }, signal };
   const patch = (status: string, tries: number) =>
-    api.call("UpdateRunnerJobExecution", { path, json: { status }, rule: { ...RETRY.report, tries }, signal });
+    patiently(clock, signal, () =>
+      api.call("UpdateRunnerJobExecution", { path, json: { status }, rule: { ...RETRY.report, tries }, signal }),
+    );
 
   const parts: [string, () => Promise<Result<unknown, HttpFailure>>][] = [];
   const result = resultOf(execution, completion);
@@ -53,14 +58,15 @@ export async function finish(
     parts.push(["outputs", () => api.call("CreateRunnerJobExecutionOutputs", { ...part, json: outputs })]);
   let missing: HttpFailure | null = null;
   for (const [part, send] of parts) {
-    const refused = await deliver(send);
-    if (refused?.kind === "cancelled") return fail(refused);
+    const refused = await deliver(() => patiently(clock, signal, send));
+    // Before the cleanup: with a token that is taken, the whole report goes out at the next start.
+    if (refused?.kind === "cancelled" || isTokenRefused(refused)) return fail(refused);
     if (refused) log.error(`the control plane does not take the ${part} of an execution`, { why: refused.message });
     missing ??= refused;
   }
 
   const cleaning = await patch("cleaning-up", RETRY.status.tries);
-  if (!cleaning.ok && cleaning.error.kind === "cancelled") return cleaning;
+  if (!cleaning.ok && (cleaning.error.kind === "cancelled" || isTokenRefused(cleaning.error))) return cleaning;
   const over = new AbortController();
   await Promise.race([cleanup(), clock.sleep(CLEANUP_LIMIT_MS, over.signal)]);
   over.abort();
@@ -73,6 +79,22 @@ export async function finish(
     await api.call("UpdateRunnerJob", { path: { runner_job_id: execution.jobId }, json: { status }, signal });
   const { recorded, reason } = ended.value;
   return ok({ recorded, reason: reason || (missing?.message ?? "") });
+}
+
+const isTokenRefused = (error: HttpFailure | null): error is HttpFailure =>
+  error?.status === 401 || error?.status === 403;
+
+/** A refused token is shown again for about a minute. */
+async function patiently<T>(
+  clock: Clock,
+  signal: AbortSignal,
+  send: () => Promise<Result<T, HttpFailure>>,
+): Promise<Result<T, HttpFailure>> {
+  for (let tries = 1; ; tries++) {
+    const sent = await send();
+    if (sent.ok || !isTokenRefused(sent.error) || tries >= TRIES_ON_REFUSAL || signal.aborted) return sent;
+    await clock.sleep(REFUSAL_WAIT_MS, signal);
+  }
 }
 
 /** Until it is there; the error only when the server refuses it for good. */
