@@ -60,7 +60,7 @@ export async function finish(
   for (const [part, send] of parts) {
     const refused = await deliver(() => patiently(clock, signal, send));
     // Before the cleanup: with a token that is taken, the whole report goes out at the next start.
-    if (refused?.kind === "cancelled" || isTokenRefused(refused)) return fail(refused);
+    if (refused && (refused.kind === "cancelled" || isTokenRefused(refused))) return fail(refused);
     if (refused) log.error(`the control plane does not take the ${part} of an execution`, { why: refused.message });
     missing ??= refused;
   }
@@ -81,8 +81,7 @@ export async function finish(
   return ok({ recorded, reason: reason || (missing?.message ?? "") });
 }
 
-const isTokenRefused = (error: HttpFailure | null): error is HttpFailure =>
-  error?.status === 401 || error?.status === 403;
+const isTokenRefused = ({ status }: HttpFailure): boolean => status === 401 || status === 403;
 
 /** A refused token is shown again for about a minute. */
 async function patiently<T>(
