@@ -28,6 +28,7 @@ export const DISPATCH: Readonly<Record<CommandName, () => Promise<Command>>> = {
   "policy test": async () => (await import("./policy.ts")).policyTest,
   "audit show": async () => (await import("./audit.ts")).auditShow,
   "audit verify": async () => (await import("./audit.ts")).auditVerify,
+  events: async () => (await import("./events.ts")).events,
   "audit list": async () => (await import("./audit.ts")).auditList,
   "mng status": async () => (await import("./mng.ts")).mngStatus,
   "mng update": async () => (await import("./mng.ts")).mngUpdate,

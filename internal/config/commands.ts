@@ -184,6 +184,13 @@ export const COMMANDS = {
       "Every line holds the hash of the line before it. Exit code 1 names the file and the line where the chain breaks. Lines cut off at the end leave a chain that is whole: keep the last hash it prints somewhere else, and give it with --expect.",
     examples: ["runner audit verify", "runner audit verify /backup/audit.jsonl --expect 9f2c…"],
   },
+  events: {
+    summary: "the coordinator's timeline: jobs, runners, updates, machines short of disk or memory",
+    operands: "[ABOUT]",
+    count: [0, 1],
+    details: "The last 100 events, the newest at the end; ABOUT is the id of a job, change, runner or execution.",
+    examples: ["runner events", "runner events run… --json"],
+  },
   "audit list": {
     summary: "the coordinator's audit trail: every changing call of an operator",
     operands: "",

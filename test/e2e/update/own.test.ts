@@ -50,5 +50,8 @@ describe("a runner that no mng looks after", () => {
     );
     await connected("2.0.0");
     expect(host.current()).toBe("2.0.0");
+    const told = () => host.told("update-rolled-back", host.runnerId);
+    await until("the coordinator knows", async () => (await told()).length > 0, LIMIT);
+    expect(await told()).toEqual([expect.stringMatching(/^2.0.0 → 3.0.0-exits \(asked by job.*started 3 times/)]);
   });
 });

@@ -12,7 +12,9 @@ import {
 } from "node:fs";
 import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import { detectPlatform } from "../../../internal/kit/release/index.ts";
+import { eventDoc } from "../../../internal/protocol/operator.ts";
 import { presenceOf } from "../../../internal/runner/supervisor/presence.ts";
 import { openUpdateJournal, type UpdateDocument } from "../../../internal/runner/supervisor/update-journal.ts";
 import { COMPILE, defines } from "../../../scripts/lib/build.ts";
@@ -95,6 +97,8 @@ export interface UpdateBed {
   readonly prefix: string;
   readonly runnerId: string;
   readonly mngId: string;
+  /** Of mng and of `runner mng …`. */
+  readonly settings: Readonly<Record<string, string>>;
   /** One life of mng; its exit code (137: killed). */
   mng(env?: Record<string, string>): { readonly pid: number; readonly exited: Promise<number> };
   /** As a service manager: started again whenever it ends. */
@@ -119,6 +123,8 @@ export interface UpdateBed {
   cli(...args: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
   /** Ends mng, not the runner. */
   stopMng(): Promise<void>;
+  /** What `runner events` has of mng, or of the runner, under this name: the reasons. */
+  told(what: string, runner?: string): Promise<string[]>;
   end(): Promise<void>;
 }
 
@@ -192,6 +198,7 @@ export async function startUpdateBed(releases: Releases, env: Record<string, str
     prefix,
     runnerId: managed.id,
     mngId: own.id,
+    settings,
     mng,
     keep(extra) {
       keeping = true;
@@ -254,6 +261,12 @@ export async function startUpdateBed(releases: Releases, env: Record<string, str
       return { code: await child.exited, stdout, stderr };
     },
     stopMng,
+    async told(what, runner = own.id) {
+      const env = { ...settings, ...control.admin() };
+      const child = Bun.spawn([program, "events", runner, "--json"], { env, stdout: "pipe" });
+      const events = z.array(eventDoc).parse(JSON.parse(await new Response(child.stdout).text()));
+      return events.filter((one) => one.what === what).map(({ why }) => why);
+    },
     async end() {
       await stopMng();
       kill(runnerPid());

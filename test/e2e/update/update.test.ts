@@ -104,6 +104,10 @@ describe("an update by mng, on a machine without systemd", () => {
     expect(host.journal().last?.reason).toStartWith("it was not ready within 3 s (pid ");
     await until("it says so", () => host.log().includes("it is not tried again by itself"), LIMIT);
     expect(host.log()).toContain("an update was rolled back version=3.0.0-hangs");
+    const told = async () => (await host.told("update-rolled-back")).at(-1) ?? "";
+    await until("the coordinator knows", async () => (await told()).includes("3.0.0-hangs"), LIMIT);
+    expect(await told()).toStartWith("2.0.0 → 3.0.0-hangs (asked by settings): it was not ready within 3 s");
+    expect(await host.told("updated")).toEqual(["1.0.0 → 2.0.0 (asked by settings)"]);
   });
 
   test("by a person waits until running jobs have ended, and `mng rollback` goes back in the same way", async () => {
