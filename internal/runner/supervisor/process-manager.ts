@@ -6,6 +6,8 @@ import { type Presence, presenceOf } from "./presence.ts";
 import type { ServiceManager } from "./service-manager.ts";
 
 const LOOK_MS = 100;
+/** By then a runner that lives says that it drains. */
+const HEARD_MS = 60_000;
 /** Between two starts of a runner that ends at once; doubled up to the cap, back to the base once it was ready. */
 const PAUSE = { base_ms: 500, cap_ms: 60_000 };
 
@@ -118,7 +120,12 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
       const found = living();
       if (found === null) return ok(undefined);
       const asked = await end(how, found);
-      while (asked.ok && living() !== null) await clock.sleep(LOOK_MS);
+      const until = clock.monotonic() + HEARD_MS;
+      while (asked.ok && living() !== null) {
+        // It hangs: its tools live on without it. One that drains may take as long as its jobs.
+        if (clock.monotonic() > until && !presence()?.draining && isSame(found)) signal(found, "SIGKILL");
+        await clock.sleep(LOOK_MS);
+      }
       return asked;
     },
     close: () => closing.abort(),

@@ -172,9 +172,18 @@ export function createUpdater(deps: UpdaterDeps): Updater {
     return save({ ...open, phase: "back", reason }, { bad });
   };
 
+  /** Somebody has installed another version in the middle of it: that one stays. */
+  const superseded = async (open: OpenUpdate): Promise<UpdateOutcome | null> => {
+    const { current } = versions.pointers();
+    if (open.phase === "stage" || current === null || current === open.version || current === open.from) return null;
+    const started = await manager.start();
+    const why = started.ok ? "" : `; ${started.error.message}`;
+    return finish(open, "failed", `${current} was installed meanwhile, and stays${why}`);
+  };
+
   const advance = async (begun: OpenUpdate): Promise<UpdateOutcome> => {
     for (let open = begun; ; ) {
-      const next = await steps[open.phase](open);
+      const next = (await superseded(open)) ?? (await steps[open.phase](open));
       if ("outcome" in next) return next;
       failpoint(`mng.${next.phase}`);
       await pausePoint(`mng.${next.phase}`);
