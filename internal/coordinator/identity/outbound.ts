@@ -15,9 +15,9 @@ export interface Said {
 
 /**
  * Https only, no redirects, bounded in time and size. Proxy variables of this process are obeyed (Bun's fetch). `ca`:
- * PEM of a private authority beside the public ones.
+ * PEM of a private authority beside the public ones. `patience`: milliseconds.
  */
-export function createOutbound(ca: string | null, send: Fetch = fetch): Outbound {
+export function createOutbound(ca: string | null, send: Fetch = fetch, patience: number = EXCHANGE.patience): Outbound {
   const tls = ca === null ? {} : { tls: { ca: besidePublic(ca) } };
   return async (url, headers = {}) => {
     const place = URL.parse(url);
@@ -28,7 +28,7 @@ export function createOutbound(ca: string | null, send: Fetch = fetch): Outbound
       const answer = await send(url, {
         headers: { accept: "application/json", ...headers },
         redirect: "manual",
-        signal: AbortSignal.timeout(EXCHANGE.patience),
+        signal: AbortSignal.timeout(patience),
         ...tls,
       });
       const text = await readText(answer, EXCHANGE.answerBytes);
