@@ -69,7 +69,7 @@ export function createRegistry(): Registry {
       );
       return {
         add(n, ...values) {
-          const key = values.join(SEPARATOR);
+          const key = keyOf(values);
           series.set(key, (series.get(key) ?? 0) + n);
         },
       };
@@ -85,13 +85,16 @@ export function createRegistry(): Registry {
       );
       return {
         observe(value, ...values) {
-          const key = values.join(SEPARATOR);
-          const buckets = series.get(key) ?? { counts: bounds.map(() => 0), sum: 0, count: 0 };
-          const at = bounds.findIndex((bound) => value <= bound);
-          if (at >= 0) buckets.counts[at] = (buckets.counts[at] ?? 0) + 1;
+          const key = keyOf(values);
+          let buckets = series.get(key);
+          if (!buckets) {
+            buckets = { counts: bounds.map(() => 0), sum: 0, count: 0 };
+            series.set(key, buckets);
+          }
+          const at = bucketOf(bounds, value);
+          if (at < bounds.length) buckets.counts[at] = (buckets.counts[at] ?? 0) + 1;
           buckets.sum += value;
           buckets.count += 1;
-          series.set(key, buckets);
         },
       };
     },
@@ -111,6 +114,15 @@ interface Buckets {
 
 /** In no label value of ours; values that hold it would only be shown apart differently. */
 const SEPARATOR = "\u0000";
+
+/** The first that holds `value`; the length of `bounds`: it is above them all. */
+function bucketOf(bounds: readonly number[], value: number): number {
+  let at = 0;
+  while (value > (bounds[at] ?? Number.POSITIVE_INFINITY)) at++;
+  return at;
+}
+
+const keyOf = (values: readonly string[]): string => (values.length < 2 ? (values[0] ?? "") : values.join(SEPARATOR));
 
 function labelsOf(names: readonly string[], key: string): Point["labels"] {
   const values = key.split(SEPARATOR);

@@ -35,11 +35,11 @@ export interface ControlPlane {
   /** Sign of life and progress of running executions; answers which leases are lost. Called at `renewMs` and on changes of progress. */
   renew(executions: RenewRequest["executions"], signal: AbortSignal): Promise<Result<Renewed>>;
 
-  /** Status of one execution before a lifecycle step (nuon PATCH); native sends it with the next renewal. */
-  status(execution: ExecutionRef, status: ExecutionStatus, signal: AbortSignal): Promise<void>;
+  /** Status of one execution before a lifecycle step (nuon PATCH). Absent: it travels with the next renewal. */
+  status?(execution: ExecutionRef, status: ExecutionStatus, signal: AbortSignal): Promise<void>;
 
-  /** Status of a step of the work (action steps on nuon). */
-  workStep(execution: ExecutionRef, step: StepReport, id: string | undefined, signal: AbortSignal): Promise<void>;
+  /** Status of a step of the work (action steps on nuon). Absent: it travels with the next renewal. */
+  workStep?(execution: ExecutionRef, step: StepReport, id: string | undefined, signal: AbortSignal): Promise<void>;
 
   /** One batch. `stored` is the position the server has: the shipper goes on from there. */
   logs(execution: ExecutionRef, batch: LogBatch, signal: AbortSignal): Promise<Result<{ readonly stored: number }>>;

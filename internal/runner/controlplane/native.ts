@@ -46,10 +46,6 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
 
   return {
     dialect: "native",
-    // Progress travels with renewals.
-    status: async () => undefined,
-    workStep: async () => undefined,
-
     async connect(announcement, signal) {
       const opened = await openSession({ http, runnerPath, clock, random, log, held }, announcement, signal);
       if (!opened.ok) return opened;

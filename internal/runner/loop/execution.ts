@@ -122,7 +122,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     // A job without a plan leaves nothing behind that a restart could go on from: it is simply run again.
     if (handler.plan !== null && (handler[next] || next === "execute"))
       await journal.write(() => journal.setPhase(key, next, done));
-    await deps.controlPlane.status(ref, status, processSignal);
+    await deps.controlPlane.status?.(ref, status, processSignal);
   };
   const run = async (): Promise<Ended | null> => {
     if (begin.completion) return begin.completion;

@@ -4,6 +4,7 @@ import type { ControlPlane, Work } from "../controlplane/control-plane.ts";
 import type {
   CloudSettings,
   ContainerSettings,
+  Documents,
   Handler,
   JobContext,
   JobOptions,
@@ -12,6 +13,7 @@ import type {
   RunnerControl,
   SourceFetcher,
   SourceScope,
+  StateBackend,
   ToolFinder,
 } from "../handler.ts";
 import { parsePlan } from "../parse-plan.ts";
@@ -73,6 +75,8 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
   // Without a plan there is nothing to hide, but its signature is asked for again when a restart runs it again.
   if (handler.plan !== null || work.sealed.signature !== undefined) seal();
   const note = (line: string) => output.log.info(line);
+  let state: StateBackend | null = null;
+  let documents: Documents | null = null;
   return {
     job: { ...work.job, operation: (work.job.operation ?? "exec") as JobOperation },
     execution: { id, epoch },
@@ -101,9 +105,18 @@ async function makeContext(deps: ContextDeps): Promise<JobContext<unknown>> {
     cloud: deps.cloud,
     containers: deps.containers,
     sources: deps.sources({ executionId: id, signal, note, secret: output.redactor.register }),
-    state: controlPlane.state(work.execution),
-    releases: controlPlane.releases?.(work.execution) ?? null,
-    documents: controlPlane.documents(work.execution),
+    // Most handlers want one of them at most.
+    get state() {
+      state ??= controlPlane.state(work.execution);
+      return state;
+    },
+    get releases() {
+      return controlPlane.releases?.(work.execution) ?? null;
+    },
+    get documents() {
+      documents ??= controlPlane.documents(work.execution);
+      return documents;
+    },
     policy: deps.gate,
     secrets: {
       register: (...values) => {

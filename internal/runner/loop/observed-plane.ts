@@ -37,11 +37,15 @@ export function observedPlane(
 
 /** Requests for an execution are spans of its trace. */
 function tracedPlane(plane: ControlPlane, traces: JobTraces): ControlPlane {
-  const { plan } = plane;
+  const { plan, status, workStep } = plane;
   return {
     ...plane,
-    status: (execution, ...rest) => traces.within(execution.id, () => plane.status(execution, ...rest)),
-    workStep: (execution, ...rest) => traces.within(execution.id, () => plane.workStep(execution, ...rest)),
+    ...(status
+      ? { status: (execution, ...rest) => traces.within(execution.id, () => status(execution, ...rest)) }
+      : {}),
+    ...(workStep
+      ? { workStep: (execution, ...rest) => traces.within(execution.id, () => workStep(execution, ...rest)) }
+      : {}),
     logs: (execution, ...rest) => traces.within(execution.id, () => plane.logs(execution, ...rest)),
     complete: (execution, ...rest) => traces.within(execution.id, () => plane.complete(execution, ...rest)),
     ...(plan ? { plan: (execution, signal) => traces.within(execution.id, () => plan(execution, signal)) } : {}),

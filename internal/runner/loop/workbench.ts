@@ -54,7 +54,7 @@ export function createWorkbench(shared: ExecutionDeps, begin: Begin, { signal, p
     changed: (step, id) => {
       shared.changed();
       record.step(step);
-      void deps.controlPlane.workStep(ref, step, id, processSignal);
+      void deps.controlPlane.workStep?.(ref, step, id, processSignal);
     },
   });
   const limiter = handler.limitsItself ? null : limiterOf(work, output.log, begin.nonce !== null);
