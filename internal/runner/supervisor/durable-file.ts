@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { syncFolder } from "./layout.ts";
 
@@ -9,7 +9,8 @@ export function writeDurable(path: string, text: string): void {
   try {
     const fd = openSync(aside, "w", 0o600);
     try {
-      writeSync(fd, text);
+      // Not writeSync, which writes a part of it and says so to nobody when the disk is nearly full.
+      writeFileSync(fd, text);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
