@@ -37,6 +37,8 @@ export interface EndDeps {
   readonly kept: boolean;
   /** Told where the end stands. */
   readonly at: (phase: "report" | "cleanup") => void;
+  /** The cleanup is over; that it is may still have to be told. */
+  readonly cleaned: () => void;
   /** Aborted when the process goes: what is undelivered stays in the journal. */
   readonly processSignal: AbortSignal;
 }
@@ -127,6 +129,7 @@ async function cleanUp(deps: EndDeps, outcome: OutcomeStatus | null): Promise<st
     log.error(error, { execution: ref.id });
   }
   failpoint("runner.cleaned");
+  deps.cleaned();
   return error;
 }
 

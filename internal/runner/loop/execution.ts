@@ -112,6 +112,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
       record.entering(phase);
       if (phase === "cleanup") at.status = "cleaning-up";
     },
+    cleaned: record.left,
     processSignal,
   });
 

@@ -105,7 +105,7 @@ export function createJobTraces(tracer: Tracer, now: () => number = Date.now): J
       const traceId = parent?.traceId ?? traceIdOf(execution.jobId);
       if (!tracer.samples(traceId, parent)) return null;
       const ids = spanIds(parent ? runnerSpanId(parent.spanId) : baseSpanId(execution.id, execution.epoch));
-      const trace = traceOf({ tracer, work, traceId, parentId: parent?.spanId ?? null, ids, ...at });
+      const trace = traceOf({ tracer, work, traceId, parentId: parent?.spanId ?? null, ids, at });
       live.set(execution.id, { trace, traceId, ids, phase: at.phase, clients: 0 });
       return trace;
     },
@@ -176,13 +176,12 @@ interface TraceDeps {
   readonly traceId: string;
   readonly parentId: string | null;
   readonly ids: SpanIds;
-  readonly startMs: number;
-  readonly runnerId: string;
+  readonly at: { readonly startMs: number; readonly runnerId: string };
 }
 
 const NONE = {};
 
-function traceOf({ tracer, work, traceId, parentId, ids, startMs, runnerId }: TraceDeps): JobTrace {
+function traceOf({ tracer, work, traceId, parentId, ids, at }: TraceDeps): JobTrace {
   const { job, execution } = work;
   return {
     place: (phase = "", step = "") => ({ traceId, spanId: step === "" ? ids.below(phase) : ids.step(step) }),
@@ -243,11 +242,11 @@ function traceOf({ tracer, work, traceId, parentId, ids, startMs, runnerId }: Tr
         parentId,
         name: job.operation ? `${job.type} ${job.operation}` : job.type,
         kind: "consumer",
-        startMs,
+        startMs: at.startMs,
         endMs,
         attributes: {
           "job.id": job.id,
-          "runner.id": runnerId,
+          "runner.id": at.runnerId,
           "job.execution.id": execution.id,
           "job.type": job.type,
           "job.operation": job.operation,

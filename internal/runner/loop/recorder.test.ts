@@ -56,6 +56,18 @@ describe("what is kept of an execution", () => {
   });
 });
 
+test("a cleanup took as long as it took, whatever the report of its end takes", async () => {
+  const { clock, vitals, record } = bed();
+  const one = record(workOf("e1"), { resumed: false, kept: false });
+  one.over(FINISHED, null, hidden);
+  one.entering("cleanup");
+  await clock.advance(1_000);
+  one.left();
+  await clock.advance(60_000);
+  one.settled();
+  expect(vitals.registry.text()).toContain('runner_step_seconds_sum{step="cleanup"} 1\n');
+});
+
 describe("liveness", () => {
   test("a loop that does not turn in time is named; one that waits for a control plane that is away is not", async () => {
     const { clock, vitals } = bed();

@@ -25,6 +25,8 @@ export interface ExecutionRecord {
   readonly startedMs: number;
   /** `present`: the handler has such a step; one that is absent leaves no span. */
   entering(step: string, present?: boolean): void;
+  /** The last one entered is over, and none follows at once. */
+  left(): void;
   /** Before it is spawned. */
   program(tool: ToolRun, redact: (text: string) => string): void;
   /** A step of the work begins or is over. */
@@ -110,6 +112,7 @@ export function createRecorder({ vitals, audit, clock, runnerId, traces = null }
         leave();
         step = { name, since: clock.monotonic(), startMs: clock.now(), present };
       },
+      left: () => leave(),
       step: (report) => trace?.step(report),
       programEnded(tool, { code, startedMs: startMs, durationMs, step: work }, redact) {
         if (!trace) return;
