@@ -74,7 +74,8 @@ export const COORDINATOR_SETTINGS = {
     env: "RUNNER_STS_ENDPOINT",
     type: "url",
     commands: ["coordinator"],
-    description: "Stands for AWS STS when a runner proves an AWS identity: an https address such as that of a VPC endpoint.",
+    description:
+      "Stands for AWS STS when a runner proves an AWS identity: an https address such as that of a VPC endpoint.",
     otherwise: "AWS' own hosts only",
   },
   identityTokenLife: {

@@ -165,3 +165,21 @@ describe("what AWS does not say clearly is no identity", () => {
     });
   }
 });
+
+test("an endpoint of one's own stands for AWS where the coordinator was told so, and nowhere else", async () => {
+  const endpoint = "https://sts.private.example.com";
+  const own = await makeWorld({ stsEndpoint: endpoint, tokenLifeMs: 3_600_000 });
+  try {
+    const id = own.runner("private", `aws:arn:aws:iam::${ACCOUNT}:role/runner`);
+    const proof = await own.awsProof(AWS.runner, { runnerId: id, endpoint });
+    const given = await own.exchange.exchange(id, aws(proof), "192.0.2.1");
+    if (!given.ok) throw new Error(own.told.join());
+    expect(given.value.endsAt).toBe(own.store.clock.now() + 3_600_000);
+    const elsewhere = await world.awsProof(AWS.runner, { runnerId, endpoint });
+    expect(await ask(runnerId, aws(elsewhere))).toEqual(["refused", "sts.private.example.com is no host of AWS STS"]);
+    const lookalike = await own.awsProof(AWS.runner, { runnerId: id, endpoint: `${endpoint}:444` });
+    expect(await own.ask(id, aws(lookalike))).toBe("refused");
+  } finally {
+    await own.end();
+  }
+});

@@ -1,5 +1,9 @@
 import { createAuditLog } from "../../../internal/coordinator/audit.ts";
-import { createExchange, type Exchange } from "../../../internal/coordinator/identity/exchange.ts";
+import {
+  createExchange,
+  type Exchange,
+  type ExchangeOptions,
+} from "../../../internal/coordinator/identity/exchange.ts";
 import { hashToken } from "../../../internal/coordinator/store/credentials.ts";
 import type { Store } from "../../../internal/coordinator/store/store.ts";
 import { newRunner, testStore } from "../../../internal/coordinator/store/test-store.ts";
@@ -53,12 +57,15 @@ export interface World {
   /** The runner that a token opens; undefined: nothing. */
   opens(token: string): string | undefined;
   readonly tokens: string[];
-  awsProof(key: AwsKey, target: { readonly runnerId: string; readonly origin?: string }): Promise<string>;
+  awsProof(
+    key: AwsKey,
+    target: { readonly runnerId: string; readonly origin?: string; readonly endpoint?: string },
+  ): Promise<string>;
   end(): Promise<void>;
 }
 
 /** The hosts that a coordinator asks, all on loopback: real keys, real signatures, real HTTP; only the names lead elsewhere. */
-export async function makeWorld(): Promise<World> {
+export async function makeWorld(options: Partial<ExchangeOptions> = {}): Promise<World> {
   const { store, advance, setClock } = testStore();
   // AWS' requests are signed by the clock of this machine.
   const setRight = () => setClock(Date.now() - store.clock.now());
@@ -92,7 +99,8 @@ export async function makeWorld(): Promise<World> {
       asked.push(place);
       const answer = answers.get(place);
       if (answer) return answer();
-      if (/^sts\..*amazonaws/.test(host)) return callerIdentity(Object.values(AWS), request, host, store.clock.now());
+      if (/^sts\.(.*amazonaws|private)/.test(host))
+        return callerIdentity(Object.values(AWS), request, host, store.clock.now());
       return new Response("nothing here", { status: 404 });
     },
   });
@@ -103,7 +111,7 @@ export async function makeWorld(): Promise<World> {
     log: { ...silentLog, warn: note, info: note },
     origin: ORIGIN,
     clock: store.clock,
-    options: { ca: null, stsEndpoint: null, tokenLifeMs: null },
+    options: { ca: null, stsEndpoint: null, tokenLifeMs: null, ...options },
     fetch: (url, init) => {
       const { host, pathname, search } = new URL(url);
       const headers = { ...Object.fromEntries(new Headers(init.headers)), "x-was-host": host };
@@ -135,13 +143,14 @@ export async function makeWorld(): Promise<World> {
       return "given";
     },
     opens: (token) => store.runners.byTokenHash(hashToken(token))?.row.id,
-    awsProof: async (key, { runnerId, origin = ORIGIN }) => {
+    awsProof: async (key, { runnerId, origin = ORIGIN, endpoint }) => {
       setRight();
       const env = {
         AWS_ACCESS_KEY_ID: key.id,
         AWS_SECRET_ACCESS_KEY: key.secret,
         ...(key.session === undefined ? {} : { AWS_SESSION_TOKEN: key.session }),
         AWS_REGION: "eu-central-1",
+        ...(endpoint === undefined ? {} : { AWS_ENDPOINT_URL_STS: endpoint }),
       };
       return (await withEnv(env, () => machineProof("aws", { origin, runnerId, audience: null, env }))).proof;
     },

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { makeCommands, runPage } from "../../e2e/docs/page-shell.ts";
 import { type Control, startControl } from "../../faults/lib/control.ts";
 import { action } from "../../faults/lib/jobs.ts";
 import { type Bed, makeBed, until } from "../../faults/lib/processes.ts";
@@ -7,6 +8,8 @@ import { type ConnectProxy, startConnectProxy } from "../../lib/connect-proxy.ts
 import { type IssuerKey, issuerKey } from "../../lib/issuer.ts";
 import { makePki } from "../../lib/pki.ts";
 import { type AwsKey, callerIdentity } from "../../lib/sts.ts";
+
+setDefaultTimeout(120_000);
 
 /**
  * The whole way: metadata services, the command, a coordinator that reaches the clouds by their own names through a
@@ -96,7 +99,18 @@ const operate = async (...args: string[]): Promise<unknown> => {
 const create = (name: string, cloud: Cloud) =>
   operate("runners", "create", name, "--identity", IDENTITIES[cloud]) as Promise<Made>;
 
-async function fetchToken(cloud: Cloud, runnerId: string, env: Record<string, string> = {}) {
+/** A machine that is on three clouds at once. */
+const machineEnv = (): Record<string, string> => ({
+  AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${metadata.port}`,
+  GCE_METADATA_HOST: `127.0.0.1:${metadata.port}`,
+  AZURE_POD_IDENTITY_AUTHORITY_HOST: `http://127.0.0.1:${metadata.port}`,
+  AWS_ACCESS_KEY_ID: AWS.id,
+  AWS_SECRET_ACCESS_KEY: AWS.secret,
+  AWS_SESSION_TOKEN: AWS.session ?? "",
+  AWS_REGION: "eu-central-1",
+});
+
+async function fetchToken(cloud: Cloud, runnerId: string) {
   const file = bed.path(`${runnerId}.token`);
   const identity = bed.path("identity.jwt");
   writeFileSync(identity, await token({ iss: "https://token.example.com", sub: SUB, aud: control.url }));
@@ -108,13 +122,7 @@ async function fetchToken(cloud: Cloud, runnerId: string, env: Record<string, st
   };
   const to = ["--api-url", control.url, "--runner-id", runnerId, "--token-file", file];
   const done = await bed.run(["mng", "fetch-token", "--cloud", cloud, ...to, ...own[cloud]], {
-    GCE_METADATA_HOST: `127.0.0.1:${metadata.port}`,
-    AZURE_POD_IDENTITY_AUTHORITY_HOST: `http://127.0.0.1:${metadata.port}`,
-    AWS_ACCESS_KEY_ID: AWS.id,
-    AWS_SECRET_ACCESS_KEY: AWS.secret,
-    AWS_SESSION_TOKEN: AWS.session ?? "",
-    AWS_REGION: "eu-central-1",
-    ...env,
+    ...machineEnv(),
   });
   return { ...done, file };
 }
@@ -165,7 +173,7 @@ describe("runner mng fetch-token against our coordinator", () => {
     await work();
     await work();
     expect(sample.traces().filter((line) => line === "worked").length).toBe(2);
-  }, 120_000);
+  });
 
   test("the audit trail tells who got a token, for which identity and from where", async () => {
     const { stdout } = await bed.run(["audit", "list", "--json"], control.admin());
@@ -216,5 +224,29 @@ describe("runner mng fetch-token against our coordinator", () => {
     const { code, stderr } = await bed.run(args, control.admin());
     expect([code, stderr]).toEqual([2, expect.stringContaining("the ARN of a role")]);
     expect((await control.runners()).map(({ name }) => name)).not.toContain("wrong");
+  });
+
+  test("docs/cloud-identity.md: its commands do what it says", async () => {
+    makeCommands(bed);
+    const env = { ...machineEnv(), ...control.admin() };
+    await runPage({ bed, page: "docs/cloud-identity.md", suite: "identity", env }, async (shell) => {
+      mkdirSync(shell.path("etc"));
+      const made = await shell.next();
+      const id = /^id +(\S+)/m.exec(made)?.[1] ?? "";
+      await shell.next({ "https://control.example.com": control.url, "run…": id, "/etc/runner": shell.path("etc") });
+      const got = readFileSync(shell.path("etc/token"), "utf8").trim();
+      expect(await statusOf(id, got)).toBe(200);
+      const [identity] = (await operate("runners", "identities", id)) as [{ id: string }];
+      const printed = await shell.next({ "run…": id, "rid…": identity.id });
+      expect(printed).toContain(`${AWS.arn} from 127.0.0.1`);
+      expect(await operate("runners", "identities", id)).toMatchObject([{ identity: IDENTITIES.gcp }]);
+      expect(await statusOf(id, got)).toBe(401);
+    });
+  });
+
+  test("an endpoint of AWS without TLS is refused at the start", async () => {
+    const flags = ["--listen", "127.0.0.1:0", "--data-dir", bed.path("plain"), "--sts-endpoint", "http://127.0.0.1:1"];
+    const { code, stderr } = await bed.run(["coordinator", ...flags]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("--sts-endpoint is no https address")]);
   });
 });

@@ -1,12 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { type Bed, makeBed } from "../../faults/lib/processes.ts";
+
+setDefaultTimeout(60_000);
 
 /** Metadata services and a control plane that exchanges proofs, on loopback. */
 let bed: Bed;
 let server: ReturnType<typeof Bun.serve>;
 let cloud: "aws" | "gcp" | "azure" | null = null;
 let status = 201;
+/** Answers before that one. */
+let first: number[] = [];
 const seen: { path: string; query: string; headers: Headers; body: string }[] = [];
 
 beforeAll(() => {
@@ -17,7 +21,8 @@ beforeAll(() => {
     async fetch(request) {
       const { pathname, search } = new URL(request.url);
       seen.push({ path: pathname, query: search, headers: request.headers, body: await request.text() });
-      if (pathname.endsWith("/token-exchange")) return Response.json({ token: "t0ken-of-the-exchange" }, { status });
+      if (pathname.endsWith("/token-exchange"))
+        return Response.json({ token: "t0ken-of-the-exchange" }, { status: first.shift() ?? status });
       if (cloud === "gcp" && request.headers.get("metadata-flavor") === "Google")
         return new Response(pathname.endsWith("/identity") ? "gcp.jwt.proof\n" : "42");
       if (cloud === "azure" && request.headers.get("metadata") === "true")
@@ -107,6 +112,15 @@ describe("runner mng fetch-token", () => {
       expect(readFileSync(done.file, "utf8")).toBe("t0ken-of-the-exchange\n");
     });
   }
+
+  test("from one that is busy for a moment: it comes again, with a proof of its own each time", async () => {
+    cloud = "aws";
+    first = [503, 429];
+    const { code, stderr } = await fetchToken();
+    expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
+    const proofs = seen.filter(({ path }) => path.endsWith("/token-exchange")).map(({ body }) => body);
+    expect([proofs.length, new Set(proofs).size]).toEqual([3, 3]);
+  });
 
   test("on a machine of no cloud it says so", async () => {
     cloud = null;
