@@ -12,8 +12,9 @@ import { type Finding, findings } from "./lib/doctor/finding.ts";
 import { checkFolder } from "./lib/doctor/folder.ts";
 import { checkGpus } from "./lib/doctor/gpus.ts";
 import { checkPlugins, checkPolicy, checkProfiles, checkTrustedKeys } from "./lib/doctor/own-rules.ts";
-import { checkPlace } from "./lib/doctor/place.ts";
+import { checkPlace, whichPlace } from "./lib/doctor/place.ts";
 import { checkProxies, proxied } from "./lib/doctor/proxies.ts";
+import { checkReleases } from "./lib/doctor/releases.ts";
 import { checkService } from "./lib/doctor/service.ts";
 import { checkTools } from "./lib/doctor/tools.ts";
 import { stateBase, toolsFolder } from "./lib/folders.ts";
@@ -47,6 +48,7 @@ async function checkRunner(context: Context): Promise<Finding[]> {
   const connection = { apiUrl, runnerId, dialect, token: token.value, ca: ca.value };
   const rules = { cwd: context.cwd, uid: home.uid };
   const parts = await Promise.all([
+    checkPlace({ env, stateDir: path, kubeconfig: values.kubeconfig !== null }),
     checkFolder({ ...folder, minFree: values.minFree }),
     [...ca.faults, ...token.faults],
     checkProxies(env, url),
@@ -70,7 +72,7 @@ async function checkRunner(context: Context): Promise<Finding[]> {
     checkCollector(env),
     pluginsFor(context).then(checkPlugins),
     checkService(values.instance),
-    checkPlace({ env, stateDir: path, kubeconfig: values.kubeconfig !== null }),
+    checkReleases({ base: values.releaseUrl, publicKey: values.publicKey, ca: ca.value }),
   ]);
   return parts.flat();
 }
@@ -80,6 +82,7 @@ async function checkCoordinator({ values, env }: Context): Promise<Finding[]> {
   const path = values.dataDir ?? join(stateBase({ env, uid: process.getuid?.() ?? 0 }), "coordinator");
   const folder = { name: "data folder", flag: "--data-dir", path, lockFile: "coordinator.lock", user: "coordinator" };
   return [
+    whichPlace(env),
     ...checkFolder({ ...folder, minFree: values.minFree }),
     ...(await checkListen(listen, tlsCert !== null, insecure)),
     ...checkTlsFiles(tlsCert, tlsKey),

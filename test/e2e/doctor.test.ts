@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { addRunner, type Control, startControl } from "../faults/lib/control.ts";
 import { freePort, makeBed, until } from "../faults/lib/processes.ts";
 import { startOtlpReceiver } from "../lib/otlp-receiver.ts";
 import { makePki, openssl } from "../lib/pki.ts";
+import { newSigner, signLatest, writeRelease } from "../lib/release-folder.ts";
 
 const bed = makeBed();
 afterAll(() => bed.end());
@@ -231,6 +233,38 @@ describe("`runner doctor` finds what a runner would stumble over, and its remedy
   });
 });
 
+describe("`runner doctor` at a site without a network", () => {
+  test("tools from a folder: it names the file that is missing there", async () => {
+    const folder = bed.path("mirror");
+    const git = { RUNNER_TOOLS_MIRROR: folder };
+    const sick = (await runnerSide([], git))("terraform");
+    tells(sick, "warning", `and ${folder}, from which`, "`tools` of a release made with --tools");
+    const [, file = ""] = /has no (\S+)$/.exec(sick.text) ?? [];
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, "");
+    expect((await runnerSide([], git))("terraform")).toMatchObject({
+      ...good,
+      text: expect.stringContaining(`would be taken from the folder ${folder}`),
+    });
+  });
+
+  test("releases that are not there, not signed, or signed by another: the address, the key", async () => {
+    const signer = newSigner();
+    const [base, pub] = [bed.path("releases"), bed.path("release.pub")];
+    writeFileSync(pub, signer.publicText);
+    const releases = async (at: string) => (await runnerSide(["--release-url", at, "--public-key", pub]))("releases");
+    tells(await releases(base), "failed", "there is no release at", "Check the base address");
+    tells(await releases("http://127.0.0.1:1"), "warning", "127.0.0.1:1", "");
+    writeRelease(`${base}/1.0.0`, signer, { version: "1.0.0", programs: [] });
+    writeFileSync(`${base}/latest`, "1.0.0\n");
+    tells(await releases(base), "failed", "latest is not signed", "tell who keeps the releases");
+    signLatest(base, "1.0.0", newSigner());
+    tells(await releases(base), "failed", "is not one of the trusted key", "--public-key");
+    signLatest(base, "1.0.0", signer);
+    expect(await releases(base)).toMatchObject({ ...good, text: `1.0.0 at ${base}/1.0.0, signed by the trusted key` });
+  });
+});
+
 describe("`runner doctor` against a coordinator", () => {
   let control: Control;
   beforeAll(async () => {
@@ -246,6 +280,22 @@ describe("`runner doctor` against a coordinator", () => {
     const command = /`runner ([^`]+)`/.exec(sick.remedy ?? "")?.[1]?.split(" ") ?? [];
     const rotated = JSON.parse((await bed.run([...command, "--json"], control.admin())).stdout);
     expect((await runnerSide([], { ...env, RUNNER_API_TOKEN: rotated.token }))("token")).toMatchObject(good);
+  });
+
+  test("no address, no id, no token: what to set", async () => {
+    const url = { RUNNER_API_URL: control.url };
+    tells((await runnerSide([]))("control plane"), "warning", "no address is given", "RUNNER_API_URL");
+    tells((await runnerSide([], url))("token"), "warning", "no runner id is given", "RUNNER_ID");
+    tells((await runnerSide([], { ...url, RUNNER_ID: "run1" }))("token"), "warning", "no token", "RUNNER_API_TOKEN");
+  });
+
+  test("plain HTTP to another machine: https", async () => {
+    // Whoever stands between could read the token, as this proxy could.
+    const proxy = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("", { status: 404 }) });
+    const env = { HTTP_PROXY: `http://127.0.0.1:${proxy.port}` };
+    const sick = (await runnerSide(["--api-url", "http://control.example.com"], env))("encryption");
+    tells(sick, "warning", "the token can be read on the way", "use https://");
+    await proxy.stop(true);
   });
 
   test("the wrong dialect: leaving --dialect out", async () => {
@@ -334,6 +384,8 @@ describe.skipIf(openssl === null)("`runner doctor` and certificates (needs opens
     const mixed = await check("--tls-cert", mine.cert, "--tls-key", other.key);
     tells(mixed, "failed", "do not belong together", "give its key");
     tells(await check("--tls-cert", old.cert, "--tls-key", old.key), "warning", "ends in", "Renew it");
+    const over = pki.issue("over", { days: -1 });
+    tells(await check("--tls-cert", over.cert, "--tls-key", over.key), "failed", "has expired on", "Renew it");
     expect(await check("--tls-cert", mine.cert, "--tls-key", mine.key)).toMatchObject(good);
   });
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Address } from "../../../internal/config/setting.ts";
 import { RunnerError, reasonOf } from "../../../internal/protocol/errors.ts";
@@ -6,6 +6,7 @@ import { refusePlainHttp } from "../start-coordinator.ts";
 import { readTlsPair } from "../tls-files.ts";
 import { validity } from "./certificate.ts";
 import { type Finding, findings } from "./finding.ts";
+import { isReadOnlyMount } from "./mounts.ts";
 
 /** Could the coordinator listen there? */
 export async function checkListen(listen: Address, tls: boolean, insecure: boolean): Promise<Finding[]> {
@@ -80,6 +81,12 @@ export function checkAdminKey(file: string): Finding[] {
     }
     const mode = statSync(file).mode & 0o777;
     if ((mode & 0o077) === 0) return [say.ok(`${file}, mode ${octal(mode)}`)];
+    // Such as the volume of a Secret: its mode is said where it is mounted, and its group is the pod's.
+    if (isReadOnlyMount(realpathSync(file))) {
+      if ((mode & 0o007) === 0) return [say.ok(`${file}, mode ${octal(mode)} on a read-only volume`)];
+      const text = `${file} can be read by every user here (mode ${octal(mode)}), and its volume is read-only`;
+      return [say.warning(text, "Mount it with `defaultMode: 0440` and an `fsGroup` of the coordinator.")];
+    }
     return [say.warning(`${file} can be read by others (mode ${octal(mode)})`, `chmod 600 ${file}`)];
   } catch (error) {
     return [say.failed(`${file} cannot be read: ${reasonOf(error)}`, "Check its owner and mode.")];

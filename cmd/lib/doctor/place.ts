@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Finding, findings } from "./finding.ts";
 
@@ -9,20 +9,42 @@ export interface PlaceWish {
   readonly kubeconfig: boolean;
 }
 
-const TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+const TOKEN = `${ACCOUNT}/token`;
 
-/** What surrounds the process: a container, a pod, a task of ECS. Nothing to say on a machine of its own. */
+/** What surrounds the process: a machine of its own, a container, a pod, a task of ECS; and what it needs there. */
 export async function checkPlace(wish: PlaceWish): Promise<Finding[]> {
   const { env } = wish;
   const pod = Boolean(env.KUBERNETES_SERVICE_HOST);
   const task = env.ECS_CONTAINER_METADATA_URI_V4;
-  const contained = pod || task !== undefined || existsSync("/run/.containerenv") || existsSync("/.dockerenv");
-  if (!contained) return [];
+  const engine = engineAround();
+  if (!pod && task === undefined && engine === null) return [whichPlace(env)];
   return [
+    whichPlace(env),
     checkVolume(wish.stateDir, pod),
     ...(pod ? [checkAccount(wish.kubeconfig)] : []),
     ...(task === undefined ? [] : [await checkTask(task, env)]),
   ];
+}
+
+/** Where this process finds itself. */
+export function whichPlace(env: PlaceWish["env"]): Finding {
+  const say = findings("place");
+  if (env.KUBERNETES_SERVICE_HOST) {
+    const namespace = existsSync(`${ACCOUNT}/namespace`) ? readFileSync(`${ACCOUNT}/namespace`, "utf8").trim() : "";
+    return say.ok(`a pod of Kubernetes${namespace ? `, namespace ${namespace}` : ""}`);
+  }
+  if (env.ECS_CONTAINER_METADATA_URI_V4 !== undefined) return say.ok("a task of ECS");
+  const engine = engineAround();
+  if (engine !== null) return say.ok(`a container of ${engine}, by itself or of Compose`);
+  if (existsSync("/run/systemd/system")) return say.ok("a machine with systemd");
+  return say.ok("a machine without systemd: what starts the runner again is up to you");
+}
+
+/** null: this is no container of these. */
+function engineAround(): "podman" | "docker" | null {
+  if (existsSync("/run/.containerenv")) return "podman";
+  return existsSync("/.dockerenv") ? "docker" : null;
 }
 
 /** What lies in the container's own layer ends with the container, and with it what runs and its reports. */

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { archiveAddress, inWords } from "../../../internal/kit/tools/archive-address.ts";
 import {
   buildConfig,
   createToolFinder,
@@ -69,6 +72,14 @@ async function absent(tool: Tool, mirror: string | null, ca: string | null): Pro
     return say.warning(`not on PATH: jobs that need it (${NEEDED_BY[tool]}) would fail`, install);
   }
   const from = mirror ?? download.from;
+  if (from.startsWith("/")) {
+    const file = fileURLToPath(archiveAddress(from, inWords(download.archive, tool, version, platformName())));
+    if (existsSync(file)) return say.ok(`not on PATH; ${version} would be taken from the folder ${from}`);
+    return say.warning(
+      `not on PATH, and ${from}, from which ${version} would be taken, has no ${file}`,
+      `Copy the folder \`tools\` of a release made with --tools there, or: ${install}`,
+    );
+  }
   if (await answers(from, ca))
     return say.ok(`not on PATH; ${version} would be fetched from ${from} when a job needs it`);
   const text = `not on PATH, and ${from}, from which ${version} would be fetched, does not answer`;

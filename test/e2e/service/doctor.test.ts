@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { hostname } from "node:os";
+import { addRunner } from "../../faults/lib/control.ts";
 import { commandsOf, linesOf } from "../../lib/doc-blocks.ts";
-import { type ServiceBed, skipService, startServiceBed } from "./service-bed.ts";
+import { patiently, type ServiceBed, skipService, startServiceBed } from "./service-bed.ts";
 
 setDefaultTimeout(240_000);
 
@@ -16,12 +18,22 @@ let host: ServiceBed;
 /** No vendor of tools is asked whether he answers. */
 const QUIET = ["RUNNER_TOOLS_MIRROR=http://127.0.0.1:1"];
 
-/** What `runner doctor` says about one thing. */
-async function findings(check: string): Promise<Finding[]> {
-  const where = "RUNNER_STATE_DIR=/var/lib/runner/install";
-  const { stdout } = await host.vm.exec("env", ...QUIET, where, "/usr/local/bin/runner", "doctor", "--json");
+const OF_SERVICE = ["service", "settings file", "token file", "account"];
+
+/** What `runner doctor` says about one thing, or all of them. */
+async function findings(check?: string, env: readonly string[] = [], ...args: string[]): Promise<Finding[]> {
+  const where = ["RUNNER_STATE_DIR=/var/lib/runner/install", ...env];
+  const { stdout } = await host.vm.exec(
+    "env",
+    ...QUIET,
+    ...where,
+    "/usr/local/bin/runner",
+    "doctor",
+    "--json",
+    ...args,
+  );
   const found: Finding[] = JSON.parse(stdout).findings;
-  return found.filter((one) => one.check === check);
+  return found.filter((one) => check === undefined || one.check === check);
 }
 
 /** What is done to the machine, which check tells it, and in which words. */
@@ -90,9 +102,8 @@ describe.skipIf(skipService)(
     afterAll(() => host?.end());
 
     test("a service as it was installed is found well", async () => {
-      for (const check of ["service", "settings file", "token file", "account"]) {
-        expect([check, (await findings(check)).map((one) => one.status)]).toEqual([check, ["ok"]]);
-      }
+      const found = (await findings()).filter(({ check }) => OF_SERVICE.includes(check));
+      expect(found.map(({ check, status }) => [check, status])).toEqual(OF_SERVICE.map((check) => [check, "ok"]));
     });
 
     for (const [what, harm, check, status, text] of rows) {
@@ -134,6 +145,19 @@ describe.skipIf(skipService)(
       expect(await host.vm.readFile("/etc/runner/token")).toBe(token);
     });
 
+    test("the commands of docs/rotate-keys.md give the service another token, and it is connected with it", async () => {
+      const [block = ""] = commandsOf("docs/rotate-keys.md", "service");
+      const [rotate = "", ...takeIn] = linesOf(block);
+      const id = /^RUNNER_ID=(.*)$/m.exec(await host.vm.readFile("/etc/runner/runner.env"))?.[1] ?? "";
+      const operator = Object.entries(host.control.admin()).map(([name, value]) => `${name}=${value}`);
+      const made = await host.vm.run("env", ...operator, "sh", "-ec", rotate.replace("run…", id));
+      await host.vm.write("/usr/local/bin/sudo", '#!/bin/sh\nexec env "$@"\n', "0755");
+      const { token } = JSON.parse(made);
+      await host.vm.run("sh", "-ec", takeIn.join("\n").replace("TOKEN", token));
+      expect(await host.vm.readFile("/etc/runner/token")).toBe(`${token}\n`);
+      await host.connected("runner.service");
+    });
+
     test("a token that is missing: the command that takes it in is printed", async () => {
       await host.vm.run("mv", "/etc/runner/token", "/root/token");
       const [sick] = await findings("token file");
@@ -144,6 +168,65 @@ describe.skipIf(skipService)(
       const command = /`([^`]+)`/.exec(sick?.remedy ?? "")?.[1];
       await host.vm.run("sh", "-ec", `${command} < /root/token`);
       expect((await findings("token file")).map((one) => one.status)).toEqual(["ok"]);
+    });
+
+    test("an id that another machine works under: unit, `mng status` and doctor say so, and an id of its own helps", async () => {
+      const { control, vm, bed } = host;
+      await vm.run("hostname", "of-its-own");
+      const identity = await control.createRunner("shared");
+      const other = await addRunner(bed, control, { name: "shared", identity });
+      const online = async () =>
+        (await control.runners()).some((one) => one.id === other.id && one.contact === "online");
+      await patiently("the other one is online", online);
+      const work = async ({ id, token }: typeof identity) => {
+        await vm.write("/etc/runner/runner.env", `RUNNER_API_URL=${control.url}\nRUNNER_ID=${id}\n`, "0600");
+        await vm.write("/etc/runner/token", `${token}\n`, "0600");
+        await vm.run("systemctl", "restart", "runner");
+      };
+      await work(identity);
+      const words = `not connected: another instance on ${hostname()} works under ${identity.id}`;
+      const said = async () => (await host.show("runner.service", "StatusText")).startsWith(words);
+      await patiently("the unit says so", said);
+      expect((await host.runner("mng", "status", "--state-dir", "/var/lib/runner/mng")).stdout).toContain(words);
+      const env = Object.entries({ API_URL: control.url, ID: identity.id, API_TOKEN: identity.token });
+      const settings = env.map(([name, value]) => `RUNNER_${name}=${value}`);
+      expect(await findings("runner id", settings)).toMatchObject([
+        { status: "warning", text: expect.stringContaining(`a runner on ${hostname()} works under ${identity.id}`) },
+      ]);
+      const sick = (await findings("service")).find(({ status }) => status === "failed");
+      expect(sick?.text).toContain(words);
+      const [, command = ""] = /`runner (runners create) NAME`/.exec(sick?.remedy ?? "") ?? [];
+      const made = await bed.run([...command.split(" "), "vm-of-its-own", "--json"], control.admin());
+      await work(JSON.parse(made.stdout));
+      await host.connected("runner.service");
+      expect((await findings("service")).map((one) => one.status)).toEqual(["ok"]);
+      await other.proc.kill9();
+    });
+
+    test("an admin key on a Secret's volume, which nobody here can chmod: its mount", async () => {
+      const volume = (script: string) =>
+        host.vm.run("sh", "-ec", `mkdir -p /mnt/admin && cd /mnt && ${script} && mount -o remount,ro /mnt/admin`);
+      const key = () => findings("admin key", [], "--coordinator", "--admin-key-file", "/mnt/admin/admin.key");
+      await volume("mount -t tmpfs none admin && echo a-key-that-is-long-enough >admin/admin.key && chmod 444 admin/*");
+      expect(await key()).toMatchObject([
+        {
+          status: "warning",
+          text: expect.stringContaining("0444"),
+          remedy: expect.stringContaining("`defaultMode: 0440`"),
+        },
+      ]);
+      expect(await findings("data folder", [], "--coordinator", "--data-dir", "/mnt/admin/data")).toMatchObject([
+        { status: "failed", text: expect.stringContaining("read-only"), remedy: expect.stringContaining("--data-dir") },
+      ]);
+      await volume("mount -o remount,rw /mnt/admin && chmod 440 admin/admin.key");
+      expect(await key()).toMatchObject([{ status: "ok", text: expect.stringContaining("mode 0440 on a read-only") }]);
+    });
+
+    test("it says that this is a machine with systemd", async () => {
+      await host.vm.run("sh", "-c", "umount /run/.containerenv; rm /run/.containerenv");
+      for (const side of [[], ["--coordinator"]]) {
+        expect(await findings("place", [], ...side)).toMatchObject([{ status: "ok", text: "a machine with systemd" }]);
+      }
     });
   },
 );

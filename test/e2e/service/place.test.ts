@@ -27,6 +27,13 @@ async function finding(check: string, env: Record<string, string>, ...args: stri
 const POD = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: "1" };
 const task = (port: number) => ({ ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/id` });
 
+test("it says where it finds itself: a pod, a task of ECS, a container or a machine", async () => {
+  const place = async (env: Record<string, string>) => (await finding("place", env))?.text;
+  expect(await place(POD)).toBe("a pod of Kubernetes");
+  expect(await place(task(1))).toBe("a task of ECS");
+  expect(await place({})).toMatch(/^a (machine|container of (podman|docker))/);
+});
+
 test("in a pod: a state directory in the container's own layer is told; on a volume it is well", async () => {
   const layer = await finding("state volume", POD, "--state-dir", "/none-such/state");
   expect(layer).toMatchObject({ status: "warning", text: expect.stringContaining("the container's own layer") });
