@@ -1,4 +1,4 @@
-import { placeOf, serviceFiles } from "../internal/kit/service/index.ts";
+import { imageUnitFile, placeOf, serviceFiles } from "../internal/kit/service/index.ts";
 import { EXIT, RunnerError } from "../internal/protocol/errors.ts";
 import type { Command, Context } from "./lib/context.ts";
 import { type Installed, installService } from "./lib/service/install.ts";
@@ -8,12 +8,12 @@ import { relaxationsOf, wishOf } from "./lib/service/wish.ts";
 import { facts } from "./lib/table.ts";
 
 export const servicePrint: Command = async (context) => {
-  const { format, json } = context.values;
+  const { format, json, runtime } = context.values;
   const relaxations = relaxationsOf(context) ?? [];
   if (relaxations.length > 0 && format !== "systemd") {
     throw new RunnerError("usage", `--with is systemd's: a service of ${format} has no sandbox to relax`);
   }
-  const files = serviceFiles(format, wishOf(context), relaxations);
+  const files = runtime === "program" ? serviceFiles(format, wishOf(context), relaxations) : [imageFile(context, runtime)];
   if (json) context.out(JSON.stringify({ files }));
   else if (files.length === 1) context.out((files[0]?.text ?? "").trimEnd());
   else
@@ -25,6 +25,16 @@ export const servicePrint: Command = async (context) => {
     );
   return EXIT.done;
 };
+
+function imageFile(context: Context, runtime: "podman" | "docker") {
+  const { service, instance } = wishOf(context);
+  if (context.values.format === "systemd" && service === "runner" && instance === null && !context.values.with) {
+    return imageUnitFile(runtime);
+  }
+  throw new RunnerError("usage", `--runtime ${runtime} is for the one runner of a machine, under systemd, without --with`, {
+    remedy: "`runner service print --runtime podman` prints its unit.",
+  });
+}
 
 export const serviceInstall: Command = async (context) => {
   const wish = wishOf(context);

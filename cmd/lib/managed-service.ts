@@ -2,7 +2,14 @@ import { chownSync, existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { systemClock } from "../../internal/kit/base/clock.ts";
 import { lastLine } from "../../internal/kit/containers/index.ts";
-import { containerArgs, drainSeconds, removeArgs, serviceDescription } from "../../internal/kit/service/index.ts";
+import { leaderWith } from "../../internal/kit/exec/index.ts";
+import {
+  containerArgs,
+  drainSeconds,
+  IMAGE_UNIT,
+  removeArgs,
+  serviceDescription,
+} from "../../internal/kit/service/index.ts";
 import { fail, ok, RunnerError } from "../../internal/protocol/errors.ts";
 import { engineCalls } from "../../internal/runner/supervisor/image-engine.ts";
 import { openImageFile } from "../../internal/runner/supervisor/image-file.ts";
@@ -16,9 +23,6 @@ import { readFile } from "./read-file.ts";
 import { byUnit } from "./releases.ts";
 import { engineFor } from "./versions.ts";
 
-/** Name of the container, as of the unit that has it. */
-const CONTAINER = "runner-image";
-
 /** State directory of the runner that mng looks after. `stateDir`: that of mng. */
 const managedStateDir = ({ values }: Context, stateDir: string): string =>
   values.managedStateDir ?? join(dirname(stateDir), values.updateKind === "image" ? "image" : "install");
@@ -29,13 +33,13 @@ export function managerFor(context: Context, stateDir: string, layout: Layout): 
   const managed = managedStateDir(context, stateDir);
   const image = values.updateKind === "image";
   if (!byUnit(context)) return image ? containerManager(context, managed) : programManager(context, managed, layout);
-  const unit = values.serviceUnit ?? (image ? `${CONTAINER}.service` : "runner.service");
+  const unit = values.serviceUnit ?? (image ? `${IMAGE_UNIT}.service` : "runner.service");
   if (!image) return createSystemdManager(unit, systemClock);
   const engine = engineFor(context);
   const ask = engineCalls(engine, "systemd");
   return createSystemdManager(unit, systemClock, {
     presence: containedPresence(managed),
-    kill: async () => void (await ask(removeArgs(engine().name, CONTAINER))),
+    kill: async () => void (await ask(removeArgs(engine().name, IMAGE_UNIT))),
   });
 }
 
@@ -55,13 +59,17 @@ function programManager({ values, env, version, log }: Context, managed: string,
   });
 }
 
+/** By it the engine's process is found again before the runner in it has begun. */
+const MARK = "RUNNER_CONTAINED";
+
 /** The container as a child of ours, by the engine's command line; it outlives us. */
 function containerManager(context: Context, managed: string): ServiceManager {
   const { values, env, log } = context;
   const engine = engineFor(context);
   const ask = engineCalls(engine, "itself");
   const file = openImageFile(values.imageFile);
-  const cacheDir = join(managed, "..", `${CONTAINER}-cache`);
+  const cacheDir = join(managed, "..", `${IMAGE_UNIT}-cache`);
+  const mark = `${MARK}=${managed}`;
   const given = () => ({
     ...(env.RUNNER_API_URL === undefined ? {} : { RUNNER_API_URL: env.RUNNER_API_URL }),
     ...envOf(values.managedEnv),
@@ -69,24 +77,30 @@ function containerManager(context: Context, managed: string): ServiceManager {
   return createProcessManager({
     stateDir: managed,
     presence: containedPresence(managed),
+    left: () => leaderWith([mark]),
     argv() {
       for (const folder of [managed, cacheDir]) forImage(folder);
       const { name, program } = engine();
       const image = file.read().current ?? "";
       // Values stay out of the command line, which everybody can read.
       const flags = Object.keys(given()).map((key) => `--env=${key}`);
-      const wish = { engine: name, name: CONTAINER, mode: "install", image, stateDir: managed, cacheDir, flags };
+      const wish = { engine: name, name: IMAGE_UNIT, mode: "install", image, stateDir: managed, cacheDir, flags };
       const script = '"$0" $RUNNER_REMOVE >/dev/null 2>&1; unset RUNNER_REMOVE; exec "$0" "$@"';
       return ["/bin/sh", "-c", script, program, ...containerArgs(wish)];
     },
-    env: () => ({ ...engine().env, ...given(), RUNNER_REMOVE: removeArgs(engine().name, CONTAINER).join(" ") }),
+    env: () => ({
+      ...engine().env,
+      ...given(),
+      [MARK]: managed,
+      RUNNER_REMOVE: removeArgs(engine().name, IMAGE_UNIT).join(" "),
+    }),
     async end(how) {
-      const args = how === "drain" ? ["stop", CONTAINER] : removeArgs(engine().name, CONTAINER);
+      const args = how === "drain" ? ["stop", IMAGE_UNIT] : removeArgs(engine().name, IMAGE_UNIT);
       const end = await ask(args, { ms: (drainSeconds() + 60) * 1_000 });
       if (!end.ok) return end;
       const { code, stderr } = end.value;
       if (code === 0 || /no such container|no container with/i.test(stderr)) return ok(undefined);
-      return fail(new RunnerError("environment", `the container ${CONTAINER} does not stop: ${lastLine(stderr)}`));
+      return fail(new RunnerError("environment", `the container ${IMAGE_UNIT} does not stop: ${lastLine(stderr)}`));
     },
     clock: systemClock,
     log,

@@ -344,6 +344,7 @@ export const COMMANDS = {
       "runner service print",
       "runner service print --mode mng",
       "runner service print --with docker,limits",
+      "runner service print --runtime podman",
       "runner service print --format rcd",
       "runner service print --format launchd --prefix /opt/runner",
     ],

@@ -19,6 +19,15 @@ export const SERVICE_SETTINGS = {
     commands: ["service print"],
     description: "For which service manager: systemd, OpenBSD's rc.d, or macOS's launchd.",
   },
+  runtime: {
+    flag: "runtime",
+    env: "RUNNER_RUNTIME",
+    type: "enum",
+    values: ["program", "podman", "docker"],
+    default: "program",
+    commands: ["service print"],
+    description: "The unit of an installed program, or of an image that an engine runs as a container.",
+  },
   instance: {
     flag: "instance",
     env: "RUNNER_INSTANCE",

@@ -2,7 +2,7 @@
 export { readCode } from "./code-file.ts";
 export { identify, isSame, type ProcessIdentity } from "./identity.ts";
 export { createLimiter, type Limiter, sizeText } from "./limits.ts";
-export { findTool, MARKER, membersOf } from "./members.ts";
+export { findTool, leaderWith, MARKER, membersOf } from "./members.ts";
 export { bootId } from "./proc.ts";
 export { resolveProgram } from "./resolve-program.ts";
 export { type Run, type RunResult, runGroup } from "./run-group.ts";

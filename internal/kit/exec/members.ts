@@ -59,6 +59,12 @@ export async function findTool(executionId: string, codeFile: string): Promise<P
   }
 }
 
+/** A living process that leads its session and was started with all of these `NAME=value`; null: there is none. */
+export function leaderWith(entries: readonly string[]): ProcessIdentity | null {
+  const found = livingProcesses().find((facts) => facts.session === facts.pid && startedWith(facts.pid, entries));
+  return found === undefined ? null : { pid: found.pid, startTime: found.startTime, bootId: bootId() };
+}
+
 /** A program may blank its arguments for good: a second is enough for any exec. */
 const MAX_LOOKS = 100;
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { RunnerError } from "../../protocol/errors.ts";
 import { suggest } from "../../protocol/suggest.ts";
 import { serviceDescription } from "./description.ts";
+import { IMAGE_UNIT, imageUnit } from "./image-unit.ts";
 import { launchdLabel, launchdPlist } from "./launchd.ts";
 import { placeOf, type ServiceWish } from "./place.ts";
 import { rcScript } from "./rcd.ts";
@@ -65,6 +66,13 @@ export function sysusersFile(): ServiceFile {
   };
 }
 
+/** The unit of a runner that this engine runs as a container. */
+export const imageUnitFile = (engine: "podman" | "docker"): ServiceFile => ({
+  path: join(SYSTEMD_DIR, `${IMAGE_UNIT}.service`),
+  text: imageUnit(engine),
+  mode: 0o644,
+});
+
 /** Everything of bundle/service/, by its name there; the program lies in the prefix of service.yml. */
 export function serviceBundle(): ReadonlyMap<string, string> {
   const { prefix, relaxations } = serviceDescription();
@@ -80,6 +88,7 @@ export function serviceBundle(): ReadonlyMap<string, string> {
   // Not in runner.service.d beside the unit: there they would be in force, all of them.
   const dropIns = serviceFiles("systemd", runner, Object.keys(relaxations), BACK_OFF_SINCE).slice(1);
   put("drop-ins/", dropIns, dropInDir(runner));
+  for (const engine of ["podman", "docker"] as const) put(`${engine}/`, [imageUnitFile(engine)], SYSTEMD_DIR);
   put("sysusers.d/", [sysusersFile()], "/etc/sysusers.d");
   for (const wish of [runner, mng]) {
     put("rc.d/", serviceFiles("rcd", wish), "/etc/rc.d");

@@ -5,7 +5,6 @@ import type { ImageReference } from "../../kit/containers/index.ts";
 import { authFile, type Engine, explainPull, imageReference, lastLine, pullArgv } from "../../kit/containers/index.ts";
 import { isReleaseVersion } from "../../kit/release/manifest.ts";
 import { fail, ok, type Result, RunnerError } from "../../protocol/errors.ts";
-import { isVersion } from "../../protocol/runner-wishes.ts";
 import { writeDurable } from "./durable-file.ts";
 import type { AskEngine } from "./image-engine.ts";
 import { pinnedName, repositoryOf } from "./image-name.ts";
@@ -25,6 +24,7 @@ export interface ImageStageDeps {
 const inspected = z.object({
   Id: z.string(),
   Digest: z.string().optional(),
+  RepoTags: z.array(z.string()).nullish(),
   RepoDigests: z.array(z.string()).nullish(),
   Os: z.string(),
   Architecture: z.string(),
@@ -126,6 +126,12 @@ async function tryImage(ask: AskEngine, name: string, tag: string | null): Promi
   if (code !== 0) return refuse(`\`version\` ended with ${code}: ${lastLine(stderr)}`);
   const said = stdout.trim();
   if (!isReleaseVersion(said)) return refuse(`it says that it is ${JSON.stringify(said.slice(0, 100))}`);
-  const asked = tag?.replace(/^v(?=\d)/, "") ?? "";
-  return isReleaseVersion(asked) && !isVersion(asked, said) ? refuse(`it says that it is ${said}`) : ok(undefined);
+  const named = /^v?(\d+\.\d+\.\d+.*)$/.exec(tag ?? "")?.[1];
+  return named === undefined || isNameOf(said, named) ? ok(undefined) : refuse(`it says that it is ${said}`);
+}
+
+/** `1.2.0`, and `1.2.0-tools` too: what a tag says beside the version is its maker's business. */
+function isNameOf(version: string, tag: string): boolean {
+  const plain = version.split("+")[0] ?? version;
+  return tag === plain || tag.startsWith(`${plain}-`) || tag.startsWith(`${plain}_`);
 }

@@ -1,6 +1,7 @@
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { imageReference, lastLine } from "../../kit/containers/index.ts";
 import { fail, RunnerError } from "../../protocol/errors.ts";
+import type { AskEngine } from "./image-engine.ts";
 import type { ImageFile } from "./image-file.ts";
 import { isImage, repositoryOf, wantedImage } from "./image-name.ts";
 import { type ImageStageDeps, inspectImage, stageImage } from "./image-stage.ts";
@@ -29,12 +30,9 @@ export function imageVersions(deps: ImageVersionsDeps): Versions {
     const kept = [current, previous].map((name) => digestOf(name ?? ""));
     const left: string[] = [];
     for (const name of older.filter((one) => !kept.includes(digestOf(one)))) {
-      const facts = await inspectImage(ask, name);
-      const gone = facts.ok && facts.value === null;
-      const end = gone || !facts.ok || facts.value === null ? null : await ask(["image", "rm", facts.value.Id]);
-      if (gone || (end?.ok && end.value.code === 0)) continue;
+      const reason = await removeImage(ask, name);
+      if (reason === null) continue;
       left.push(name);
-      const reason = end?.ok ? lastLine(end.value.stderr) : "the engine does not answer";
       log.warn("an image that is used no more could not be removed", { image: name, reason });
     }
     return left;
@@ -82,6 +80,19 @@ export function imageVersions(deps: ImageVersionsDeps): Versions {
     },
     missing,
   };
+}
+
+/** Never by force, which would take containers with it; names that others gave it stay. null: it is gone. */
+async function removeImage(ask: AskEngine, name: string): Promise<string | null> {
+  const facts = await inspectImage(ask, name);
+  if (!facts.ok) return facts.error.message;
+  if (facts.value === null) return null;
+  const { text, host, repository } = imageReference(name);
+  const own = facts.value.RepoTags?.filter((tag) => tag.startsWith(`${host}/${repository}:`)) ?? [];
+  const end = await ask(["image", "rm", ...own, text]);
+  if (!end.ok) return end.error.message;
+  const left = await inspectImage(ask, name);
+  return left.ok && left.value === null ? null : lastLine(end.value.stderr);
 }
 
 const digestOf = (name: string): string => name.split("@")[1] ?? name;

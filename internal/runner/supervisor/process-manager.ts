@@ -2,7 +2,7 @@ import type { Clock } from "../../kit/base/clock.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { identify, isSame, type ProcessIdentity } from "../../kit/exec/index.ts";
 import { fail, ok, type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
-import { type Presence, presenceOf } from "./presence.ts";
+import { type Presence, presenceOf, sessionWords } from "./presence.ts";
 import type { ServiceManager } from "./service-manager.ts";
 
 const LOOK_MS = 100;
@@ -20,6 +20,8 @@ export interface ProcessManagerOptions {
   readonly env: () => Readonly<Record<string, string | undefined>>;
   /** Who runs there. */
   readonly presence?: () => Presence | null;
+  /** What an earlier life of ours had started, where nobody may be seen there yet. */
+  readonly left?: () => ProcessIdentity | null;
   /** Asks the living one to end. */
   readonly end?: (how: "drain" | "leave", living: ProcessIdentity) => Promise<Result<void>>;
   readonly clock: Clock;
@@ -46,6 +48,10 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
     return ok(undefined);
   };
   const end = options.end ?? signalled;
+  const leftOver = (): ProcessIdentity | null => {
+    child = options.left?.() ?? null;
+    return child;
+  };
   const spawn = (): Result<void> => {
     const argv = options.argv();
     try {
@@ -101,13 +107,13 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
     async state() {
       const present = presence();
       const pid = living()?.pid ?? null;
-      const text = pid === null ? "not running" : `pid ${pid}, ${present?.ready ? "connected" : "not connected yet"}`;
+      const text = pid === null ? "not running" : `pid ${pid}, ${sessionWords(present)}`;
       return { pid, ready: present?.ready === true, ends, down: pid === null && !wanted, failed: false, text };
     },
     async start() {
       ends = 0;
       pause = PAUSE.base_ms;
-      const found = living();
+      const found = living() ?? leftOver();
       if (found === null) {
         const started = spawn();
         if (!started.ok) return started;
@@ -117,7 +123,7 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
     },
     async stop(how) {
       wanted = false;
-      const found = living();
+      const found = living() ?? leftOver();
       if (found === null) return ok(undefined);
       const asked = await end(how, found);
       const until = clock.monotonic() + HEARD_MS;

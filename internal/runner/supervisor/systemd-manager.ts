@@ -1,6 +1,6 @@
 import type { Clock } from "../../kit/base/clock.ts";
 import { fail, ok, type Result, RunnerError } from "../../protocol/errors.ts";
-import type { Presence } from "./presence.ts";
+import { type Presence, sessionWords } from "./presence.ts";
 import type { ServiceManager, ServiceState } from "./service-manager.ts";
 
 export interface SystemctlEnd {
@@ -81,11 +81,14 @@ export function createSystemdManager(
     },
     async stop(how) {
       if (how === "drain") return await act("stop");
+      if (kill) {
+        await kill();
+        return await act("stop");
+      }
       // Without a stop of its own the kill would be answered by a restart.
       const asked = await act("stop", "--no-block");
       if (!asked.ok) return asked;
-      if (kill) await kill();
-      else await run("kill", "--kill-who=main", "--signal=SIGKILL", unit);
+      await run("kill", "--kill-who=main", "--signal=SIGKILL", unit);
       while (!(await state()).down) await clock.sleep(LOOK_MS);
       return ok(undefined);
     },
@@ -95,7 +98,7 @@ export function createSystemdManager(
 
 function withPresence(said: ServiceState, found: Presence | null): ServiceState {
   const ready = said.pid !== null && found?.ready === true;
-  return { ...said, ready, text: `${said.text}, ${ready ? "connected" : "not connected yet"}` };
+  return { ...said, ready, text: `${said.text}, ${sessionWords(said.pid === null ? null : found)}` };
 }
 
 function stateOf(shown: string): ServiceState {
