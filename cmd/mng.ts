@@ -3,7 +3,7 @@ import { systemClock } from "../internal/kit/base/clock.ts";
 import { EXIT, type ExitCode } from "../internal/protocol/errors.ts";
 import { guardStart } from "../internal/runner/supervisor/guard.ts";
 import { openImageFile } from "../internal/runner/supervisor/image-file.ts";
-import { presenceOf } from "../internal/runner/supervisor/presence.ts";
+import { presenceOf, sessionWords } from "../internal/runner/supervisor/presence.ts";
 import {
   dropRequest,
   leaveRequest,
@@ -43,9 +43,7 @@ export const mngStatus: Command = async (context) => {
   }
   context.out(`version    ${current ?? "none installed"}${previous ? `, before it ${previous}` : ""}`);
   context.out(`runner     ${text}`);
-  context.out(
-    `mng        ${mng ? `pid ${mng.pid}, ${mng.version}, ${mng.ready ? "connected" : "not connected"}` : "not running"}`,
-  );
+  context.out(`mng        ${mng ? `pid ${mng.pid}, ${mng.version}, ${sessionWords(mng)}` : "not running"}`);
   if (open)
     context.out(`update     to ${open.version || open.wanted}: ${open.phase}${open.reason ? `, ${open.reason}` : ""}`);
   if (last) context.out(`last       ${new Date(last.ended_ms).toISOString()} ${sentence(last)}`);

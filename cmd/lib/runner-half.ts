@@ -121,12 +121,12 @@ async function startHalf(
     ca,
     log: half.log,
     watch: vitals.http,
-    held: (by) =>
-      half.supervisor?.status(
-        by === null
-          ? `connected, version ${version}`
-          : `${HELD} on ${by.hostname} works under ${half.runnerId}: two runners need two ids`,
-      ),
+    held: (by) => {
+      const waits = by && `${HELD} on ${by.hostname} works under ${half.runnerId}: two runners need two ids`;
+      half.supervisor?.status(waits ?? `connected, version ${version}`);
+      const how = { version, ready: waits === null, draining: false, ...(waits === null ? {} : { waits }) };
+      if (!half.local) writePresence(half.stateDir, how);
+    },
     signal,
   });
   const tools = toolsFor(context);

@@ -17,13 +17,20 @@ const presence = z.object({
   ready: z.boolean(),
   /** It was told to end: another SIGTERM would cancel its jobs. */
   draining: z.boolean(),
+  /** Why it has no session, where that is known: a line for people. It is the less trusted half that writes it. */
+  waits: z
+    .string()
+    .max(500)
+    .regex(/^\P{C}*$/u)
+    .optional()
+    .catch(undefined),
 });
 export type Presence = z.infer<typeof presence>;
 
 const fileOf = (stateDir: string) => join(stateDir, "process.json");
 
 /** To be called by the one who holds the state directory. A full disk is no reason not to work. */
-export function writePresence(stateDir: string, how: Pick<Presence, "version" | "ready" | "draining">): void {
+export function writePresence(stateDir: string, how: Omit<Presence, "pid" | "startTime" | "bootId">): void {
   const own = identify(process.pid);
   if (own === null) return;
   const aside = `${fileOf(stateDir)}.${process.pid}`;
@@ -34,6 +41,10 @@ export function writePresence(stateDir: string, how: Pick<Presence, "version" | 
     rmSync(aside, { force: true });
   }
 }
+
+/** Of its session, for people. */
+export const sessionWords = (found: Presence | null): string =>
+  found?.ready ? "connected" : (found?.waits ?? "not connected yet");
 
 export function removePresence(stateDir: string): void {
   rmSync(fileOf(stateDir), { force: true });
