@@ -14,7 +14,7 @@ import { createIssuerKeys } from "./issuer-keys.ts";
 import { checkJwt } from "./jwt-proof.ts";
 import { EXCHANGE } from "./limits.ts";
 import { createOutbound } from "./outbound.ts";
-import { createRate } from "./rate.ts";
+import { createRate, networkOf } from "./rate.ts";
 import { type Proven, type Refusal, refused, type Trusted, type Verdict } from "./verdict.ts";
 
 /** How tokens are given for identities. */
@@ -107,7 +107,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   }
 
   function refuse(runnerId: string, why: string, address: string): Result<never, ExchangeFailure> {
-    refusals.count(address);
+    refusals.count(networkOf(address));
     log.warn("no token for an identity", { runner: runnerId.slice(0, 64), address, why: why.slice(0, 500) });
     return fail({ kind: "refused" });
   }
@@ -117,18 +117,26 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     request: TokenExchange,
     address: string,
   ): Promise<Result<Issued, ExchangeFailure>> {
+    const began = clock.monotonic();
+    const answer = await inTurn(runnerId, request, address);
+    deps.counted?.add(1, answer.ok ? "given" : answer.error.kind);
+    if (!answer.ok && answer.error.kind === "refused")
+      await clock.sleep(EXCHANGE.refusal - (clock.monotonic() - began));
+    return answer;
+  }
+
+  async function inTurn(
+    runnerId: string,
+    request: TokenExchange,
+    address: string,
+  ): Promise<Result<Issued, ExchangeFailure>> {
     if (running >= EXCHANGE.atOnce) return fail({ kind: "busy", seconds: 1 });
     running += 1;
-    const began = clock.monotonic();
     try {
       const verdict = await check(runnerId, request);
-      const answer = verdict.ok
+      return verdict.ok
         ? await give(runnerId, request.proof, verdict.value, address)
         : told(runnerId, verdict.error, address);
-      if (!answer.ok && answer.error.kind === "refused")
-        await clock.sleep(EXCHANGE.refusal - (clock.monotonic() - began));
-      deps.counted?.add(1, answer.ok ? "given" : answer.error.kind);
-      return answer;
     } finally {
       running -= 1;
     }
@@ -140,7 +148,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     return fail({ kind });
   }
 
-  return { busy: (address) => refusals.wait(address), exchange };
+  return { busy: (address) => refusals.wait(networkOf(address)), exchange };
 }
 
 /** What is stored was checked when it was; a row of a newer version counts for nothing. */

@@ -9,6 +9,16 @@ const MINUTE = 60_000;
 /** An address more only makes the oldest one forgotten. */
 const NAMES = 10_000;
 
+/** Whom an address stands for: of IPv6 the network of a customer, who has any number of addresses in it. */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+(?:\.\d+){3})$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!address.includes(":")) return address;
+  const [head = [], tail] = address.split("::").map((half) => half.split(":").filter((group) => group !== ""));
+  const gap = tail === undefined ? 0 : Math.max(0, 8 - head.length - tail.length);
+  return `${[...head, ...Array(gap).fill("0"), ...(tail ?? [])].slice(0, 4).join(":")}::/64`;
+}
+
 /** `perMinute` in a window that begins with the first one. `now`: monotonic ms. */
 export function createRate(perMinute: number, now: () => number): Rate {
   const windows = new Map<string, { readonly from: number; count: number }>();

@@ -83,14 +83,18 @@ describe("a token that was got by an identity", () => {
   });
 
   test("is not heaped up by who asks and never uses one", () => {
-    const { issue, used } = bed();
+    const { store, issue, used, advance } = bed();
     const tokens = Array.from({ length: 10 }, () => issue());
     expect(tokens.filter((token) => used(token)).length).toBeLessThanOrEqual(TOKEN.waiting);
+    advance(TOKEN.spent);
+    issue();
+    expect(count(store)).toBeLessThanOrEqual(TOKEN.waiting + 1);
   });
 
   test("is forgotten a month after its end; until then the holder of a lock may save its state", () => {
     const { store, issue, used, advance, runnerId } = bed();
-    const token = issue({ lifeMs: 1_000 });
+    const token = issue({ lifeMs: 2_000 });
+    expect(used(token)).toBe(true);
     advance(2_000);
     expect(used(token)).toBe(false);
     expect(formerRunners(store, hashToken(token))).toEqual([runnerId]);

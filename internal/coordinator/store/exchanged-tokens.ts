@@ -16,6 +16,8 @@ export const TOKEN = {
   waiting: 3,
   /** Rows of ended ones: who holds the lock of a state may still save it. */
   kept: 30 * DAY,
+  /** Rows of those that were never used: their proof must not count again while it is valid. */
+  spent: 3_600_000,
   /** Uses are written down this often. */
   noted: 60_000,
 } as const;
@@ -31,7 +33,9 @@ export interface ExchangedTokens {
 }
 
 export function createExchangedTokens(db: Db, clock: Clock): ExchangedTokens {
-  const rows = db.prepare<RunnerTokensTable, []>("SELECT * FROM runner_tokens");
+  const rows = db.prepare<RunnerTokensTable, [number]>(
+    "SELECT * FROM runner_tokens WHERE ends_at IS NULL OR ends_at > ?",
+  );
   const note = db.prepare<unknown, [number, string]>("UPDATE runner_tokens SET used_at = ? WHERE token_hash = ?");
   const follow = db.prepare<unknown, [number, string, string, number, number]>(
     `UPDATE runner_tokens SET ends_at = ?1 WHERE identity_id = ?2 AND token_hash != ?3 AND issued_at <= ?4
@@ -43,7 +47,7 @@ export function createExchangedTokens(db: Db, clock: Clock): ExchangedTokens {
   return {
     load: () => {
       const now = clock.now();
-      known = new Map(rows.all().flatMap((row) => (endOf(row) > now ? [[row.token_hash, row]] : [])));
+      known = new Map(rows.all(now).flatMap((row) => (endOf(row) > now ? [[row.token_hash, row]] : [])));
       return new Map([...known].map(([hash, row]) => [hash, row.runner_id]));
     },
     use: (hash) => {

@@ -39,17 +39,17 @@ export async function findCloud(options: Place): Promise<Cloud | null> {
 /** Secret for as long as it is valid. Throws RunnerError environment: the machine has no identity there. */
 export async function machineProof(cloud: Cloud, options: ProofOptions): Promise<TokenExchange> {
   const { origin, runnerId, env } = options;
-  const audience = options.audience ?? audienceOf(cloud, origin, runnerId);
   if (cloud === "aws") {
     const headers = { [AWS_PROOF_HEADERS.audience]: origin, [AWS_PROOF_HEADERS.runner]: runnerId };
     return { cloud, kind: "aws-sts", proof: await awsIdentityRequest(headers, env) };
   }
   if (cloud === "gcp") {
-    const query = new URLSearchParams({ audience, format: "full" });
+    const query = new URLSearchParams({ audience: audienceOf(cloud, origin, runnerId), format: "full" });
     const url = `${gcpBase(env)}/computeMetadata/v1/instance/service-accounts/default/identity?${query}`;
     return { cloud, kind: "jwt", proof: (await ask(options, cloud, url, GCP)).trim() };
   }
-  const query = new URLSearchParams({ "api-version": "2018-02-01", resource: audience });
+  const resource = options.audience ?? audienceOf(cloud, origin, runnerId);
+  const query = new URLSearchParams({ "api-version": "2018-02-01", resource });
   const text = await ask(options, cloud, `${azureBase(env)}/metadata/identity/oauth2/token?${query}`, AZURE);
   return { cloud, kind: "jwt", proof: tokenIn(text) };
 }

@@ -132,19 +132,21 @@ export function issueToken(store: Store, issue: Issue): Issued | null {
   }, "full");
 }
 
-/** Rows of tokens that ended long ago go, and of those that nobody used all but the newest few. */
+/** Rows of tokens that ended go after a while; of those that nobody used only the newest few may still be. */
 function forgetTokens(store: Store, runnerId: string, identityId: string, now: number): void {
   store.db
-    .prepare<unknown, [string, number, number]>(
-      `DELETE FROM runner_tokens WHERE runner_id = ?
-       AND (coalesce(ends_at, used_at, issued_at) < ? OR (used_at IS NULL AND issued_at < ?))`,
+    .prepare<unknown, [number, string, string, number]>(
+      `UPDATE runner_tokens SET ends_at = ?1
+       WHERE runner_id = ?2 AND identity_id = ?3 AND used_at IS NULL AND (ends_at IS NULL OR ends_at > ?1)
+       AND token_hash NOT IN (SELECT token_hash FROM runner_tokens
+         WHERE runner_id = ?2 AND identity_id = ?3 AND used_at IS NULL ORDER BY issued_at DESC LIMIT ?4)`,
     )
-    .run(runnerId, now - TOKEN.kept, now - TOKEN.unused - TOKEN.kept);
+    .run(now, runnerId, identityId, TOKEN.waiting - 1);
   store.db
-    .prepare<unknown, [number, string, string, string, number]>(
-      `UPDATE runner_tokens SET ends_at = ?1 WHERE runner_id = ?2 AND identity_id = ?3 AND used_at IS NULL AND ends_at IS NULL
-       AND token_hash NOT IN (SELECT token_hash FROM runner_tokens WHERE runner_id = ?2 AND identity_id = ?4 AND used_at IS NULL
-                              ORDER BY issued_at DESC LIMIT ?5)`,
+    .prepare<unknown, [string, number, number, number, number]>(
+      `DELETE FROM runner_tokens WHERE runner_id = ?1 AND (
+         (used_at IS NULL AND ends_at <= ?2 AND issued_at <= ?3) OR (used_at IS NULL AND issued_at <= ?4)
+         OR (used_at IS NOT NULL AND coalesce(ends_at, used_at) <= ?5))`,
     )
-    .run(now, runnerId, identityId, identityId, TOKEN.waiting - 1);
+    .run(runnerId, now, now - TOKEN.spent, now - TOKEN.unused - TOKEN.spent, now - TOKEN.kept);
 }
