@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { BINARY } from "./build.ts";
 import { type Report, readReport } from "./junit.ts";
 import { BUN, ROOT, run } from "./spawn.ts";
+import { makeTempFolder } from "./temp-folder.ts";
 
 const FOLDERS = [
   "internal",
@@ -45,12 +46,19 @@ interface Run {
 async function testRun(paths: readonly string[], options: readonly string[] = []): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), "runner-test-"));
   const file = join(folder, "report.xml");
+  const temp = makeTempFolder();
   try {
     const report = ["--reporter=junit", `--reporter-outfile=${file}`];
-    const code = await run([BUN, "test", "--timeout=30000", ...options, ...report, ...paths], { RUNNER_BIN: BINARY });
+    const code = await run([BUN, "test", "--timeout=30000", ...options, ...report, ...paths], {
+      RUNNER_BIN: BINARY,
+      TMPDIR: temp.path,
+    });
     return { code, report: existsSync(file) ? readReport(readFileSync(file, "utf8")) : null };
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    const { names, stays } = temp.end();
+    if (names.length > 0) console.log(`\nleft in the temporary folder and removed with it: ${names.join(", ")}`);
+    for (const why of stays) console.log(`${temp.path} is not gone: ${why}`);
   }
 }
 
