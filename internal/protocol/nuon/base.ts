@@ -7,8 +7,8 @@ import { z } from "zod";
 export const str = z.string().nullish();
 export const int = z.number().int().nullish();
 export const bool = z.boolean().nullish();
-/** Integer nanoseconds. Timeouts stay below 2^53; timestamps never travel this way. */
-export const ns = z.number().int().nullish();
+/** Integer nanoseconds. Go's longest duration, 2^63 - 1, is read too (rounded); timestamps never travel this way. */
+export const ns = z.number().refine(Number.isInteger, "expected whole nanoseconds").nullish();
 /** RFC 3339 with nanoseconds, kept as text. */
 export const time = z.string().nullish();
 export const stringMap = z.record(z.string(), z.string().nullable()).nullish();

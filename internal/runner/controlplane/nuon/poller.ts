@@ -23,13 +23,14 @@ export interface Poller {
 export function createPoller(api: NuonClient, runnerId: string, log: SystemLog): Poller {
   let anyWorks = false;
   let rounds = 0;
+  const readable = oneByOne(log);
 
   async function list(group: string, signal: AbortSignal): Promise<Result<RunnerJob[], HttpFailure>> {
     const ask = (limit?: number) =>
       api.call("GetRunnerJobs", { path: { runner_id: runnerId }, query: { group, limit }, tag: "jobs", signal });
     let answer = await ask();
     if (answer.ok && (answer.value.value?.length ?? 0) >= LIST_CAP) answer = await ask(MOST);
-    return answer.ok ? ok((answer.value.value ?? []).flatMap((one) => readable(one, log))) : answer;
+    return answer.ok ? ok((answer.value.value ?? []).flatMap(readable)) : answer;
   }
 
   async function perGroup(groups: readonly JobGroup[], signal: AbortSignal): Promise<Result<RunnerJob[], HttpFailure>> {
@@ -69,10 +70,16 @@ function oldestFirst(jobs: readonly RunnerJob[]): RunnerJob[] {
   return [...jobs].reverse().sort((a, b) => age(a) - age(b));
 }
 
-/** One job that cannot be read must not hide the others. */
-function readable(value: unknown, log: SystemLog): RunnerJob[] {
-  const parsed = runnerJob.safeParse(value);
-  if (parsed.success) return [parsed.data];
-  log.warn("a job in the list cannot be read and is left alone", { why: parsed.error.issues[0]?.message });
-  return [];
+/** One job that cannot be read must not hide the others. It is said once, though every poll shows it again. */
+function oneByOne(log: SystemLog) {
+  let told = "";
+  return (value: unknown): RunnerJob[] => {
+    const parsed = runnerJob.safeParse(value);
+    if (parsed.success) return [parsed.data];
+    const [issue] = parsed.error.issues;
+    const why = `${issue?.path.join(".") || "it"}: ${issue?.message}`;
+    if (told !== why) log.warn("a job in the list cannot be read and is left alone", { why });
+    told = why;
+    return [];
+  };
 }

@@ -46,6 +46,8 @@ interface Means {
  */
 export function createReservations({ api, readJob, runnerId, version, clock, log }: Means): Reservations {
   const doubts = new Map<string, Doubt>();
+  /** Jobs whose execution got an id that cannot be a name: asking again would give the next one. */
+  const unfit = new Set<string>();
 
   /** Executions of a job that carry our nonce and that nobody has begun. */
   async function ownOf(jobId: string, nonce: string, signal?: AbortSignal) {
@@ -57,7 +59,10 @@ export function createReservations({ api, readJob, runnerId, version, clock, log
       (one) => one.status === "pending" && one.metadata?.["client.version"]?.endsWith(`/${nonce}`),
     );
     const age = own ? Math.max(0, serverNow - (Date.parse(own.created_at ?? "") || serverNow)) : 0;
-    return { ok: true as const, value: own?.id ? { id: own.id, createdMs: clock.now() - age } : null };
+    return {
+      ok: true as const,
+      value: own?.id && PLAIN.test(own.id) ? { id: own.id, createdMs: clock.now() - age } : null,
+    };
   }
 
   /** After any answer but a reservation: what does the server say about it now? */
@@ -81,7 +86,13 @@ export function createReservations({ api, readJob, runnerId, version, clock, log
       json: null,
       fresh: true,
     });
-    if (answer.ok && answer.value.value.id) return { job, executionId: answer.value.value.id, createdMs: sentMs };
+    const executionId = answer.ok ? answer.value.value.id : null;
+    if (executionId && PLAIN.test(executionId)) return { job, executionId, createdMs: sentMs };
+    if (executionId) {
+      unfit.add(job.id);
+      log.error("the id of an execution is no plain name; its job is left alone", { job: job.id, id: executionId });
+      return null;
+    }
     if (!answer.ok && !answer.error.sent) return null;
     const doubt = { job, nonce, sentMs };
     const found = await ask(doubt);
@@ -94,7 +105,7 @@ export function createReservations({ api, readJob, runnerId, version, clock, log
 
   return {
     reserve,
-    isDoubtful: (jobId) => doubts.has(jobId),
+    isDoubtful: (jobId) => doubts.has(jobId) || unfit.has(jobId),
 
     async settle() {
       const found = await Promise.all([...doubts.values()].map(async (doubt) => ({ doubt, now: await ask(doubt) })));
@@ -123,6 +134,9 @@ export function createReservations({ api, readJob, runnerId, version, clock, log
     },
   };
 }
+
+/** The id names the execution's folder: nothing in it may lead out of the state directory. */
+const PLAIN = /^[A-Za-z0-9][\w.-]{0,127}$/;
 
 /** The server itself said no. A gateway's word (502 to 504), a cut or an unreadable answer proves nothing. */
 function isDefinite(error: HttpFailure): boolean {
