@@ -32,7 +32,7 @@ const TABLE: readonly Route[] = [
     path: plain(OPERATIONS[name].path),
   })),
   { dialect: "native", method: "GET", path: "/v1/capabilities" },
-  ...["sessions", "claims", "renewals", "completions", "token-exchange"].map((end) => ({
+  ...["sessions", "claims", "renewals", "completions", "token-exchange", "events"].map((end) => ({
     dialect: "native",
     method: "POST",
     path: `/v1/runners/:x/${end}`,
