@@ -81,11 +81,14 @@ export function createSystemdManager(
     },
     async stop(how) {
       if (how === "drain") return await act("stop");
+      if (kill) {
+        await kill();
+        return await act("stop");
+      }
       // Without a stop of its own the kill would be answered by a restart.
       const asked = await act("stop", "--no-block");
       if (!asked.ok) return asked;
-      if (kill) await kill();
-      else await run("kill", "--kill-who=main", "--signal=SIGKILL", unit);
+      await run("kill", "--kill-who=main", "--signal=SIGKILL", unit);
       while (!(await state()).down) await clock.sleep(LOOK_MS);
       return ok(undefined);
     },
