@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { serviceBundle, serviceDescription, serviceFiles } from "./index.ts";
+import { imageUnitFile, serviceBundle, serviceDescription, serviceFiles } from "./index.ts";
 import { launchdFacts } from "./launchd.ts";
 import type { ServiceWish } from "./place.ts";
 
@@ -80,6 +80,26 @@ describe("a unit of systemd", () => {
   test("a relaxation that there is not is refused with the nearest name", () => {
     expect(() => serviceFiles("systemd", RUNNER, ["dockr"])).toThrow('there is no relaxation "dockr"');
   });
+});
+
+describe("the unit of a runner that is an image", () => {
+  for (const engine of ["podman", "docker"] as const) {
+    test(`gives ${engine} longer to stop it than a drain may take, and the image no rights`, () => {
+      const { drain } = serviceDescription();
+      const { text } = imageUnitFile(engine);
+      const [, stop] = /--stop-timeout=(\d+)/.exec(text) ?? [];
+      expect(Number(stop)).toBeGreaterThan(drain.timeout);
+      expect(Number(value(text, "TimeoutStopSec"))).toBeGreaterThan(Number(stop));
+      for (const part of [
+        "--cap-drop=ALL",
+        "--read-only",
+        "--security-opt=no-new-privileges",
+        `/usr/bin/${engine} run`,
+      ]) {
+        expect(text).toContain(part);
+      }
+    });
+  }
 });
 
 describe("rc.d of OpenBSD", () => {
