@@ -8,8 +8,8 @@ import { ROOT } from "../../scripts/lib/spawn.ts";
 import { BED_CACHE } from "../bed/go-program.ts";
 
 /**
- * The AWS provider itself cannot be had here: its schema is checked through the bindings made from it, and what needs no
- * provider (inputs and their rules) by the real terraform.
+ * The AWS provider takes too long to build for every run: its schema is checked through the bindings made from it, and
+ * what needs no provider (inputs and their rules) by the real terraform. docs/install-ecs.md tells of a run with it.
  */
 const bundle = z
   .object({
@@ -48,6 +48,15 @@ describe("the ECS bundle", () => {
     expect(Object.keys(bundle.variable)).toEqual(expect.arrayContaining(inputs));
     expect(Object.keys(bundle.output)).toEqual(expect.arrayContaining(outputs.split(" ")));
     expect(Object.keys(bundle.terraform).sort()).toEqual(["required_providers", "required_version"]);
+  });
+
+  test("a deployment that fails finds the revision before it, and capacity providers may be changed", () => {
+    expect(bundle.resource.aws_ecs_task_definition?.runner).toMatchObject({ skip_destroy: true });
+    const service = bundle.resource.aws_ecs_service?.runner;
+    expect(service).toMatchObject({
+      deployment_circuit_breaker: { enable: true, rollback: true },
+      force_new_deployment: true,
+    });
   });
 
   test("the token reaches a write-only argument and nothing else", () => {

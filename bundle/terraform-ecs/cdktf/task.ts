@@ -67,6 +67,8 @@ export function taskDefinition(scope: Construct): void {
     ephemeralStorage: { sizeInGib: number("var.ephemeral_storage_gib") },
     volume: [{ name: "state" }, { name: "tmp" }],
     containerDefinitions: json([container()]),
+    // ECS rolls back to the revision before, which it must not have been told to forget.
+    skipDestroy: true,
   });
   task.overrideLogicalId("runner");
 }
@@ -84,6 +86,8 @@ export function service(scope: Construct): void {
     deploymentMinimumHealthyPercent: 0,
     deploymentMaximumPercent: 100,
     deploymentCircuitBreaker: { enable: true, rollback: true },
+    // Without it the provider refuses to change the capacity providers of a service.
+    forceNewDeployment: true,
     availabilityZoneRebalancing: "DISABLED",
     enableExecuteCommand: false,
     enableEcsManagedTags: true,
