@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Values } from "../internal/config/settings.ts";
 import type { ExchangeOptions } from "../internal/coordinator/identity/exchange.ts";
 import { startCoordinator } from "../internal/coordinator/start.ts";
+import { forgetStart } from "../internal/kit/base/start-pages.ts";
 import { EXIT, RunnerError } from "../internal/protocol/errors.ts";
 import type { Times } from "../internal/protocol/times.ts";
 import { readCa } from "./lib/ca-file.ts";
@@ -44,6 +45,7 @@ export const coordinator: Command = async (context) => {
     { log, telemetry },
   );
   log.info("coordinator is up", { url: server.url, data: dataDir, admin_key_file: adminKeyFile });
+  forgetStart();
   await stopped.promise;
   stop();
   await server.stop();

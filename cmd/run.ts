@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { forgetStart } from "../internal/kit/base/start-pages.ts";
 import { EXIT } from "../internal/protocol/errors.ts";
 import { writePresence } from "../internal/runner/supervisor/presence.ts";
 import { type Command, type Context, need } from "./lib/context.ts";
@@ -55,6 +56,7 @@ export async function runAgainst(context: Context, stateDir: string) {
       connecting.signal,
     );
     stop();
+    forgetStart();
     const drain = (why: string) => {
       supervisor.stopping();
       writePresence(stateDir, { version: context.version, ready: true, draining: true });
