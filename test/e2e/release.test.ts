@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -20,7 +21,7 @@ import { signerOf } from "../../scripts/lib/release-signing.ts";
 import { BUN, ROOT } from "../../scripts/lib/spawn.ts";
 import { goProgram } from "../bed/go-program.ts";
 import { type Registry, registryMissing, startRegistry } from "../bed/registry.ts";
-import { commandsOf } from "../lib/doc-blocks.ts";
+import { commandsOf, filledIn, type Words } from "../lib/doc-blocks.ts";
 import { serveReleases } from "../lib/release-folder.ts";
 
 setDefaultTimeout(240_000);
@@ -66,6 +67,16 @@ function release(cwd: string, argv: readonly string[], env: Record<string, strin
   return done.stderr.toString();
 }
 
+const page = commandsOf("docs/releases.md", "release");
+
+/** Pastes the block of docs/releases.md that holds `what`; what it printed. */
+function paste(what: string, words: Words, cwd: string, env: Record<string, string> = {}): string {
+  const block = page.find((one) => one.includes(what)) ?? `echo no block with ${what}; false`;
+  const done = Bun.spawnSync(["sh", "-euc", filledIn(block, words)], { cwd, env: { ...process.env, ...env } });
+  if (!done.success) throw new Error(`${block}${done.stdout}${done.stderr}`);
+  return done.stdout.toString();
+}
+
 beforeAll(() => {
   mkdirSync(`${ROOT}dist`, { recursive: true });
   folder = mkdtempSync(`${ROOT}dist/release-test-`);
@@ -105,8 +116,14 @@ test("a release holds what it promises, and its program is not cut", () => {
 });
 
 test("two checkouts at different paths, time zones and times make the same release, byte for byte", () => {
-  const again = at("elsewhere/release");
-  release(checkout("deeper/two"), ["--key", at("release.key"), "--out", again], { TZ: "Asia/Tokyo", LC_ALL: "C" });
+  const again = at("elsewhere", VERSION);
+  const words = {
+    "npm run release --": `npm run release -- --target ${TARGET}`,
+    "/srv/releases": at("elsewhere"),
+    "release.key": at("release.key"),
+    "0.2.0": VERSION,
+  };
+  paste("--latest", words, checkout("deeper/two"), { TZ: "Asia/Tokyo", LC_ALL: "C" });
   expect(readdirSync(again).sort()).toEqual(readdirSync(made).sort());
   for (const file of readdirSync(made)) {
     expect([file, readFileSync(join(again, file)).equals(readFileSync(join(made, file)))]).toEqual([file, true]);
@@ -114,7 +131,7 @@ test("two checkouts at different paths, time zones and times make the same relea
 });
 
 describe("the commands of docs/releases.md", () => {
-  const checks = commandsOf("docs/releases.md", "release").filter((body) => /openssl pkeyutl|ssh-keygen -Y/.test(body));
+  const checks = page.filter((body) => /openssl pkeyutl|ssh-keygen -Y/.test(body));
   const inCopy = (body: string, change: (copy: string) => void = () => {}) => {
     const copy = at("copy");
     rmSync(copy, { recursive: true, force: true });
@@ -127,6 +144,35 @@ describe("the commands of docs/releases.md", () => {
   test("accept the release as it was made", () => {
     expect(checks.length).toBe(2);
     for (const body of checks) expect(inCopy(body)).toBe(0);
+  });
+
+  test("make a key, put a release in front, tell its fingerprint and verify it from a folder and a web server", async () => {
+    mkdirSync(at("new"));
+    paste("openssl genpkey", {}, at("new"));
+    expect(text(at("new/release.key"))).toStartWith("-----BEGIN PRIVATE KEY-----");
+
+    const words = { "/srv/releases": at("releases"), "release.key": at("release.key"), "0.2.0": VERSION };
+    expect(paste("--promote", words, at("one"))).toContain(`version ${VERSION}\n`);
+
+    const key = readReleaseKey(text(join(made, "release.pub")), "release.pub");
+    expect(`sha256:${paste("openssl pkey ", {}, made).split(" ")[0]}`).toBe(key.ok ? key.value.fingerprint : "");
+
+    const host = await serveReleases(at("releases"));
+    try {
+      mkdirSync(at("bin"));
+      symlinkSync(program(), at("bin/runner"));
+      const places = { "/media/usb/release": made, "https://releases.example.com": host.url, "0.2.0": VERSION };
+      const [block = ""] = page.filter((one) => one.includes("runner release verify"));
+      // The web server lives in this process, so nothing may wait for the shell with it.
+      const child = Bun.spawn(["sh", "-euc", filledIn(block, places)], {
+        cwd: made,
+        env: { HOME: folder, PATH: `${at("bin")}:${process.env.PATH}` },
+      });
+      const said = await new Response(child.stdout).text();
+      expect([await child.exited, said.match(/files are what was signed/g)?.length]).toEqual([0, 2]);
+    } finally {
+      await host.end();
+    }
   });
 
   test("refuse it with a line more in its list", () => {
@@ -246,14 +292,23 @@ describe.skipIf(missing)("a release in a registry", () => {
 
   test("is pulled with plain oras as the same bytes, and says what it is", () => {
     const reference = `${registry.host}/runner/release:9.8.7-rc.1`;
-    const argv = ["--key", at("release.key"), "--out", at("pushed"), "--push", reference, "--plain-http"];
-    release(at("one"), argv, { ORAS: oras ?? "", HOME: folder });
+    mkdirSync(at("programs"));
+    symlinkSync(oras ?? "oras", at("programs/oras"));
+    const words = {
+      "npm run release --": `npm run release -- --target ${TARGET} --plain-http --out ${at("pushed")}`,
+      "release.key": at("release.key"),
+      "registry.example.com/runner/release:0.2.0": reference,
+      "--version 0.2.0": `--version ${VERSION}`,
+      "oras pull": "oras pull --plain-http",
+      "--output release": `--output ${at("pulled")}`,
+    };
+    const path = `${at("programs")}:${process.env.PATH}`;
+    paste("--push", words, at("one"), { ORAS: oras ?? "", PATH: path });
     const run = (...words: string[]) => {
       const done = Bun.spawnSync([oras ?? "", ...words], { env: { HOME: folder, PATH: process.env.PATH ?? "" } });
       if (!done.success) throw new Error(done.stderr.toString());
       return done.stdout.toString();
     };
-    run("pull", "--plain-http", "--output", at("pulled"), reference);
     expect(readdirSync(at("pulled")).sort()).toEqual(readdirSync(made).sort());
     for (const file of readdirSync(made)) {
       expect([file, readFileSync(at("pulled", file)).equals(readFileSync(join(made, file)))]).toEqual([file, true]);

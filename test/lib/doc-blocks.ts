@@ -57,3 +57,18 @@ export function linesOf(block: string): string[] {
     .map((line) => line.replace(/(^|\s+)#.*$/, "").trim())
     .filter((line) => line !== "");
 }
+
+/** What a person puts in place of what the page has: each must stand in the block, or the page has changed. */
+export type Words = Readonly<Record<string, string>>;
+
+/** A block as a person pastes it. The longest words first: `chg…` does not take the place of `approve chg…`. */
+export function filledIn(block: string, words: Words): string {
+  let text = block;
+  for (const [from, to] of Object.entries(words).sort(([a], [b]) => b.length - a.length)) {
+    if (!text.includes(from)) throw new Error(`there is no "${from}" (any more) in\n${block}`);
+    text = text.replaceAll(from, to);
+  }
+  // Remarks may have dots.
+  if (/^[^#\n]*…/m.test(text)) throw new Error(`what stands for the dots in\n${text}`);
+  return text;
+}

@@ -1,9 +1,6 @@
 import { appendFileSync, chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { type Bed, program, until } from "../../faults/lib/processes.ts";
-import { commandsOf } from "../../lib/doc-blocks.ts";
-
-/** What a person puts in place of what the page has: each must stand in the block, or the page has changed. */
-export type Words = Readonly<Record<string, string>>;
+import { commandsOf, filledIn, type Words } from "../../lib/doc-blocks.ts";
 
 /** One page, block after block, in one folder and one environment, as a person would paste it into a terminal. */
 export interface PageShell {
@@ -17,17 +14,17 @@ export interface PageShell {
   next(words?: Words): Promise<string>;
   /** Everything the servers wrote. */
   said(): string;
-  /** Ends the servers; throws when the page has a block that was not run. */
-  end(): Promise<void>;
+  /** Ends the servers, as with Ctrl-C. */
+  stop(): Promise<void>;
 }
 
 /** Programs of this folder come first: ours, `sudo` of somebody who is root, and a curl that minds the status. */
-export function makeCommands(bed: Bed): string {
+export function makeCommands(bed: Bed, runner: readonly string[] = program): void {
   const folder = bed.path("commands");
   mkdirSync(folder);
   const curl = Bun.which("curl") ?? "curl";
   const scripts = {
-    runner: `exec ${program.map((word) => `'${word}'`).join(" ")} "$@"`,
+    runner: `exec ${runner.map((word) => `'${word}'`).join(" ")} "$@"`,
     sudo: 'exec env "$@"',
     curl: `exec ${curl} -fsS "$@"`,
   };
@@ -35,7 +32,6 @@ export function makeCommands(bed: Bed): string {
     writeFileSync(`${folder}/${name}`, `#!/bin/sh\n${script}\n`);
     chmodSync(`${folder}/${name}`, 0o755);
   }
-  return folder;
 }
 
 interface Server {
@@ -46,10 +42,31 @@ interface Server {
 }
 
 /** A server of ours, which goes on until it is stopped. */
-const STAYS = /^(?:[A-Z_]+=\S+ )*\S*runner (?:run|coordinator)(?: |$)/;
+const STAYS = /(?:^|; exec )(?:[A-Z_]+=\S+ )*\S*runner (?:run|coordinator)(?: |$)/;
 const UP = / connected dialect=| coordinator is up /;
 
-export function openPage(bed: Bed, page: string, suite: string, env: Record<string, string>): PageShell {
+export interface Page {
+  readonly bed: Bed;
+  readonly page: string;
+  readonly suite: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Opens a page, does `work` in it, sees to it that no block is left, and kills what the page started. */
+export async function runPage(of: Page, work: (shell: PageShell) => Promise<void>): Promise<void> {
+  const shell = openPage(of);
+  try {
+    await work(shell);
+    const left = shell.left();
+    if (left > 0) throw new Error(`${of.page}: ${left} blocks for ${of.suite} were not run`);
+  } catch (error) {
+    throw new Error(`${error}\n${shell.said()}`, { cause: error });
+  } finally {
+    await shell.end();
+  }
+}
+
+function openPage({ bed, page, suite, env }: Page): PageShell & { left(): number; end(): Promise<void> } {
   const blocks = commandsOf(page, suite);
   const folder = bed.path("pages", page);
   mkdirSync(folder, { recursive: true });
@@ -137,7 +154,7 @@ export function openPage(bed: Bed, page: string, suite: string, env: Record<stri
         if (script.length > 0) printed += await foreground(script.join("\n"));
         script = [];
       };
-      for (const line of replaced(page, asTyped(block), words).split("\n")) {
+      for (const line of filledIn(asTyped(block), words).split("\n")) {
         const bare = line.replace(/\s+#.*$/, "");
         if (!STAYS.test(bare)) script.push(line);
         else {
@@ -148,10 +165,13 @@ export function openPage(bed: Bed, page: string, suite: string, env: Record<stri
       await flush();
       return printed;
     },
+    async stop() {
+      for (const one of servers) await stop(one, "SIGTERM");
+    },
     said: () => servers.map(({ text }) => text()).join(""),
+    left: () => blocks.length - done,
     async end() {
       for (const one of servers) await stop(one, "SIGKILL");
-      if (done < blocks.length) throw new Error(`${page}: ${blocks.length - done} blocks for ${suite} were not run`);
     },
   };
 }
@@ -164,15 +184,4 @@ function asTyped(block: string): string {
     .filter((line) => line.startsWith("$ "))
     .map((line) => line.slice(2))
     .join("\n");
-}
-
-/** The longest first, so that `chg…` does not take the place of `approve chg…`. */
-function replaced(page: string, block: string, words: Words): string {
-  let text = block;
-  for (const [from, to] of Object.entries(words).sort(([a], [b]) => b.length - a.length)) {
-    if (!text.includes(from)) throw new Error(`${page}: there is no "${from}" (any more) in\n${block}`);
-    text = text.replaceAll(from, to);
-  }
-  if (text.includes("…")) throw new Error(`${page}: what stands for the dots in\n${text}`);
-  return text;
 }

@@ -9,7 +9,7 @@ import { commandsOf, docBlocks } from "../../lib/doc-blocks.ts";
 import { startOtlpReceiver } from "../../lib/otlp-receiver.ts";
 import { makePki, openssl } from "../../lib/pki.ts";
 import { hasSshServer, startSshServer } from "../../lib/ssh-server.ts";
-import { makeCommands, openPage, type PageShell } from "./page-shell.ts";
+import { makeCommands, type PageShell, runPage } from "./page-shell.ts";
 
 /**
  * The commands of the pages, pasted as they stand into one machine with a coordinator and a runner. What a person puts
@@ -38,7 +38,7 @@ afterAll(async () => {
   await bed?.end();
 });
 
-/** Opens a page, runs `work` in it, and sees to it that no block is left. */
+/** A page with the identity of a runner of its own. */
 function pageTest(page: string, work: (shell: PageShell, id: string) => Promise<void>, skip = false): void {
   test.skipIf(skip)(`${page}: its commands do what it says`, async () => {
     const own = await control.createRunner(basename(page, ".md"));
@@ -48,14 +48,7 @@ function pageTest(page: string, work: (shell: PageShell, id: string) => Promise<
       RUNNER_API_TOKEN: own.token,
       RUNNER_STATE_DIR: bed.path("state", page),
     };
-    const shell = openPage(bed, page, "docs", { ...env, ...identity });
-    try {
-      await work(shell, own.id);
-    } catch (error) {
-      await shell.end().catch(() => undefined);
-      throw new Error(`${error}\n${shell.said()}`, { cause: error });
-    }
-    await shell.end();
+    await runPage({ bed, page, suite: "docs", env: { ...env, ...identity } }, (shell) => work(shell, own.id));
   });
 }
 
