@@ -39,7 +39,8 @@ export async function checkAws(
   const who = callerOf(arn);
   if (!who.ok || who.value.account !== account) return refused(`${arn} is neither a role nor a user`);
   const found = trusted.find(({ identity }) => isCaller(identity, who.value));
-  return found ? ok({ subject: arn, identityId: found.id, once: true }) : refused(`${arn} is not trusted`);
+  if (!found) return refused(`${arn} is not trusted`);
+  return ok({ subject: arn, identityId: found.id, once: new URL(proof).searchParams.get("X-Amz-Signature") });
 }
 
 const answer = z.object({

@@ -57,6 +57,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   const refusals = createRate(EXCHANGE.refusalsPerMinute, clock.monotonic);
   const tokens = createRate(EXCHANGE.tokensPerMinute, clock.monotonic);
   let running = 0;
+  const busy = (address: string) => refusals.wait(networkOf(address));
 
   function check(runnerId: string, { cloud, kind, proof }: TokenExchange): Promise<Verdict> | Verdict {
     if ((cloud === "aws") !== (kind === "aws-sts")) return refused(`${kind} is no proof of ${cloud}`);
@@ -71,16 +72,11 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     return checkJwt(proof, mine, target, keys);
   }
 
-  async function give(
-    runnerId: string,
-    proof: string,
-    proven: Proven,
-    address: string,
-  ): Promise<Result<Issued, ExchangeFailure>> {
+  async function give(runnerId: string, proven: Proven, address: string): Promise<Result<Issued, ExchangeFailure>> {
     const seconds = tokens.wait(runnerId);
     if (seconds > 0) return fail({ kind: "busy", seconds });
     const { subject, identityId, once } = proven;
-    const proofHash = once ? createHash("sha256").update(proof).digest("hex") : null;
+    const proofHash = once === null ? null : createHash("sha256").update(once).digest("hex");
     const issued = issueToken(store, {
       runnerId,
       identityId,
@@ -117,6 +113,9 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     request: TokenExchange,
     address: string,
   ): Promise<Result<Issued, ExchangeFailure>> {
+    // Again: many may have come to the door at once.
+    const seconds = busy(address);
+    if (seconds > 0) return fail({ kind: "busy", seconds });
     const began = clock.monotonic();
     const answer = await inTurn(runnerId, request, address);
     deps.counted?.add(1, answer.ok ? "given" : answer.error.kind);
@@ -134,9 +133,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     running += 1;
     try {
       const verdict = await check(runnerId, request);
-      return verdict.ok
-        ? await give(runnerId, request.proof, verdict.value, address)
-        : told(runnerId, verdict.error, address);
+      return verdict.ok ? await give(runnerId, verdict.value, address) : told(runnerId, verdict.error, address);
     } finally {
       running -= 1;
     }
@@ -148,7 +145,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     return fail({ kind });
   }
 
-  return { busy: (address) => refusals.wait(networkOf(address)), exchange };
+  return { busy, exchange };
 }
 
 /** What is stored was checked when it was; a row of a newer version counts for nothing. */

@@ -24,7 +24,7 @@ export async function checkJwt(
     const audience = identity.audience ?? audienceOf(identity.cloud, target.origin, target.runnerId);
     const read = await verified(proof, place, { audience, now: target.now }, keys);
     const wrong = read.ok ? wrongClaim(read.value, identity.claims) : null;
-    if (read.ok && wrong === null) return ok({ subject: subjectOf(read.value), identityId: id, once: false });
+    if (read.ok && wrong === null) return ok({ subject: subjectOf(read.value), identityId: id, once: null });
     // What could not be checked may fit; it goes before what does not.
     if (!read.ok && (read.error.kind === "later" || why.kind === "refused")) why = read.error;
     else if (read.ok && why.kind === "refused") why = { kind: "refused", why: `${subjectOf(read.value)}: ${wrong}` };

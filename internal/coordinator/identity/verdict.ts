@@ -6,8 +6,8 @@ export interface Proven {
   readonly subject: string;
   /** The identity of the runner that it fits. */
   readonly identityId: string;
-  /** The proof counts once. */
-  readonly once: boolean;
+  /** What of the proof counts once, however the rest of it is written; null: it may be shown again. */
+  readonly once: string | null;
 }
 
 /** `refused`: the proof is no good. `later`: it could not be checked. `why` is for our own log only. */

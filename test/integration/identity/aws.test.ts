@@ -34,6 +34,9 @@ describe("a signed GetCallerIdentity", () => {
     const proof = await world.awsProof(AWS.runner, { runnerId: other });
     expect((await ask(other, aws(proof)))[0]).toBe("given");
     expect(await ask(other, aws(proof))).toEqual(["refused", "the proof was shown before"]);
+    const url = new URL(proof);
+    const turned = `${url.origin}/?${new URLSearchParams([...url.searchParams].reverse())}`;
+    expect(await ask(other, aws(turned))).toEqual(["refused", "the proof was shown before"]);
   });
 
   for (const [name, identity, given] of [

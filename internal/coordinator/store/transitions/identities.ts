@@ -95,7 +95,7 @@ export interface Issue {
   /** Who proved to be there, and from where; for the timeline. */
   readonly subject: string;
   readonly address: string;
-  /** SHA-256 of a proof that counts once. */
+  /** SHA-256 of what of a proof counts once. */
   readonly proofHash: string | null;
   /** ms; null: until the next one is used. */
   readonly lifeMs: number | null;
