@@ -50,3 +50,6 @@ export function newId(kind: keyof typeof ID_PREFIX): string {
 export function newSecret(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
 }
+
+/** An execution's id names its folder: nothing in it may lead out of the state directory, whoever gave it. */
+export const FOLDER_NAME = /^[A-Za-z0-9][\w.-]{0,127}$/;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { executionStatus, type JOB_GROUPS, jobGroup, outcomeStatus, RUNNER_MODES, stepStatus } from "./enums.ts";
+import { FOLDER_NAME } from "./ids.ts";
 import { actionRun, actionWorkflowConfig } from "./nuon/actions.ts";
 import { appConfig } from "./nuon/app-config.ts";
 import { executionResultRequest, runnerJob } from "./nuon/jobs.ts";
@@ -124,7 +125,7 @@ export const claim = z.strictObject({
   job: runnerJob,
   /** The exact plan text, null for types without one. */
   plan: z.string().nullable(),
-  execution_id: z.string(),
+  execution_id: z.string().regex(FOLDER_NAME),
   lease,
   /** Basic credentials of this execution for Terraform state and `/v2/`; user is `<execution>.<epoch>`. */
   credentials: z.strictObject({ username: z.string(), password: z.string() }),

@@ -1,6 +1,7 @@
 import type { Clock } from "../../../kit/base/clock.ts";
 import type { SystemLog } from "../../../kit/base/system-log.ts";
 import type { HttpFailure } from "../../../kit/http/failure.ts";
+import { FOLDER_NAME } from "../../../protocol/ids.ts";
 import { type RunnerJob, runnerJob } from "../../../protocol/nuon/jobs.ts";
 import { RETRY } from "../../../protocol/retry.ts";
 import type { NuonClient } from "./client.ts";
@@ -61,7 +62,7 @@ export function createReservations({ api, readJob, runnerId, version, clock, log
     const age = own ? Math.max(0, serverNow - (Date.parse(own.created_at ?? "") || serverNow)) : 0;
     return {
       ok: true as const,
-      value: own?.id && PLAIN.test(own.id) ? { id: own.id, createdMs: clock.now() - age } : null,
+      value: own?.id && FOLDER_NAME.test(own.id) ? { id: own.id, createdMs: clock.now() - age } : null,
     };
   }
 
@@ -87,7 +88,7 @@ export function createReservations({ api, readJob, runnerId, version, clock, log
       fresh: true,
     });
     const executionId = answer.ok ? answer.value.value.id : null;
-    if (executionId && PLAIN.test(executionId)) return { job, executionId, createdMs: sentMs };
+    if (executionId && FOLDER_NAME.test(executionId)) return { job, executionId, createdMs: sentMs };
     if (executionId) {
       unfit.add(job.id);
       log.error("the id of an execution is no plain name; its job is left alone", { job: job.id, id: executionId });
@@ -134,9 +135,6 @@ export function createReservations({ api, readJob, runnerId, version, clock, log
     },
   };
 }
-
-/** The id names the execution's folder: nothing in it may lead out of the state directory. */
-const PLAIN = /^[A-Za-z0-9][\w.-]{0,127}$/;
 
 /** The server itself said no. A gateway's word (502 to 504), a cut or an unreadable answer proves nothing. */
 function isDefinite(error: HttpFailure): boolean {
