@@ -12,14 +12,16 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findRelease } from "../../internal/kit/release/index.ts";
 import { buildConfig, type ToolConfig } from "../../internal/kit/tools/build-config.ts";
 import { createToolFinder, platformName } from "../../internal/kit/tools/index.ts";
 import { RunnerError } from "../../internal/protocol/errors.ts";
-import { newSigner } from "../../test/lib/release-folder.ts";
+import { newSigner, writeRelease } from "../../test/lib/release-folder.ts";
 import { zip } from "../../test/lib/zip.ts";
 import { signFolder } from "./release-folder.ts";
+import { promote } from "./release-latest.ts";
 import { runtimeOf } from "./release-programs.ts";
-import { openSigner, opensshSignature, rawSignature } from "./release-signing.ts";
+import { openSigner, opensshSignature, rawSignature, type Signer } from "./release-signing.ts";
 import { publicOrigin, readSource } from "./release-source.ts";
 import { putTools } from "./release-tools.ts";
 import { BUN, ROOT } from "./spawn.ts";
@@ -50,6 +52,8 @@ describe("`npm run release`", () => {
     ["a key that is not there", () => ["--key", at("none")], "openssl genpkey"],
     ["a key of another kind", () => ["--key", rsaKey()], "its kind is rsa"],
     ["a folder that is somebody's", () => ["--out", thesis()], "no release"],
+    ["to be the latest in a folder of another name", () => ["--latest", "--version", "1.2.3"], "must be called 1.2.3"],
+    ["a latest that is no release", () => ["--promote", at("none")], "there is no release at"],
     ["a push without oras", () => ["--push", "127.0.0.1:1/x:1"], "oras"],
   ];
   for (const [what, argv, message] of cases) {
@@ -73,6 +77,36 @@ describe("`npm run release`", () => {
     Bun.spawnSync(["openssl", "genpkey", "-algorithm", "rsa", "-out", at("rsa.key")], { stderr: "ignore" });
     return at("rsa.key");
   };
+});
+
+describe("`latest` of a folder of releases", () => {
+  const release = (version: string, signer: Signer) => writeRelease(at(version), signer, { version, programs: [] });
+  const newest = async (signer: Signer) => {
+    const found = await findRelease({ base: folder, version: null, key: signer.trusted });
+    return found.ok ? found.value.version : found.error.message;
+  };
+
+  test("names the release that was promoted last, older or newer, in the same bytes each time", async () => {
+    const signer = newSigner();
+    for (const version of ["1.0.0", "1.1.0"]) release(version, signer);
+    expect(await promote(at("1.1.0"), signer)).toBe("1.1.0");
+    const bytes = readFileSync(at("latest"));
+    expect(await newest(signer)).toBe("1.1.0");
+    await promote(at("1.0.0"), signer);
+    expect(await newest(signer)).toBe("1.0.0");
+    await promote(at("1.1.0"), signer);
+    expect(readFileSync(at("latest"))).toEqual(bytes);
+    expect(bytes.toString()).toStartWith("version 1.1.0\nmade 2026-11-21T00:00:00.000Z\nsums ");
+  });
+
+  test("is signed for no release by another key, nor for one in a folder of another name", async () => {
+    const signer = newSigner();
+    release("1.0.0", newSigner());
+    writeRelease(at("2.0.0"), signer, { version: "1.9.0", programs: [] });
+    expect((await errorOf(promote(at("1.0.0"), signer))).message).toContain("is not one of the trusted key");
+    expect((await errorOf(promote(at("2.0.0"), signer))).message).toContain("must be called 1.9.0");
+    expect(existsSync(at("latest"))).toBe(false);
+  });
 });
 
 describe("the signing key", () => {

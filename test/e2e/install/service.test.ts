@@ -21,7 +21,7 @@ let runner: { id: string; token: string };
 let installer: string;
 
 /** As `npm run release` makes it, of what lies here now. */
-function release(version: string): void {
+async function release(version: string): Promise<void> {
   const flags = [
     "--target",
     TARGET,
@@ -32,11 +32,12 @@ function release(version: string): void {
     "--out",
     bed.path("releases", version),
   ];
-  const done = Bun.spawnSync([BUN, "scripts/run.ts", "release", ...flags], {
+  const child = Bun.spawn([BUN, "scripts/run.ts", "release", ...flags], {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "pipe"],
   });
-  if (!done.success) throw new Error(`npm run release: ${done.stderr}`);
+  const said = await new Response(child.stderr).text();
+  if ((await child.exited) !== 0) throw new Error(`npm run release: ${said}`);
 }
 
 /** Its own, which has the key in it; nothing else is said but where the releases are. */
@@ -51,8 +52,7 @@ describe.skipIf(noInstallBed)("install.sh and the service of a machine", () => {
     runner = await control.createRunner("vm");
     const { privateKey } = generateKeyPairSync("ed25519");
     writeFileSync(bed.path("release.key"), privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
-    release("5.0.0");
-    release("5.1.0");
+    await Promise.all([release("5.0.0"), release("5.1.0")]);
     // Says its version, and never gets ready as a service; for the rest it is the one before.
     const bad = `#!/bin/sh\ncase $1 in version) echo 5.2.0 ;; run) exec sleep 3600 ;; *) exec /usr/local/lib/runner/versions/5.1.0/runner "$@" ;; esac\n`;
     const key = createPrivateKey(readFileSync(bed.path("release.key")));

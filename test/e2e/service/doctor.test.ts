@@ -36,12 +36,16 @@ async function findings(check?: string, env: readonly string[] = [], ...args: st
   return found.filter((one) => check === undefined || one.check === check);
 }
 
+/** Of checks of their own: done, found and mended together. */
+const secrets: readonly (readonly [harm: string, check: string, text: string])[] = [
+  ["chmod 644 /etc/runner/runner.env", "settings file", "has mode 0644"],
+  ["chmod 640 /etc/runner/token", "token file", "has mode 0640"],
+  ["usermod -aG root runner", "account", "its jobs can become root"],
+];
+
 /** What is done to the machine, which check tells it, and in which words. */
 const rows: readonly (readonly [string, string, string, Finding["status"], string])[] = [
-  ["settings that others can read", "chmod 644 /etc/runner/runner.env", "settings file", "failed", "has mode 0644"],
   ["settings of somebody else", "chown 12:12 /etc/runner/runner.env", "settings file", "failed", "who can change it"],
-  ["a token that others can read", "chmod 640 /etc/runner/token", "token file", "failed", "has mode 0640"],
-  ["an account in a mighty group", "usermod -aG root runner", "account", "failed", "its jobs can become root"],
   [
     "a unit that does not start with the machine",
     "systemctl disable runner",
@@ -104,6 +108,19 @@ describe.skipIf(skipService)(
     test("a service as it was installed is found well", async () => {
       const found = (await findings()).filter(({ check }) => OF_SERVICE.includes(check));
       expect(found.map(({ check, status }) => [check, status])).toEqual(OF_SERVICE.map((check) => [check, "ok"]));
+    });
+
+    test("settings and a token that others can read, an account in a mighty group", async () => {
+      await host.vm.run("sh", "-ec", secrets.map(([harm]) => harm).join("; "));
+      const found = await findings();
+      const sick = secrets.map(([, check]) => found.find((one) => one.check === check));
+      expect(sick).toMatchObject(
+        secrets.map(([, check, text]) => ({ check, status: "failed", text: expect.stringContaining(text) })),
+      );
+      const commands = sick.map((one) => /`([^`]+)`/.exec(one?.remedy ?? "")?.[1]);
+      await host.vm.run("sh", "-ec", commands.join("; "));
+      const well = (await findings()).filter(({ check }) => secrets.some(([, of]) => of === check));
+      expect(well.map(({ status }) => status)).toEqual(["ok", "ok", "ok"]);
     });
 
     for (const [what, harm, check, status, text] of rows) {
