@@ -33,9 +33,12 @@ const fileOf = (stateDir: string) => join(stateDir, "process.json");
 export function writePresence(stateDir: string, how: Omit<Presence, "pid" | "startTime" | "bootId">): void {
   const own = identify(process.pid);
   if (own === null) return;
+  const before = presenceOf(stateDir);
+  // Once told to end it stays so, whatever becomes of its session.
+  const draining = how.draining || (before?.pid === own.pid && before.draining);
   const aside = `${fileOf(stateDir)}.${process.pid}`;
   try {
-    writeFileSync(aside, JSON.stringify({ ...own, ...how }), { mode: 0o600 });
+    writeFileSync(aside, JSON.stringify({ ...own, ...how, draining }), { mode: 0o600 });
     renameSync(aside, fileOf(stateDir));
   } catch {
     rmSync(aside, { force: true });

@@ -149,6 +149,14 @@ test("a version reads the journal and the presence that a newer one wrote", () =
   expect(presenceOf(join(root, "state"))).toMatchObject({ pid: process.pid, version: "9.0.0" });
 });
 
+test("a runner that drains goes on doing so when its session is lost and found again", () => {
+  mkdirSync(join(root, "state"));
+  const how = { version: "1.0.0", ready: true, draining: false };
+  writePresence(join(root, "state"), { ...how, draining: true });
+  writePresence(join(root, "state"), how);
+  expect(presenceOf(join(root, "state"))?.draining).toBe(true);
+});
+
 test("a runner that puts something else in place of its presence does not hold up who looks after it", () => {
   const state = join(root, "state");
   mkdirSync(state);
