@@ -123,6 +123,38 @@ describe("the journal", () => {
     journal.close();
   });
 
+  test("has the tools and steps of an execution after a restart, and forgets them then too", () => {
+    const folder = tempFolder();
+    let journal = openJournal(folder);
+    journal.writeNow(() => {
+      for (const id of ["exe1", "exe2"]) journal.addExecution(row(id));
+      journal.toolIntent(KEY, "init", "boot", 5);
+      const step = { name: "a", status: "finished", startedMs: 5, durationMs: 1, code: 0 } as const;
+      journal.setStep({ id: "exe2", epoch: 1 }, 0, step);
+    });
+    const shown = () =>
+      ["exe1", "exe2"].map((id) => [journal.tools({ id, epoch: 1 }), journal.steps({ id, epoch: 1 })]);
+    const counts = () => shown().map((lists) => lists.map((list) => list.length));
+    for (const expected of [
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      [
+        [0, 0],
+        [0, 0],
+      ],
+    ]) {
+      journal.close();
+      journal = openJournal(folder);
+      expect(counts()).toEqual(expected);
+      journal.writeNow(() => {
+        for (const id of ["exe1", "exe2"]) journal.forget({ id, epoch: 1 });
+      });
+    }
+    journal.close();
+  });
+
   test("writes what waits before it closes", () => {
     const folder = tempFolder();
     const journal = openJournal(folder);

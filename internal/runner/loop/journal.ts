@@ -93,13 +93,17 @@ export function openJournal(stateDir: string) {
   /** Rows that did not fit on a full disk; told once, the work goes on from memory. */
   let lostWrites = 0;
   let closed = false;
+  /** In the transaction that runs. */
+  let forgotten: string[] = [];
   let queue: { work: () => void; done: () => void }[] = [];
 
   const commit = (work: () => void): boolean => {
     if (closed) return false; // the process goes; what ends in this moment is found out at the next start
     for (let attempt = 0; attempt < 2; attempt++) {
+      forgotten = [];
       try {
         db.transaction(work).immediate();
+        for (const name of forgotten) detailed.delete(name);
         return true;
       } catch (error) {
         if (!/full|no space|disk I\/O/i.test(reasonOf(error))) throw error;
@@ -125,6 +129,14 @@ export function openJournal(stateDir: string) {
     return made;
   };
   const all = <T>(sql: string, ...args: SQLQueryBindings[]) => prepared(sql).all(...args) as T[];
+
+  /** Executions with tools or steps. A job that has none, like most short ones, is not asked for any, five times over. */
+  const detailed = new Set(
+    all<{ name: string }>(
+      "select execution || '.' || epoch as name from tools union select execution || '.' || epoch from steps",
+    ).map(({ name }) => name),
+  );
+  const nameOf = ({ id, epoch }: ExecutionKey) => `${id}.${epoch}`;
 
   return {
     get lostWrites() {
@@ -201,6 +213,8 @@ export function openJournal(stateDir: string) {
     },
     forget(key: ExecutionKey): void {
       run("delete from executions where id = ? and epoch = ?", key.id, key.epoch);
+      if (!detailed.has(nameOf(key))) return;
+      forgotten.push(nameOf(key));
       run("delete from tools where execution = ? and epoch = ?", key.id, key.epoch);
       run("delete from steps where execution = ? and epoch = ?", key.id, key.epoch);
     },
@@ -218,9 +232,11 @@ export function openJournal(stateDir: string) {
       return row ? toTool(row) : null;
     },
     tools(key: ExecutionKey): ToolRow[] {
+      if (!detailed.has(nameOf(key))) return [];
       return all<RawTool>("select * from tools where execution = ? and epoch = ?", key.id, key.epoch).map(toTool);
     },
     toolIntent(key: ExecutionKey, name: string, bootId: string, startedMs: number): void {
+      detailed.add(nameOf(key));
       run(
         "insert or replace into tools (execution, epoch, name, state, boot_id, started_ms) values (?,?,?,'intent',?,?)",
         key.id,
@@ -253,6 +269,7 @@ export function openJournal(stateDir: string) {
     },
 
     setStep(key: ExecutionKey, seq: number, step: StepRow): void {
+      detailed.add(nameOf(key));
       run(
         "insert or replace into steps values (?,?,?,?,?,?,?,?)",
         key.id,
@@ -266,6 +283,7 @@ export function openJournal(stateDir: string) {
       );
     },
     steps(key: ExecutionKey): StepRow[] {
+      if (!detailed.has(nameOf(key))) return [];
       return all<RawStep>("select * from steps where execution = ? and epoch = ? order by seq", key.id, key.epoch).map(
         (row) => ({
           name: row.name,
