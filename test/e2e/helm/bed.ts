@@ -93,6 +93,8 @@ export interface Outside {
   /** PEM. */
   readonly ca: string;
   get<T>(path: string): Promise<T>;
+  /** What Prometheus reads of it. */
+  metrics(): Promise<string>;
   submit(job: object, runner?: string): Promise<string>;
   log(job: string): Promise<string>;
   /** Until it has ended. */
@@ -120,6 +122,7 @@ export async function outsideOf(node: KubeNode, namespace: string, name: string,
     url,
     ca,
     get,
+    metrics: async () => (await fetch(`${url}/metrics`, { headers: { authorization }, tls: { ca } })).text(),
     submit: async (job, runner) => {
       const made = await send("/jobs", { job, ...(runner === undefined ? {} : { runner }) });
       return (await made.json()).job;

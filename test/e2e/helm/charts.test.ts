@@ -167,6 +167,12 @@ const REFUSED: readonly (readonly [string, ChartName, object, RegExp])[] = [
     { ...SEVERAL, replicas: 2, identities: { existingSecret: "i" }, state: { existingClaim: "c" } },
     /every replica needs its own/,
   ],
+  [
+    "an HPA down to nothing",
+    "runner",
+    { ...RUNNER, autoscaling: { enabled: true, kind: "external", minReplicas: 0 } },
+    /minReplicas is 0: an HPA keeps one pod at least/,
+  ],
   ["KEDA without Prometheus", "runner", { ...RUNNER, autoscaling: { enabled: true } }, /keda.serverAddress is empty/],
   [
     "two authorities",

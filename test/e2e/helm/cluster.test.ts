@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
 import type { JobShow } from "../../../internal/protocol/operator.ts";
 import { freePort, until } from "../../faults/lib/processes.ts";
 import {
@@ -20,6 +23,10 @@ const CONTROL = "control";
 /** Of the runner: pods that are not as strict as can be are refused there. */
 const RUNNERS = "runners";
 
+const VALUES = z
+  .object({ autoscaling: z.object({ keda: z.object({ query: z.string() }) }) })
+  .parse(Bun.YAML.parse(readFileSync(join(RUNNER, "values.yaml"), "utf8")));
+
 describe.skipIf(skip)("coordinator and runner installed by their charts", () => {
   let bed: ClusterBed;
   let outside: Outside;
@@ -29,7 +36,7 @@ describe.skipIf(skip)("coordinator and runner installed by their charts", () => 
     await bed.namespace(RUNNERS, "restricted");
     await bed.volume(CONTROL, "coordinator");
     await bed.volume(RUNNERS, "state-runner-0");
-  }, 180_000);
+  }, 600_000);
   afterAll(async () => {
     await bed?.end();
   }, 60_000);
@@ -71,6 +78,16 @@ describe.skipIf(skip)("coordinator and runner installed by their charts", () => 
     executions: doc.executions.length,
   });
   const ONCE: ReturnType<typeof done> = { status: "finished", reason: "", answer: "42", executions: 1 };
+  /** What a Prometheus would answer to the query of the chart's values, by what the coordinator tells it. */
+  const queueDepth = async (): Promise<number> => {
+    const { query } = VALUES.autoscaling.keda;
+    const [, metric = "", label = "", unwanted = ""] = /^sum\((\w+)\{(\w+)!~"(.+)"\}\)$/.exec(query) ?? [];
+    const sample = new RegExp(`^${metric}\\{.*${label}="(\\w*)".*\\} (\\d+)$`, "gm");
+    const samples = [...(await outside.metrics()).matchAll(sample)];
+    expect(samples).not.toEqual([]);
+    const counted = samples.filter(([, value = ""]) => !new RegExp(`^(?:${unwanted})$`).test(value));
+    return counted.reduce((sum, [, , n]) => sum + Number(n), 0);
+  };
   const lines = async (job: string) => (await outside.log(job)).match(/^.*\b(begin|end)$/gm)?.length;
 
   test("the coordinator is up with a key and a certificate of its own", async () => {
@@ -246,11 +263,13 @@ describe.skipIf(skip)("coordinator and runner installed by their charts", () => 
     expect(await outside.runner("eu-1")).toMatchObject({ contact: "online" });
   }, 180_000);
 
-  test("replicas with an identity each are runners of their own", async () => {
+  test("replicas with an identity each are runners of their own, the queue's depth is there to scale by, and scaling in drains", async () => {
     const identities: Record<string, string> = {};
+    let second = "";
     for (const n of ["0", "1"]) {
       const made = await bed.exec(CONTROL, "deployment/coordinator", "runner", "runners", "create", `p${n}`, "--json");
       const { id: runner, token } = JSON.parse(made);
+      second = runner;
       identities[n] = `runner-id: ${runner}\napi-token: ${token}\n`;
     }
     const metadata = { name: "identities", namespace: RUNNERS };
@@ -258,8 +277,23 @@ describe.skipIf(skip)("coordinator and runner installed by their charts", () => 
     const { token: _, ...rest } = values({ replicas: 2, identities: { existingSecret: "identities" } });
     await bed.install("helm3", "pair", RUNNER, RUNNERS, { ...rest, state: { kind: "emptyDir" } });
     for (const name of ["p0", "p1"]) expect(await outside.runner(name)).toMatchObject({ contact: "online" });
+
+    expect(await queueDepth()).toBe(0);
+    const job = await outside.submit(waiting("/tmp/six"), second);
+    const unfit = { ...waiting("/tmp/none"), requires: { labels: { nobody: "has-it" } } };
+    await outside.submit(unfit);
+    await until("it has begun", async () => (await outside.log(job)).includes("begin"), 60_000);
+    expect(await queueDepth()).toBe(1);
+    const last = () => bed.node.kubectl(["get", "pod", "pair-runner-1", "-n", RUNNERS, "--ignore-not-found"]);
+    await bed.node.kubectl(["scale", "statefulset", "pair-runner", "-n", RUNNERS, "--replicas=1"]);
+    await until("the one too many drains", async () => /Terminating/.test(await last()), 60_000);
+    expect((await outside.get<JobShow>(`/jobs/${job}`)).status).toBe("in-progress");
+    await bed.exec(RUNNERS, "pair-runner-1", "touch", "/tmp/six");
+    expect(done(await outside.ended(job))).toEqual(ONCE);
+    await until("its pod is gone", async () => (await last()) === "", 60_000);
+    expect(await queueDepth()).toBe(0);
     await bed.uninstall("helm3", "pair", RUNNERS);
-  }, 120_000);
+  }, 180_000);
 
   test("uninstalling leaves the claims and what was there before, and another install finds its data", async () => {
     const kinds =

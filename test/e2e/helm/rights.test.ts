@@ -71,7 +71,7 @@ describe.skipIf(skip)("a runner of the chart that works on its own cluster", () 
       ...programs,
       handlers: { kubejob: { namespaces }, helm: { namespaces }, manifest: { namespaces } },
     });
-  }, 180_000);
+  }, 600_000);
   afterAll(async () => {
     await Promise.all([bed?.end(), plane?.end()]);
     rmSync(chart, { recursive: true, force: true });
@@ -102,7 +102,6 @@ describe.skipIf(skip)("a runner of the chart that works on its own cluster", () 
         version: GO_PROGRAMS[helm].version,
         release: helm,
         namespace,
-        create_namespace: false,
         values: { greeting },
       },
     );
@@ -140,6 +139,14 @@ describe.skipIf(skip)("a runner of the chart that works on its own cluster", () 
     expect(await job("other")).toEqual(refused);
     expect(await release("helm4", "apply", "other")).toEqual(refused);
     expect(await objects("apply", "other", configMap("two", { a: "1" }))).toEqual(refused);
+  }, 120_000);
+
+  test("makes no namespace for a chart: a missing one is refused, as its job may not even look there", async () => {
+    const { status, reason } = await release("helm4", "apply", "absent");
+    expect({ status, reason }).toEqual({
+      status: "failed",
+      reason: expect.stringMatching(/forbidden.*system:serviceaccount:runner:runner/s),
+    });
   }, 120_000);
 
   test("may nothing else: no roles, no pods of others, no Secret of its own namespace, nothing of the whole cluster", async () => {

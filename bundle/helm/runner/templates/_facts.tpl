@@ -45,6 +45,9 @@ What the templates work with, as one document: our own values, with those of Nuo
 {{- if and $v.autoscaling.enabled (gt (int $v.autoscaling.minReplicas) $most) -}}
 {{- fail "autoscaling.minReplicas is above maxReplicas" -}}
 {{- end -}}
+{{- if and $v.autoscaling.enabled (eq $v.autoscaling.kind "external") (lt (int $v.autoscaling.minReplicas) 1) -}}
+{{- fail "autoscaling.minReplicas is 0: an HPA keeps one pod at least, kind keda may have none" -}}
+{{- end -}}
 {{- if and $v.autoscaling.enabled (eq $v.autoscaling.kind "keda") (not $v.autoscaling.keda.serverAddress) -}}
 {{- fail "autoscaling.keda.serverAddress is empty: give the address of the Prometheus that scrapes the coordinator" -}}
 {{- end -}}

@@ -17,6 +17,8 @@ ran, with helm 3 and 4), and nothing else.
 {{- include "runner.rules.kinds" "[get, list, watch, create, patch, delete]" }}
 # Releases are Secrets that helm overwrites.
 - { apiGroups: [""], resources: [secrets], verbs: [update] }
+# Whether the namespace is there: with create_namespace, helm may not make it, and need not.
+- { apiGroups: [""], resources: [namespaces], verbs: [get] }
 # Waiting, hooks, and why something is not ready.
 - { apiGroups: [""], resources: [pods], verbs: [list, watch] }
 - { apiGroups: [""], resources: [events], verbs: [list] }

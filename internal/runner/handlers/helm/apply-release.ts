@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
+import { kubeObject } from "../../../kit/kube/index.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
 import { StopError, ToolError } from "../../handler.ts";
 import { differences } from "./bind.ts";
@@ -43,6 +44,7 @@ export async function applyDeploy(job: HelmJob, saved: SavedHelmPlan): Promise<v
     "--output=json",
     ...job.values,
     ...applyFlags(job),
+    ...(await namespaceFlags(job)),
   ] as const;
   const watched = [...rendered.objects, ...hooksAround(rendered.hooks, name)];
   await ctx.step({ name }, () =>
@@ -90,7 +92,6 @@ function applyFlags(job: HelmJob): string[] {
     `--timeout=${seconds(waitTimeout(job))}`,
     `--labels=${ownLabels(ctx.execution.id, deadlineMs)}`,
     `--history-max=${options.historyLimit}`,
-    ...(work.createNamespace ? ["--create-namespace"] : []),
     ...(work.takeOwnership ? ["--take-ownership"] : []),
     ...(options.wait ? ["--wait"] : []),
     ...(options.wait && options.waitForJobs ? ["--wait-for-jobs"] : []),
@@ -98,6 +99,14 @@ function applyFlags(job: HelmJob): string[] {
     ...(options.forceConflicts && helm.major === 4 ? ["--force-conflicts"] : []),
     ...(options.hooks ? [] : ["--no-hooks"]),
   ];
+}
+
+/** Helm makes it without a look, and who has rights in that namespace alone is refused although it is there. */
+async function namespaceFlags({ ctx, work, client }: HelmJob): Promise<string[]> {
+  if (!work.createNamespace) return [];
+  const path = `/api/v1/namespaces/${encodeURIComponent(work.namespace)}`;
+  const found = await client.request({ method: "GET", path, signal: ctx.signal }, kubeObject);
+  return found.ok ? [] : ["--create-namespace"];
 }
 
 const seconds = (ms: number) => `${Math.max(1, Math.floor(ms / 1_000))}s`;

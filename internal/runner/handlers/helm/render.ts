@@ -135,6 +135,11 @@ const REMEDIES: readonly (readonly [RegExp, (work: HelmWork) => string])[] = [
     () => "Wait until it is done; set recover_pending: true when nothing works on it.",
   ],
   [
+    /cannot create resource "namespaces"/,
+    ({ namespace }) =>
+      `Make the namespace ${namespace} and give the runner's account its rights there, or let it create namespaces with a ClusterRole.`,
+  ],
+  [
     /forbidden: User|is forbidden/,
     ({ namespace }) => `Give the runner's account that right in namespace ${namespace} with a Role and a RoleBinding.`,
   ],
