@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, until } from "../faults/lib/processes.ts";
+import { commandsOf } from "../lib/doc-blocks.ts";
 
 /** The commands of the README in a fresh clone, with npm alone: as the person who has just found the project. */
 const folder = mkdtempSync(join(tmpdir(), "runner-clone-"));
@@ -31,6 +32,10 @@ describe("in a fresh clone", () => {
     expect(made.stderr.toString()).toBe("");
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("the README has just the commands that are run here", () => {
+    expect(commandsOf("README.md", "clone")).toEqual(["npm start\n", "npm test\n"]);
+  });
 
   test("`npm start -- --once` sets up, builds, runs the quickstart and ends with exit code 0", async () => {
     const { code, stdout, stderr } = await finish(npm(["start", "--", "--once"]));

@@ -136,6 +136,7 @@ describe("every block of every page", () => {
       const base = (page: string) => page.replace(/^.*\//, "").replace(/\.md$/, "");
       expect([...marked].filter((page) => !source.includes(base(page)))).toEqual([]);
       expect(source).toContain(`"${suite}"`);
+      expect(source).toMatch(/\b(?:commandsOf|runPage)\(/);
     });
   }
 

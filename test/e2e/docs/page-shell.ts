@@ -134,10 +134,14 @@ function openPage({ bed, page, suite, env }: Page): PageShell & { left(): number
       return code;
     });
     servers.push({ pid: child.pid, isRunner, exited, text: () => text });
-    await until(`${line}: up`, () => {
-      if (over) throw new Error(`${page}: ${line}\nended: ${text}`);
-      return UP.test(text);
-    });
+    await until(
+      `${line}: up`,
+      () => {
+        if (over) throw new Error(`${page}: ${line}\nended: ${text}`);
+        return UP.test(text);
+      },
+      60_000,
+    );
   }
 
   return {
