@@ -152,11 +152,12 @@ const ROWS: readonly Row[] = [
 const TRY = `
 list() { find ${PREFIX} ! -type d -printf '%p %l %s %T@\\n' | sort; ls -d /tmp/runner-install.* 2>/dev/null; }
 before=$(list)
+"$@" --prefix /opt/fresh >/dev/null 2>&1 &
 "$@" --prefix ${PREFIX}
 code=$?
-[ "$(list)" = "$before" ] || { echo changed; list; }
-"$@" --prefix /opt/fresh >/dev/null 2>&1
+wait $!
 echo "fresh $?"
+[ "$(list)" = "$before" ] || { echo changed; list; }
 find /opt/fresh 2>/dev/null
 rm -rf /opt/fresh
 exit $code`;
