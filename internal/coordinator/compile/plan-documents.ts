@@ -10,7 +10,7 @@ import {
 import { NO_DOCUMENTS } from "./compiled.ts";
 
 /** An exact plan with what a runner reads beside it. */
-export interface PlanDocuments {
+interface PlanDocuments {
   readonly documents: Claim["documents"];
   /** A Go runner would miss something of it, or take it for something else. */
   readonly native: boolean;

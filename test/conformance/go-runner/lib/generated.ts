@@ -18,7 +18,7 @@ export interface GeneratedClient {
   close(): void;
 }
 
-export interface LogRecord {
+interface LogRecord {
   readonly text: string;
   /** OTLP's number. */
   readonly severity: number;
