@@ -27,6 +27,15 @@ export const explain: Command = async (context) => {
 const built = () => JOB_TYPES.map(describeBuilt).filter((one) => one !== null);
 const notBuilt = (type: JobType) => describeBuilt(type) === null;
 
+/** Worked by a runner or its mng, and there is nothing to say in a job file but the type. */
+const TYPE_ALONE: readonly JobType[] = [
+  "update-version",
+  "mng-runner-update-version",
+  "mng-runner-restart",
+  "mng-shut-down",
+  "mng-vm-shut-down",
+];
+
 /** With keys and example, for what makes documents of it. */
 function listed(known: readonly Described[]) {
   return [
@@ -46,7 +55,12 @@ function listText(known: readonly Described[]): string {
     ...known.map(line),
     "",
     "Not built into this version:",
-    ...JOB_TYPES.filter(notBuilt).map((type) => line({ type, summary: TYPE_SUMMARY[type] })),
+    ...JOB_TYPES.filter((type) => notBuilt(type) && !TYPE_ALONE.includes(type)).map((type) =>
+      line({ type, summary: TYPE_SUMMARY[type] }),
+    ),
+    "",
+    "Built in, with no keys of their own: `type: NAME` is a whole job file.",
+    ...TYPE_ALONE.map((type) => line({ type, summary: TYPE_SUMMARY[type] })),
     "",
     "`runner explain TYPE` shows the keys and an example; with --handlers-dir plug-ins are listed too.",
   ].join("\n");
@@ -57,6 +71,11 @@ function typeOf(word: string, known: readonly Described[], { loaded }: Plugins):
   const described = known.find((one) => one.type === word);
   if (described !== undefined) return described;
   const type = JOB_TYPES.find((one) => one === word);
+  if (type !== undefined && TYPE_ALONE.includes(type)) {
+    throw new RunnerError("usage", `job type ${type} has no keys of its own (${TYPE_SUMMARY[type]})`, {
+      remedy: `\`type: ${type}\` is a whole job file.`,
+    });
+  }
   if (type !== undefined) {
     throw new RunnerError("usage", `job type ${type} is not built into this version (${TYPE_SUMMARY[type]})`, {
       remedy: "`runner explain` lists the types that are.",

@@ -51,6 +51,17 @@ describe("`runner explain`", () => {
     expect(parseJobFile(JSON.stringify(wrong), "job.json").ok).toBe(false);
   });
 
+  test("does not call the types unbuilt whose job file is their name alone, and they are whole job files", async () => {
+    const { stdout } = await bed.run(["explain"]);
+    const [, alone = ""] = stdout.split("`type: NAME` is a whole job file.\n");
+    const types = [...alone.matchAll(/^ {2}(\S+) /gm)].map(([, type = ""]) => type);
+    expect(types).toContain("mng-runner-update-version");
+    for (const type of types) {
+      expect(parseJobFile(`type: ${type}\n`, "job.yaml").ok).toBe(true);
+      expect((await bed.run(["explain", type])).stderr).toContain(`\`type: ${type}\` is a whole job file.`);
+    }
+  });
+
   test("a type that is misspelt is answered with the near one, exit code 2", async () => {
     const { code, stderr } = await bed.run(["explain", "terrafrom-deploy"]);
     expect([code, stderr.trimEnd().split("\n").at(-1)]).toEqual([

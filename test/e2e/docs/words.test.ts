@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { COMMANDS, type CommandName } from "../../../internal/config/commands.ts";
 import { commandHelp } from "../../../internal/config/help.ts";
+import { SPEC_SCHEMAS } from "../../../internal/protocol/job-file-parse.ts";
 import { docBlocks, docPages, readPage } from "../../lib/doc-blocks.ts";
 
 const ROOT = join(import.meta.dir, "../../..");
@@ -93,6 +94,11 @@ for (const page of pages) {
     });
   });
 }
+
+test("docs/job-file.md names every type that has a job file", () => {
+  const page = readPage("docs/job-file.md");
+  expect(Object.keys(SPEC_SCHEMAS).filter((type) => !page.includes(`\`${type}\``))).toEqual([]);
+});
 
 test("every page is found by links, beginning at the README", () => {
   const found = new Set<string>();
