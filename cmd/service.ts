@@ -13,7 +13,8 @@ export const servicePrint: Command = async (context) => {
   if (relaxations.length > 0 && format !== "systemd") {
     throw new RunnerError("usage", `--with is systemd's: a service of ${format} has no sandbox to relax`);
   }
-  const files = runtime === "program" ? serviceFiles(format, wishOf(context), relaxations) : [imageFile(context, runtime)];
+  const files =
+    runtime === "program" ? serviceFiles(format, wishOf(context), relaxations) : [imageFile(context, runtime)];
   if (json) context.out(JSON.stringify({ files }));
   else if (files.length === 1) context.out((files[0]?.text ?? "").trimEnd());
   else
@@ -31,9 +32,13 @@ function imageFile(context: Context, runtime: "podman" | "docker") {
   if (context.values.format === "systemd" && service === "runner" && instance === null && !context.values.with) {
     return imageUnitFile(runtime);
   }
-  throw new RunnerError("usage", `--runtime ${runtime} is for the one runner of a machine, under systemd, without --with`, {
-    remedy: "`runner service print --runtime podman` prints its unit.",
-  });
+  throw new RunnerError(
+    "usage",
+    `--runtime ${runtime} is for the one runner of a machine, under systemd, without --with`,
+    {
+      remedy: "`runner service print --runtime podman` prints its unit.",
+    },
+  );
 }
 
 export const serviceInstall: Command = async (context) => {

@@ -82,10 +82,10 @@ describe("the keeper of a container", () => {
   });
 
   test("stands aside for every command that is no runner", async () => {
-    for (const args of [["version"], ["coordinator", "--listen", "x"], ["job", "list"], ["mng", "fetch-token"]]) {
+    for (const args of [["version"], ["coordinator", "--listen", "x"], ["job", "list"], ["mng", "update", "2"]]) {
       const kept = keep("exit 70", args);
       expect(await kept.exited).toBe(70);
     }
-    expect(lines("starts")).toEqual(["version", "coordinator --listen x", "job list", "mng fetch-token"]);
+    expect(lines("starts")).toEqual(["version", "coordinator --listen x", "job list", "mng update 2"]);
   });
 });
