@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { basename, dirname, join, normalize } from "node:path";
 import { COMMANDS, type CommandName } from "../../../internal/config/commands.ts";
 import { commandHelp } from "../../../internal/config/help.ts";
 import { SPEC_SCHEMAS } from "../../../internal/protocol/job-file-parse.ts";
@@ -80,6 +80,15 @@ for (const page of pages) {
     test("names no option in a sentence that no program of ours has", () => {
       const named = [...prose(page).matchAll(/`(--[a-z][a-z0-9-]+)[^`]*`/g)].map(([, flag = ""]) => flag);
       expect(named.filter((flag) => !knownFlags.has(flag))).toEqual([]);
+    });
+
+    test("names only tests that there are", () => {
+      const named = readPage(page).match(/(?<=\.\/)test\/[\w/.-]*\w/g) ?? [];
+      // Part of a file's name is enough for the test runner.
+      const there = (path: string) =>
+        existsSync(join(ROOT, path)) ||
+        readdirSync(join(ROOT, dirname(path))).some((name) => name.startsWith(basename(path)));
+      expect(named.filter((path) => !there(path))).toEqual([]);
     });
 
     test("links to pages and headings that are there", () => {
