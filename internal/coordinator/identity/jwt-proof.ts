@@ -1,4 +1,5 @@
-import type { JSONWebKeySet, JWTPayload } from "jose";
+// Not by import(): with --splitting Bun 1.4.5 writes a chunk for it that the compiled program does not find.
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
 import { ok, type Result, reasonOf } from "../../protocol/errors.ts";
 import { audienceOf, type ClaimRule, fits, type JwtIdentity } from "../../protocol/runner-identity.ts";
 import type { IssuerKeys, KeyPlace } from "./issuer-keys.ts";
@@ -60,7 +61,6 @@ async function withKeys(
   { audience, now }: Wanted,
   keys: JSONWebKeySet,
 ): Promise<Result<JWTPayload, Refusal>> {
-  const { createLocalJWKSet, errors, jwtVerify } = await import("jose");
   try {
     const { payload } = await jwtVerify(proof, createLocalJWKSet(keys), {
       issuer,
