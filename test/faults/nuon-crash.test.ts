@@ -94,3 +94,24 @@ describe("on a Nuon server a runner killed with SIGKILL", () => {
     expect(alive_time / 1_000_000).toBeGreaterThan(0);
   }, 60_000);
 });
+
+/** A gateway's or a newer server's word that is neither an outage nor a refusal of the token. */
+test("a Nuon server that answers every status with 409 holds up no other job, and the next start delivers", async () => {
+  const patch = "PATCH /v1/runner-jobs/*/executions/*";
+  server.always(patch, { status: 409, body: '{"error":"conflict"}' });
+  addAction();
+  const first = start();
+  const refused = () => first.stderr().split("the outcome could not be delivered").length - 1;
+  await until("its end is refused", () => refused() === 1, 30_000);
+  addAction();
+  await until("another job has worked", () => refused() === 2, 30_000);
+  expect(readFileSync(bed.path("trace"), "utf8")).toBe("worked\nworked\n");
+  first.signal("SIGTERM");
+  expect(await first.exited).toBe(0);
+
+  server.always(patch, null);
+  start();
+  await until("both are told", () => server.executions.every(({ status }) => status === "finished"), 30_000);
+  expect(server.executions).toMatchObject([{ outputs: { answer: "42" } }, { outputs: { answer: "42" } }]);
+  expect(readFileSync(bed.path("trace"), "utf8")).toBe("worked\nworked\n");
+}, 60_000);
