@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BINARY } from "./build.ts";
 import { type Report, readReport } from "./junit.ts";
-import { BUN, ROOT, run } from "./spawn.ts";
+import { BUN, run } from "./spawn.ts";
 import { makeTempFolder } from "./temp-folder.ts";
+import { recordTimes, testFiles, writeTimes } from "./test-times.ts";
 
 const FOLDERS = [
   "internal",
@@ -25,8 +26,8 @@ const FOLDERS = [
 export async function runTests(args: readonly string[]): Promise<number> {
   const provisioned = await run([BUN, "test/bed/provision.ts"]);
   if (provisioned !== 0) return provisioned;
-  const paths = args.length > 0 ? args : FOLDERS.filter(hasTests).map((folder) => `./${folder}`);
-  const whole = await testRun(paths, args.length > 0 ? [] : [`--parallel=${WORKERS}`]);
+  const record = args.includes("--record");
+  const whole = args.length > 0 && !record ? await testRun(args) : await wholeRun(record);
   if (whole.report === null) {
     console.log(`\nthe test run ended with code ${whole.code} before it could report`);
     return whole.code || 1;
@@ -34,8 +35,26 @@ export async function runTests(args: readonly string[]): Promise<number> {
   return conclude(whole.report, whole.code, await repeated(whole.report));
 }
 
-/** Files at a time in a whole run: they mostly wait, for clusters, engines and killed processes. */
-const WORKERS = 2;
+/** Files at a time in a whole run, on two cores: they mostly wait, for clusters, engines and killed processes. */
+const WORKERS = 3;
+
+/** The slowest files first: one of two minutes that begins last would run alone. */
+async function wholeRun(record: boolean): Promise<Run> {
+  const folder = mkdtempSync(join(tmpdir(), "runner-test-times-"));
+  const times = join(folder, "times.json");
+  try {
+    writeTimes(times, testFiles(FOLDERS));
+    const options = [`--parallel=${WORKERS}`, `--timings=${times}`, ...(record ? ["--update-timings"] : [])];
+    const whole = await testRun(
+      FOLDERS.map((name) => `./${name}`),
+      options,
+    );
+    if (record) recordTimes(times);
+    return whole;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 interface Run {
   readonly code: number;
@@ -93,9 +112,4 @@ function conclude(report: Report, code: number, flaky: ReadonlySet<string>): num
   const skipped = missing || report.skipped.length === 0 ? "" : `, ${report.skipped.length} skipped`;
   console.log(`${report.passed.length + flaky.size} passed, ${failed + uncounted} failed${skipped}`);
   return failed + uncounted > 0 ? 1 : 0;
-}
-
-function hasTests(folder: string): boolean {
-  const path = join(ROOT, folder);
-  return existsSync(path) && readdirSync(path, { recursive: true }).some((name) => /\.test\.tsx?$/.test(String(name)));
 }
