@@ -6,7 +6,7 @@ import { type Command, type Context, need } from "./lib/context.ts";
 import { stateBase } from "./lib/folders.ts";
 import { manage } from "./lib/management.ts";
 import { ownVersionOf } from "./lib/own-version.ts";
-import { readLine } from "./lib/read-file.ts";
+import { readLine, rereadLine } from "./lib/read-file.ts";
 import { startRunnerHalf } from "./lib/runner-half.ts";
 import { onStop } from "./lib/signals.ts";
 import { openSupervisor } from "./lib/supervisor.ts";
@@ -23,7 +23,8 @@ export async function runAgainst(context: Context, stateDir: string) {
   const { values, log } = context;
   const apiUrl = need(values.apiUrl, "the address of the control plane", "api-url", "RUNNER_API_URL");
   const runnerId = need(values.runnerId, "the id of this runner", "runner-id", "RUNNER_ID");
-  const fromFile = values.tokenFile && !values.apiToken ? readLine(values.tokenFile, "token file") : null;
+  const tokenFile = values.apiToken ? null : values.tokenFile;
+  const fromFile = tokenFile ? readLine(tokenFile, "token file") : null;
   const token = need(values.apiToken ?? fromFile, "the token of this runner", "token-file", "RUNNER_API_TOKEN");
   const supervisor = await openSupervisor(context.env);
   const telemetry = await telemetryFor(context, "runner", { "runner.id": runnerId, "runner.mode": values.mode });
@@ -39,6 +40,7 @@ export async function runAgainst(context: Context, stateDir: string) {
         apiUrl,
         runnerId,
         token,
+        ...(tokenFile ? { readToken: () => rereadLine(tokenFile) } : {}),
         dialect: values.dialect,
         mode: values.mode,
         stateDir,

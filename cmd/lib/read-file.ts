@@ -10,6 +10,15 @@ export function readLine(path: string, what: string): string {
   return line;
 }
 
+/** The same of a file that somebody may be writing: null while it is no such line. */
+export function rereadLine(path: string): string | null {
+  try {
+    return readLine(path, "");
+  } catch {
+    return null;
+  }
+}
+
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   EACCES: "permission denied",

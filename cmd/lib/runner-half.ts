@@ -33,6 +33,8 @@ export interface RunnerHalf {
   readonly apiUrl: string;
   readonly runnerId: string;
   readonly token: string;
+  /** Reads the token's file again; null: it cannot be read now. Absent: it came from no file. */
+  readonly readToken?: () => string | null;
   readonly dialect: "native" | "nuon" | null;
   readonly mode: RunnerMode;
   readonly stateDir: string;
@@ -115,6 +117,7 @@ async function startHalf(
     apiUrl: half.apiUrl,
     runnerId: half.runnerId,
     token: half.token,
+    readToken: half.readToken,
     dialect: half.dialect,
     version,
     stateDir: half.stateDir,

@@ -121,6 +121,9 @@ export function startRunner(options: RunnerOptions, deps: StartDeps): RunnerProc
     began: keeper.began,
     occupied: deps.occupied ?? (() => {}),
   });
+  controlPlane.onSecret?.((secret) => {
+    for (const job of jobs.all()) job.hide(secret);
+  });
   const fresh = (work: Work): Begin => ({
     work,
     group: work.execution.group,

@@ -37,11 +37,24 @@ export interface RequestWatch {
   end(outcome: { readonly status: number | null; readonly tries: number; readonly error: string | null }): void;
 }
 
+/** A credential that may change while its client lives; shown where a request brings none of its own. */
+export interface Credential {
+  /** Value of the Authorization header. */
+  current(): string;
+  /** ms that `refused` may take. */
+  readonly patienceMs: number;
+  /** The other side took `shown`. */
+  accepted(shown: string): void;
+  /** `shown` was answered with 401 or 403. true: there is another one by now, and the request is made again. */
+  refused(shown: string, status: number, signal: AbortSignal | undefined): Promise<boolean>;
+}
+
 export interface HttpOptions {
   /** Everything before a request's path; a base path is kept, a trailing slash is not doubled. */
   readonly baseUrl: string;
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
+  readonly credential?: Credential;
   /** Certificate authorities (PEM) to trust instead of the system's. */
   readonly ca?: string;
   /**
@@ -105,10 +118,10 @@ export function createHttp(options: HttpOptions): Http {
   const base = options.baseUrl.replace(/\/+$/, "");
   const peer = options.peer ?? `the control plane at ${safeUrl(base)}`;
   const reach = createReach(peer, log, clock);
-  const once = createTry({ ...options, base, peer, clock });
+  const once = shownWith(options, createTry({ ...options, base, peer, clock }));
 
   async function request(req: HttpRequest & { decode: Decode }): Promise<Result<HttpAnswer<never>, HttpFailure>> {
-    const tag = req.tag ?? `${req.method} ${req.path}`;
+    const tag = tagOf(req);
     const watched = options.watch?.began?.({ method: req.method, path: req.path, tag }) ?? null;
     if (!watched) return repeat(req, tag, () => {});
     let tries = 0;
@@ -156,6 +169,8 @@ export function createHttp(options: HttpOptions): Http {
   return { request };
 }
 
+const tagOf = ({ tag, method, path }: HttpRequest) => tag ?? `${method} ${path}`;
+
 /** What is wrong and, where it is known, what to do. */
 const sentence = ({ message, remedy }: HttpFailure) => (remedy === undefined ? message : `${message}. ${remedy}`);
 const kindOf = (error: HttpFailure) => (error.status === null ? "network" : "answer");
@@ -170,11 +185,29 @@ interface TryOptions extends HttpOptions {
   readonly clock: Clock;
 }
 
-function createTry(options: TryOptions) {
+type Try = (req: HttpRequest & { decode: Decode }) => Promise<Result<HttpAnswer<unknown>, HttpFailure>>;
+
+/** Tries with the credential of the moment; a refused one that has a successor costs no try of the rule. */
+function shownWith({ credential, watch }: HttpOptions, once: Try): Try {
+  if (credential === undefined) return once;
+  return async (req) => {
+    if (req.headers?.Authorization !== undefined) return once(req);
+    const ask = (shown: string) => once({ ...req, headers: { Authorization: shown, ...req.headers } });
+    const shown = credential.current();
+    const answer = await ask(shown);
+    if (answer.ok) credential.accepted(shown);
+    if (answer.ok || (answer.error.status !== 401 && answer.error.status !== 403)) return answer;
+    watch?.tried(tagOf(req), credential.patienceMs + req.rule.timeout_ms);
+    const isReplaced = await credential.refused(shown, answer.error.status, req.signal);
+    return isReplaced ? ask(credential.current()) : answer;
+  };
+}
+
+function createTry(options: TryOptions): Try {
   const send: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
   const { clock } = options;
 
-  return async (req: HttpRequest & { decode: Decode }): Promise<Result<HttpAnswer<unknown>, HttpFailure>> => {
+  return async (req) => {
     const started = clock.monotonic();
     const stop = new AbortController();
     const over = new AbortController();

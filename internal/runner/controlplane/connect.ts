@@ -10,6 +10,7 @@ export interface ControlPlaneChoice {
   readonly apiUrl: string;
   readonly runnerId: string;
   readonly token: string;
+  readonly readToken?: DialectOptions["readToken"];
   /** null: found by asking the server. */
   readonly dialect: "native" | "nuon" | null;
   readonly version: string;
@@ -26,9 +27,10 @@ export interface ControlPlaneChoice {
 
 /** The control plane at `apiUrl` in its dialect. Waits while it is away; throws RunnerError when it is neither. */
 export async function connectControlPlane(choice: ControlPlaneChoice): Promise<ControlPlane> {
-  const { apiUrl, runnerId, token, version, ca, log, watch, held, signal } = choice;
+  const { apiUrl, runnerId, token, readToken, version, ca, log, watch, held, signal } = choice;
   const found = choice.dialect ?? (await dialectAt(choice, signal));
-  const options = { url: apiUrl, runnerId, token, version, ca, log, ...(watch && { watch }), ...(held && { held }) };
+  const more = { ...(watch && { watch }), ...(held && { held }) };
+  const options = { url: apiUrl, runnerId, token, readToken, version, ca, log, ...more };
   if (found === "nuon") return createNuonControlPlane(options);
   return createNativeControlPlane({ ...options, stateDir: choice.stateDir ?? "." });
 }

@@ -70,6 +70,8 @@ export interface ControlPlane {
   releases?(execution: ExecutionRef): ReleaseStore;
   /** Secrets of this dialect that may show up in output (tokens); registered before the first log byte. */
   secrets(execution: ExecutionRef): readonly string[];
+  /** Whom to tell of a secret that came later: running jobs must hide it too. Absent: none ever comes. */
+  onSecret?(tell: (secret: string) => void): void;
 }
 
 export interface Announcement {

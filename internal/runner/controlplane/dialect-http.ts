@@ -1,6 +1,7 @@
 import type { Clock } from "../../kit/base/clock.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
-import { createHttp, type Fetch, type Http, type HttpWatch } from "../../kit/http/http.ts";
+import { type Credential, createHttp, type Fetch, type Http, type HttpWatch } from "../../kit/http/http.ts";
+import { createRunnerToken } from "./runner-token.ts";
 
 /** What every dialect needs to reach its control plane. */
 export interface DialectOptions {
@@ -8,6 +9,8 @@ export interface DialectOptions {
   readonly url: string;
   readonly runnerId: string;
   readonly token: string;
+  /** Reads where the token came from again; null: it cannot be read now. Absent: this token or none. */
+  readonly readToken?: (() => string | null) | undefined;
   readonly version: string;
   /** Certificate authorities (PEM) to trust instead of the system's. */
   readonly ca?: string | undefined;
@@ -28,11 +31,16 @@ export interface SessionHolder {
 }
 
 /** A client with the headers and the advice every dialect shares. */
-export function httpOf(options: DialectOptions, baseUrl: string): Http {
-  const { ca, fetch, clock, random, log, watch, token, version } = options;
+export function httpOf(
+  options: DialectOptions,
+  baseUrl: string,
+  credential: Credential = createRunnerToken(options),
+): Http {
+  const { ca, fetch, clock, random, log, watch, version } = options;
   return createHttp({
     baseUrl,
-    headers: { Authorization: `Bearer ${token}`, "X-Nuon-Client-Version": `runner:${version}` },
+    headers: { "X-Nuon-Client-Version": `runner:${version}` },
+    credential,
     checkOnRefusal: "Check RUNNER_API_URL, RUNNER_ID and RUNNER_API_TOKEN.",
     ...(ca === undefined ? {} : { ca }),
     ...(fetch === undefined ? {} : { fetch }),

@@ -25,6 +25,7 @@ import { sessionOf, ttlOf, unseal, wishOf, workOf } from "./native-mapping.ts";
 import { openSession } from "./native-session.ts";
 import { loadPlan } from "./nuon/plan.ts";
 import { readSettings } from "./read-settings.ts";
+import { createRunnerToken } from "./runner-token.ts";
 import { terraformState } from "./terraform-state.ts";
 
 export interface NativeOptions extends DialectOptions {
@@ -34,9 +35,10 @@ export interface NativeOptions extends DialectOptions {
 
 /** The control plane as our own coordinator speaks it (protocol/native.ts). */
 export function createNativeControlPlane(options: NativeOptions): ControlPlane {
-  const { clock = systemClock, random = Math.random, log = silentLog, token, held } = options;
+  const { clock = systemClock, random = Math.random, log = silentLog, held } = options;
   const url = options.url.replace(/\/+$/, "");
-  const http = httpOf(options, url);
+  const token = createRunnerToken(options);
+  const http = httpOf(options, url, token);
   const runnerPath = `/v1/runners/${encodeURIComponent(options.runnerId)}`;
   const completions = completionsOf(http, `${runnerPath}/completions`);
   const connected = Promise.withResolvers<Announcement>();
@@ -132,7 +134,7 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
     plan: (execution, signal) => loadPlan(http, execution.jobId, signal),
 
     state(execution) {
-      const auth = unseal(execution)?.credentials ?? { token };
+      const auth = unseal(execution)?.credentials ?? { token: token.value };
       return terraformState({ http, url, jobId: execution.jobId, executionId: execution.id, auth, ca: options.ca });
     },
 
@@ -143,8 +145,9 @@ export function createNativeControlPlane(options: NativeOptions): ControlPlane {
 
     secrets(execution) {
       const credentials = unseal(execution)?.credentials;
-      return credentials === undefined ? [token] : [token, credentials.password];
+      return credentials === undefined ? token.known() : [...token.known(), credentials.password];
     },
+    onSecret: token.onRenewed,
   };
 }
 

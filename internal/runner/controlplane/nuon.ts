@@ -25,6 +25,7 @@ import { createReadJob } from "./nuon/read-job.ts";
 import { lookAtAll } from "./nuon/renew.ts";
 import { createReservations } from "./nuon/reservations.ts";
 import { readSettings } from "./read-settings.ts";
+import { createRunnerToken } from "./runner-token.ts";
 import { terraformState } from "./terraform-state.ts";
 
 /** A running job is looked at this often: cancel is noticed by polling only. */
@@ -36,14 +37,15 @@ const LAST_SIGN_MS = 15_000;
 
 /** A Nuon control plane (nuon-runner-api.md, viewpoint S). */
 export function createNuonControlPlane(options: DialectOptions): ControlPlane {
-  const { clock = systemClock, random = Math.random, log = silentLog, token, version } = options;
+  const { clock = systemClock, random = Math.random, log = silentLog, version } = options;
   const url = options.url.replace(/\/+$/, "");
   const { origin } = new URL(url);
   // The API lies at the host's root; logs and state go to the address as it was given (1.2).
-  const http = httpOf(options, origin);
+  const token = createRunnerToken(options);
+  const http = httpOf(options, origin, token);
   const api = createNuonClient(http);
   // Helm's storage keeps a base path, as the logs do (1.2).
-  const based = url === origin ? http : httpOf(options, url);
+  const based = url === origin ? http : httpOf(options, url, token);
   const logApi = url === origin ? api : createNuonClient(based);
   const { runnerId } = options;
   const readJob = createReadJob(api, runnerId);
@@ -165,9 +167,12 @@ export function createNuonControlPlane(options: DialectOptions): ControlPlane {
 
     plan: (execution, signal) => loadPlan(http, execution.jobId, signal, runnerId),
     documents: () => baselineDocuments(http),
-    state: (execution) =>
-      terraformState({ http, url, jobId: execution.jobId, executionId: execution.id, auth: { token }, ca: options.ca }),
+    state({ jobId, id: executionId }) {
+      const auth = { token: token.value };
+      return terraformState({ http, url, jobId, executionId, auth, ca: options.ca });
+    },
     releases: () => helmReleases(based, null),
-    secrets: () => [token],
+    secrets: token.known,
+    onSecret: token.onRenewed,
   };
 }

@@ -11,7 +11,7 @@ export interface StateAccess {
   readonly jobId: string;
   readonly executionId: string;
   /** Basic credentials in TF_HTTP_*, or a token in the query for servers that know no other way. */
-  readonly auth: { readonly username: string; readonly password: string } | { readonly token: string };
+  readonly auth: { readonly username: string; readonly password: string } | { readonly token: () => string };
   readonly ca: string | undefined;
 }
 
@@ -107,7 +107,7 @@ export function terraformState(access: StateAccess): StateBackend {
 function terraformEnv(access: StateAccess, workspaceId: string): Record<string, string> {
   const { url, jobId, auth, ca } = access;
   const workspacePath = `/v1/terraform-workspaces/${encodeURIComponent(workspaceId)}`;
-  const token: Record<string, string> = "token" in auth ? { token: auth.token } : {};
+  const token: Record<string, string> = "token" in auth ? { token: auth.token() } : {};
   const query = (more: Record<string, string>) => new URLSearchParams({ ...token, ...more, job_id: jobId }).toString();
   return {
     TF_HTTP_ADDRESS: `${url}/v1/terraform-backend?${query({ workspace_id: workspaceId })}`,

@@ -39,6 +39,8 @@ export interface LiveExecution {
   /** ms since the epoch; of this process, when an earlier one began it. */
   readonly startedMs: number;
   stop(reason: StopReason): void;
+  /** A secret that came while it runs: out of its log from now on, after a restart too. */
+  hide(secret: string): void;
   progress(): RenewRequest["executions"][number];
   /** The work is over (its slot is free). */
   readonly over: Promise<void>;
@@ -172,6 +174,7 @@ export function beginExecution(shared: ExecutionDeps, begin: Begin): LiveExecuti
     jobType: work.job.type,
     startedMs: record.startedMs,
     stop,
+    hide: (secret) => (context.made()?.secrets ?? output.redactor).register(secret),
     progress: () => ({ execution_id: key.id, epoch: key.epoch, ...at, steps: steps.reports() }),
     // How it went is told by `settled`; its slot is free either way.
     over: over.then(nothing, nothing),

@@ -25,6 +25,7 @@ function bed(answer: (n: number) => Promise<Result<Renewed>> = async () => ok(NO
       group: "operations",
       jobType: job.type,
       startedMs: 0,
+      hide: () => {},
       stop: (reason) => void stops.push([id, reason]),
       progress: () => ({ execution_id: id, epoch: 1, status: "in-progress", phase, steps: [] }),
       over: new Promise(() => {}),
