@@ -27,7 +27,7 @@ const stateDirOf = ({ values, env }: Context): string =>
 export const mngStatus: Command = async (context) => {
   const stateDir = stateDirOf(context);
   const layout = layoutFor(context);
-  const manager = managerFor(context, stateDir, layout);
+  const manager = managerFor(context, stateDir, layout, { lasts: false });
   const { pid, ready, text } = await manager.state();
   manager.close();
   const { open, last, bad } = openUpdateJournal(stateDir).read();
@@ -103,7 +103,7 @@ async function ask({ say }: Context, stateDir: string, request: ManagementReques
 
 async function here(context: Context, stateDir: string, request: ManagementRequest): Promise<UpdateOutcome> {
   const layout = layoutFor(context);
-  const manager = managerFor(context, stateDir, layout);
+  const manager = managerFor(context, stateDir, layout, { lasts: false });
   const updater = createUpdater({
     versions: versionsFor(context, stateDir, layout),
     journal: openUpdateJournal(stateDir),

@@ -15,7 +15,7 @@ import { engineCalls } from "../../internal/runner/supervisor/image-engine.ts";
 import { openImageFile } from "../../internal/runner/supervisor/image-file.ts";
 import type { Layout } from "../../internal/runner/supervisor/layout.ts";
 import { containedPresence } from "../../internal/runner/supervisor/presence.ts";
-import { createProcessManager } from "../../internal/runner/supervisor/process-manager.ts";
+import { createProcessManager, type ProcessManagerOptions } from "../../internal/runner/supervisor/process-manager.ts";
 import type { ServiceManager } from "../../internal/runner/supervisor/service-manager.ts";
 import { createSystemdManager } from "../../internal/runner/supervisor/systemd-manager.ts";
 import type { Context } from "./context.ts";
@@ -27,12 +27,28 @@ import { engineFor } from "./versions.ts";
 const managedStateDir = ({ values }: Context, stateDir: string): string =>
   values.managedStateDir ?? join(dirname(stateDir), values.updateKind === "image" ? "image" : "install");
 
-/** How the runner of this machine is started and stopped. `stateDir`: that of mng. */
-export function managerFor(context: Context, stateDir: string, layout: Layout): ServiceManager {
+/** Output of the runner where a command that ends had to start it: beside mng's journal, for want of a service. */
+const OUTPUT = "runner.log";
+
+/** How the runner of this machine is started and stopped. `stateDir`: that of mng. `lasts`: this process looks after it. */
+export function managerFor(
+  context: Context,
+  stateDir: string,
+  layout: Layout,
+  { lasts }: { readonly lasts: boolean },
+): ServiceManager {
   const { values } = context;
   const managed = managedStateDir(context, stateDir);
   const image = values.updateKind === "image";
-  if (!byUnit(context)) return image ? containerManager(context, managed) : programManager(context, managed, layout);
+  if (!byUnit(context)) {
+    const output = lasts ? {} : { output: join(stateDir, OUTPUT) };
+    return createProcessManager({
+      ...(image ? containerOf(context, managed) : programOf(context, managed, layout)),
+      ...output,
+      clock: systemClock,
+      log: context.log,
+    });
+  }
   const unit = values.serviceUnit ?? (image ? `${IMAGE_UNIT}.service` : "runner.service");
   if (!image) return createSystemdManager(unit, systemClock);
   const engine = engineFor(context);
@@ -47,24 +63,24 @@ export function managerFor(context: Context, stateDir: string, layout: Layout): 
 const OWN = ["RUNNER_MODE", "RUNNER_STATE_DIR", "RUNNER_HEALTH_LISTEN", "RUNNER_FAILPOINT"];
 const OF_SUPERVISOR = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM"];
 
-function programManager({ values, env, version, log }: Context, managed: string, layout: Layout): ServiceManager {
+type HowToRun = Omit<ProcessManagerOptions, "output" | "clock" | "log">;
+
+function programOf({ values, env, version }: Context, managed: string, layout: Layout): HowToRun {
   const kept = Object.entries(env).filter(([name]) => !OWN.includes(name) && !OF_SUPERVISOR.includes(name));
   const program = () => (layout.pointers().current === null ? process.execPath : layout.program);
-  return createProcessManager({
+  return {
     stateDir: managed,
     argv: () => [program(), ...ownScript(version), "run", "--mode", "install", "--state-dir", managed],
     env: () => ({ ...Object.fromEntries(kept), ...envOf(values.managedEnv) }),
-    clock: systemClock,
-    log,
-  });
+  };
 }
 
 /** By it the engine's process is found again before the runner in it has begun. */
 const MARK = "RUNNER_CONTAINED";
 
 /** The container as a child of ours, by the engine's command line; it outlives us. */
-function containerManager(context: Context, managed: string): ServiceManager {
-  const { values, env, log } = context;
+function containerOf(context: Context, managed: string): HowToRun {
+  const { values, env } = context;
   const engine = engineFor(context);
   const ask = engineCalls(engine, "itself");
   const file = openImageFile(values.imageFile);
@@ -74,7 +90,7 @@ function containerManager(context: Context, managed: string): ServiceManager {
     ...(env.RUNNER_API_URL === undefined ? {} : { RUNNER_API_URL: env.RUNNER_API_URL }),
     ...envOf(values.managedEnv),
   });
-  return createProcessManager({
+  return {
     stateDir: managed,
     presence: containedPresence(managed),
     left: () => leaderWith([mark]),
@@ -102,9 +118,7 @@ function containerManager(context: Context, managed: string): ServiceManager {
       if (code === 0 || /no such container|no container with/i.test(stderr)) return ok(undefined);
       return fail(new RunnerError("environment", `the container ${IMAGE_UNIT} does not stop: ${lastLine(stderr)}`));
     },
-    clock: systemClock,
-    log,
-  });
+  };
 }
 
 /** The image's user writes there. */

@@ -51,7 +51,7 @@ export function manage(context: Context, stateDir: string, leave: (why: string) 
   let powerOff = false;
   let manager: ServiceManager | null = null;
   const needManager = () => {
-    manager ??= managerFor(context, stateDir, layout);
+    manager ??= managerFor(context, stateDir, layout, { lasts: true });
     return manager;
   };
   const placed = (wanted: string) =>

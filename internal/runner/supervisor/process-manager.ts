@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import type { Clock } from "../../kit/base/clock.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { identify, isSame, type ProcessIdentity } from "../../kit/exec/index.ts";
@@ -24,6 +25,11 @@ export interface ProcessManagerOptions {
   readonly left?: () => ProcessIdentity | null;
   /** Asks the living one to end. */
   readonly end?: (how: "drain" | "leave", living: ProcessIdentity) => Promise<Result<void>>;
+  /**
+   * A file that what it writes is appended to, made when it is missing. Without one it writes where we do: not for a
+   * command that ends before it, whose reader would wait for its end.
+   */
+  readonly output?: string;
   readonly clock: Clock;
   readonly log: SystemLog;
 }
@@ -54,18 +60,20 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
   };
   const spawn = (): Result<void> => {
     const argv = options.argv();
+    let fd: number | null = null;
     try {
       const env = { ...options.env() };
-      const started = Bun.spawn([...argv], {
-        env,
-        detached: true,
-        stdin: "ignore",
-        stdout: "inherit",
-        stderr: "inherit",
-      });
+      fd = options.output === undefined ? null : openSync(options.output, "a", 0o600);
+      const output = fd ?? "inherit";
+      const started = Bun.spawn([...argv], { env, detached: true, stdin: "ignore", stdout: output, stderr: output });
       started.unref();
       child = identify(started.pid);
-      log.info("the runner is started", { pid: started.pid, program: argv[0] ?? "" });
+      const { output: file } = options;
+      log.info("the runner is started", {
+        pid: started.pid,
+        program: argv[0] ?? "",
+        ...(file ? { output: file } : {}),
+      });
       return ok(undefined);
     } catch (cause) {
       return fail(
@@ -74,6 +82,8 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
           cause,
         }),
       );
+    } finally {
+      if (fd !== null) closeSync(fd);
     }
   };
 

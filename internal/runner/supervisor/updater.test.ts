@@ -30,43 +30,56 @@ const OPEN: OpenUpdate = {
   started_ms: 1,
 };
 
+const never = () => Promise.reject(new Error("nothing is switched or stopped"));
+
+/** `asked`: what its service manager was told. */
+function updaterOf(current: string, previous: string | null, asked: string[] = []) {
+  return createUpdater({
+    journal,
+    versions: {
+      kind: "binary",
+      toolsOutlive: true,
+      pointers: () => ({ current, previous }),
+      is: (wanted, version) => wanted === version,
+      settled: (wanted, version) => wanted === version,
+      stage: never,
+      has: async () => true,
+      point: never,
+      prune: async () => {},
+      missing: "",
+    },
+    manager: {
+      kind: "systemd",
+      state: never,
+      start: async () => {
+        asked.push("start");
+        return ok(undefined);
+      },
+      stop: never,
+      close: () => {},
+    },
+    options: { deadlineMs: 1, settleMs: 1, when: "reattach" },
+    ownVersion: null,
+    reachable: () => true,
+    ownReady: Promise.resolve(),
+    leave: () => {},
+    clock: systemClock,
+    log: silentLog,
+  });
+}
+
+test("a rollback where no version was before this one fails with that as its answer, also for who asked a running mng", async () => {
+  const outcome = await updaterOf("1.0.0", null).rollback("person:1", "it hangs");
+  const answer = { outcome: "failed", from: "1.0.0", reason: "nothing was changed: there is no previous version here" };
+  expect(outcome).toMatchObject(answer);
+  expect(journal.read()).toMatchObject({ open: null, last: { id: "person:1", ...answer }, bad: [] });
+});
+
 test.each(["stop", "switch", "start", "probation", "self", "back"] as const)(
   "a version that install.sh puts in place in the middle of an update (%s) stays",
   async (phase) => {
     const asked: string[] = [];
-    const never = () => Promise.reject(new Error("nothing is switched or stopped"));
-    const updater = createUpdater({
-      journal,
-      versions: {
-        kind: "binary",
-        toolsOutlive: true,
-        pointers: () => ({ current: "3.0.0", previous: "1.0.0" }),
-        is: (wanted, version) => wanted === version,
-        settled: (wanted, version) => wanted === version,
-        stage: never,
-        has: async () => true,
-        point: never,
-        prune: async () => {},
-        missing: "",
-      },
-      manager: {
-        kind: "systemd",
-        state: never,
-        start: async () => {
-          asked.push("start");
-          return ok(undefined);
-        },
-        stop: never,
-        close: () => {},
-      },
-      options: { deadlineMs: 1, settleMs: 1, when: "reattach" },
-      ownVersion: null,
-      reachable: () => true,
-      ownReady: Promise.resolve(),
-      leave: () => {},
-      clock: systemClock,
-      log: silentLog,
-    });
+    const updater = updaterOf("3.0.0", "1.0.0", asked);
     journal.write({ ...journal.read(), open: { ...OPEN, phase } });
     await updater.resume();
     expect(asked).toEqual(["start"]);

@@ -191,17 +191,9 @@ export function createUpdater(deps: UpdaterDeps): Updater {
     }
   };
 
-  const begin = async (wish: UpdateWish, from: Partial<OpenUpdate> = {}): Promise<UpdateOutcome> => {
-    const doc = read();
-    if (doc.last?.id === wish.id) return doc.last;
-    if (doc.open) {
-      const ended = await advance(doc.open);
-      if (doc.open.id === wish.id) return ended;
-      // This process is about to go; the next one does it, when it is asked again.
-      if (read().open !== null) return { ...ended, outcome: "failed", reason: "another update is under way" };
-    }
+  const fresh = (wish: UpdateWish): OpenUpdate => {
     const { current, previous } = versions.pointers();
-    const open: OpenUpdate = {
+    return {
       ...wish,
       version: "",
       from: current,
@@ -211,8 +203,20 @@ export function createUpdater(deps: UpdaterDeps): Updater {
       starts: 0,
       guarded: false,
       started_ms: clock.now(),
-      ...from,
     };
+  };
+
+  const begin = async (wish: UpdateWish, from: Partial<OpenUpdate> = {}): Promise<UpdateOutcome> => {
+    const doc = read();
+    if (doc.last?.id === wish.id) return doc.last;
+    if (doc.open) {
+      const ended = await advance(doc.open);
+      if (doc.open.id === wish.id) return ended;
+      // This process is about to go; the next one does it, when it is asked again.
+      if (read().open !== null) return { ...ended, outcome: "failed", reason: "another update is under way" };
+    }
+    const open: OpenUpdate = { ...fresh(wish), ...from };
+    const current = open.from;
     if (current === null) return await finish(open, "failed", versions.missing);
     if (from.phase === undefined && versions[wish.cause === "settings" ? "is" : "settled"](wish.wanted, current)) {
       return await finish({ ...open, version: current }, "current", `${current} is installed already`);
@@ -236,8 +240,10 @@ export function createUpdater(deps: UpdaterDeps): Updater {
         if (known.open !== null) return await begin({ id, cause: "person", wanted: known.open.wanted });
         const { previous } = versions.pointers();
         if (previous === null || !(await versions.has(previous))) {
-          const none = "there is no previous version here";
-          return { version: "", from: versions.pointers().current, outcome: "failed", reason: none };
+          // Into the journal: whoever asked a running mng looks there for the answer.
+          const wish = { id, cause: "person", wanted: previous ?? "" } as const;
+          const why = previous === null ? "there is no previous version here" : `${previous} is not here any more`;
+          return await finish(fresh(wish), "failed", `nothing was changed: ${why}`);
         }
         const doc = read();
         const bad = { version: versions.pointers().current ?? "", reason, at_ms: clock.now() };

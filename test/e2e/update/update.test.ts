@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { statSync } from "node:fs";
 import { action, terraform, terraformTest } from "../../faults/lib/jobs.ts";
 import { until } from "../../faults/lib/processes.ts";
 import { releasesOfTheRun, removeReleases, startUpdateBed, type UpdateBed } from "./update-bed.ts";
@@ -151,6 +152,17 @@ describe("an update by mng, on a machine without systemd", () => {
     expect(await life.exited).toBe(0);
     expect((await host.control.ended(job)).status).toBe("finished");
     expect(await Bun.file(proof).exists()).toBe(true);
+  });
+
+  test("by a command alone, where no mng runs: whoever reads its output sees its end, the runner has a log of its own", async () => {
+    const { code, stdout, stderr } = await host.cli("update", "2.0.0");
+    expect([code, stdout]).toEqual([0, "updated from 1.0.0 to 2.0.0\n"]);
+    await runs("2.0.0");
+    const [, output = ""] = /the runner is started .*output=(\S+)/.exec(stderr) ?? [];
+    expect([statSync(output).mode & 0o777, await Bun.file(output).text()]).toEqual([
+      0o600,
+      expect.stringContaining("connected dialect=native"),
+    ]);
   });
 });
 
