@@ -60,7 +60,10 @@ export function reachDocument(
 ): { readonly job: JobRow; readonly name: string } | null {
   const found = store.sql.documentId.get(id);
   const job = found?.kind === kind ? reachJob(store, runner, found.job_id) : null;
-  return job && found ? { job, name: found.name } : documentInHand(store, runner, id, kind);
+  const known = job && found ? { job, name: found.name } : null;
+  if (known && openExecution(store, runner, known.job.id)) return known;
+  // An exact plan that was copied from that job names the same ids.
+  return documentInHand(store, runner, id, kind) ?? known;
 }
 
 const idOnly = z.object({ id: z.string() });
