@@ -155,6 +155,16 @@ describe("the journal", () => {
     journal.close();
   });
 
+  test("has the tool of an execution that was forgotten and begun anew in the same moment", async () => {
+    const journal = openJournal(tempFolder());
+    journal.writeNow(() => journal.toolIntent(KEY, "init", "boot", 5));
+    const over = journal.write(() => journal.forget(KEY));
+    const anew = journal.write(() => journal.toolIntent(KEY, "apply", "boot", 6));
+    await Promise.all([over, anew]);
+    expect(journal.tools(KEY).map(({ name }) => name)).toEqual(["apply"]);
+    journal.close();
+  });
+
   test("writes what waits before it closes", () => {
     const folder = tempFolder();
     const journal = openJournal(folder);

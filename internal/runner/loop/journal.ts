@@ -94,13 +94,13 @@ export function openJournal(stateDir: string) {
   let lostWrites = 0;
   let closed = false;
   /** In the transaction that runs. */
-  let forgotten: string[] = [];
+  const forgotten = new Set<string>();
   let queue: { work: () => void; done: () => void }[] = [];
 
   const commit = (work: () => void): boolean => {
     if (closed) return false; // the process goes; what ends in this moment is found out at the next start
     for (let attempt = 0; attempt < 2; attempt++) {
-      forgotten = [];
+      forgotten.clear();
       try {
         db.transaction(work).immediate();
         for (const name of forgotten) detailed.delete(name);
@@ -137,6 +137,10 @@ export function openJournal(stateDir: string) {
     ).map(({ name }) => name),
   );
   const nameOf = ({ id, epoch }: ExecutionKey) => `${id}.${epoch}`;
+  const detail = (key: ExecutionKey) => {
+    detailed.add(nameOf(key));
+    forgotten.delete(nameOf(key));
+  };
 
   return {
     get lostWrites() {
@@ -214,7 +218,7 @@ export function openJournal(stateDir: string) {
     forget(key: ExecutionKey): void {
       run("delete from executions where id = ? and epoch = ?", key.id, key.epoch);
       if (!detailed.has(nameOf(key))) return;
-      forgotten.push(nameOf(key));
+      forgotten.add(nameOf(key));
       run("delete from tools where execution = ? and epoch = ?", key.id, key.epoch);
       run("delete from steps where execution = ? and epoch = ?", key.id, key.epoch);
     },
@@ -236,7 +240,7 @@ export function openJournal(stateDir: string) {
       return all<RawTool>("select * from tools where execution = ? and epoch = ?", key.id, key.epoch).map(toTool);
     },
     toolIntent(key: ExecutionKey, name: string, bootId: string, startedMs: number): void {
-      detailed.add(nameOf(key));
+      detail(key);
       run(
         "insert or replace into tools (execution, epoch, name, state, boot_id, started_ms) values (?,?,?,'intent',?,?)",
         key.id,
@@ -269,7 +273,7 @@ export function openJournal(stateDir: string) {
     },
 
     setStep(key: ExecutionKey, seq: number, step: StepRow): void {
-      detailed.add(nameOf(key));
+      detail(key);
       run(
         "insert or replace into steps values (?,?,?,?,?,?,?,?)",
         key.id,
