@@ -124,6 +124,19 @@ describe("the extension", () => {
     expect((await newer).json.claims[0].job.id).toBe(job);
   });
 
+  test("ends a held claim when its token is taken back: who has lost it gets no job any more", async () => {
+    const runner = await online();
+    const held = claim(runner, instanceOf(runner), { wait_ms: 20_000 });
+    const key = readFileSync(join(bed.dataDir, "admin.key"), "utf8").trim();
+    const metrics = () => fetch(`${bed.url}/metrics`, { headers: { authorization: `Bearer ${key}` } });
+    while (!(await (await metrics()).text()).includes("runner_coordinator_held_claims 1\n")) await Bun.sleep(10);
+    expect((await bed.admin("POST", `/runners/${runner.id}/rotate`)).status).toBe(200);
+    const job = await submit(bed, NOOP, pinned(runner));
+    expect((await held).json).toEqual({ claims: [], directives: [], after: 0 });
+    expect((await show(job)).executions).toEqual([]);
+    expect((await claim(runner, instanceOf(runner))).status).toBe(401);
+  });
+
   test("answers a repeated claim key with what it was granted, credentials and all", async () => {
     const runner = await online();
     await submit(bed, NOOP, pinned(runner));

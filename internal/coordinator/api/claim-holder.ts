@@ -5,10 +5,17 @@ import { directivesFor, lastSeq } from "../store/transitions/directives.ts";
 import type { RunnerApiDeps } from "./runner-deps.ts";
 import { claimDocument } from "./runner-wire.ts";
 
+/** Whose claim it is. */
+export interface Caller {
+  readonly runnerId: string;
+  /** Its token may be taken back while it waits. */
+  known(): boolean;
+}
+
 /** Claims that wait for work: at most one per instance. */
 export interface ClaimHolder {
-  /** Resolves with work or wishes, or empty after `wait_ms`, or when a newer claim of this instance comes. */
-  hold(runnerId: string, request: ClaimRequest, publicUrl: string, gone: AbortSignal): Promise<ClaimResponse>;
+  /** Resolves with work or wishes, or empty after `wait_ms`, when a newer claim of this instance comes, or its token ends. */
+  hold(caller: Caller, request: ClaimRequest, publicUrl: string, gone: AbortSignal): Promise<ClaimResponse>;
   /** Ends the held claim of an instance with an empty answer. */
   drop(instanceId: string): void;
   /** Claims that wait now. */
@@ -39,9 +46,10 @@ export function createClaimHolder(deps: RunnerApiDeps): ClaimHolder {
     for (const waiter of waiters.values()) if (waiter.runnerId === runnerId) void waiter.look();
   });
 
-  const hold: ClaimHolder["hold"] = async (runnerId, request, publicUrl, gone) => {
+  const hold: ClaimHolder["hold"] = async (caller, request, publicUrl, gone) => {
+    const { runnerId } = caller;
     const { promise, resolve, reject } = Promise.withResolvers<ClaimResponse>();
-    const waiter = createWaiter(deps, { runnerId, request, publicUrl, resolve, reject });
+    const waiter = createWaiter(deps, { caller, request, publicUrl, resolve, reject });
     waiters.get(request.instance_id)?.abandon();
     waiters.set(request.instance_id, waiter);
     gone.addEventListener("abort", waiter.abandon, { once: true });
@@ -71,7 +79,7 @@ export function createClaimHolder(deps: RunnerApiDeps): ClaimHolder {
 }
 
 interface WaiterInput {
-  readonly runnerId: string;
+  readonly caller: Caller;
   readonly request: ClaimRequest;
   readonly publicUrl: string;
   readonly resolve: (answer: ClaimResponse) => void;
@@ -79,7 +87,7 @@ interface WaiterInput {
 }
 
 function createWaiter(deps: RunnerApiDeps, input: WaiterInput): Waiter {
-  const { runnerId, request, publicUrl, resolve, reject } = input;
+  const { caller, request, publicUrl, resolve, reject } = input;
   const empty: ClaimResponse = { claims: [], directives: [], after: request.after };
   let looking = false;
   let again = false;
@@ -90,7 +98,7 @@ function createWaiter(deps: RunnerApiDeps, input: WaiterInput): Waiter {
     if (!looking) resolve(empty);
   };
   const waiter: Waiter = {
-    runnerId,
+    runnerId: caller.runnerId,
     request,
     publicUrl,
     hungry: Object.values(request.slots).some((free) => free > 0),
@@ -106,6 +114,10 @@ function createWaiter(deps: RunnerApiDeps, input: WaiterInput): Waiter {
       try {
         while (again && !ended) {
           again = false;
+          if (!caller.known()) {
+            ended = true; // asks again, and is told why it gets nothing
+            break;
+          }
           const answer = await take(deps, waiter, () => abandoned);
           if (answer === null) continue;
           ended = true;

@@ -60,7 +60,8 @@ export function nativeRoutes(deps: RunnerApiDeps, claims: ClaimHolder): Hono {
     holdOpen(c);
     const wait = Math.min(request.value.wait_ms, store.times.claim_hold_ms);
     const wish = { ...request.value, wait_ms: wait };
-    return c.json(await claims.hold(runner.value.row.id, wish, publicUrlOf(deps, c), c.req.raw.signal));
+    const caller = { runnerId: runner.value.row.id, known: () => runnerAt(store, c).ok };
+    return c.json(await claims.hold(caller, wish, publicUrlOf(deps, c), c.req.raw.signal));
   });
 
   app.post("/v1/runners/:runner_id/renewals", async (c) => {

@@ -64,6 +64,7 @@ export function distrustIdentity(store: Store, runnerId: string, identityId: str
     if (!found) return false;
     store.db.prepare<unknown, [string]>("DELETE FROM runner_identities WHERE id = ?").run(identityId);
     endTokens(store, runnerId, identityId);
+    store.wake.runner(runnerId);
     store.events.append({ what: "identity-distrusted", by, why: found.identity, runnerId });
     return true;
   }, "full");

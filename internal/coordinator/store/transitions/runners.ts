@@ -71,6 +71,7 @@ export function rotateToken(store: Store, runnerId: string, by: string): { reado
     endTokens(store, runnerId, null);
     store.events.append({ what: "token-rotated", by, runnerId });
     store.runners.changed();
+    store.wake.runner(runnerId);
     return { token };
   }, "full");
 }
