@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
-import { addRunner, type Control, leftOver, outcomes, startControl } from "./lib/control.ts";
+import { addRunner, leftOver, outcomes } from "./lib/control.ts";
 import { action, terraform, terraformTest } from "./lib/jobs.ts";
-import { type Bed, makeBed, until } from "./lib/processes.ts";
+import { until } from "./lib/processes.ts";
+import { type Beds, withBed } from "./lib/with-bed.ts";
 
 /** A stop that arrives while the runner is held in one step of the lifecycle, for an action and for a terraform apply. */
 const WORKING = ["fetch", "validate", "initialize", "execute", "outputs"] as const;
@@ -10,24 +11,20 @@ type Step = (typeof WORKING)[number] | "report" | "cleanup";
 
 const KINDS = [
   // `nth`: a change reaches each step twice, the second time with its apply job.
-  { kind: "an action", make: action, run: test, nth: 1, timeout: "3s", done: ["begin", "worked", "second"] },
-  { kind: "a terraform apply", make: terraform, run: terraformTest, nth: 2, timeout: "6s", done: ["begin", "worked"] },
+  { kind: "an action", make: action, run: test, nth: 1, done: ["begin", "worked", "second"] },
+  { kind: "a terraform apply", make: terraform, run: terraformTest, nth: 2, done: ["begin", "worked"] },
 ] as const;
 
-let bed: Bed;
-let control: Control;
-beforeEach(async () => {
-  bed = makeBed();
-  control = await startControl(bed);
-});
-afterEach(() => bed.end());
+/** Long enough for a busy machine to come to any step of the work; those that wait for it wait together. */
+const TIMEOUT_S = 12;
+const LIMIT_MS = 90_000;
 
-async function heldIn(step: Step, { make, nth }: (typeof KINDS)[number], timeout?: string) {
+async function heldIn(step: Step, { make, nth }: (typeof KINDS)[number], { bed, control }: Beds, timeout?: string) {
   const gate = bed.path("held");
   const runner = await addRunner(bed, control, { env: { RUNNER_FAILPOINT: `runner.${step}:${nth}=pause:${gate}` } });
   const sample = make(bed, timeout ? { timeout } : {});
   const job = await control.submit(sample.file);
-  await until(`the runner is in ${step}`, () => existsSync(`${gate}.reached`));
+  await until(`the runner is in ${step}`, () => existsSync(`${gate}.reached`), LIMIT_MS);
   return { runner, sample, job, letGo: () => writeFileSync(gate, "") };
 }
 
@@ -36,8 +33,8 @@ for (const one of KINDS) {
     for (const step of WORKING) {
       one.run(
         `in ${step}: cancelled once, cleaned up, nothing left behind`,
-        async () => {
-          const { runner, sample, job } = await heldIn(step, one);
+        withBed(async ({ bed, control }) => {
+          const { runner, sample, job } = await heldIn(step, one, { bed, control });
           expect((await control.post(`/jobs/${job}/cancel`, { reason: "not today" })).status).toBe(200);
           const doc = await control.ended(job);
           expect(doc.status).toBe("cancelled");
@@ -45,15 +42,15 @@ for (const one of KINDS) {
           expect(outcomes(doc)).toEqual(["cancelled"]);
           expect(sample.traces()).toEqual(step === "outputs" ? [...one.done] : []);
           expect(await leftOver(bed, control, runner)).toEqual([]);
-        },
-        60_000,
+        }),
+        LIMIT_MS,
       );
     }
 
     one.run(
       "in report: cancel is final, the timeline says that the work had ended",
-      async () => {
-        const { runner, sample, job, letGo } = await heldIn("report", one);
+      withBed(async ({ bed, control }) => {
+        const { runner, sample, job, letGo } = await heldIn("report", one, { bed, control });
         expect((await control.post(`/jobs/${job}/cancel`)).status).toBe(200);
         letGo();
         const doc = await control.ended(job);
@@ -62,14 +59,14 @@ for (const one of KINDS) {
         expect(JSON.stringify(doc.events)).toContain("the work had ended: finished");
         expect(sample.traces()).toEqual([...one.done]);
         expect(await leftOver(bed, control, runner)).toEqual([]);
-      },
-      60_000,
+      }),
+      LIMIT_MS,
     );
 
     one.run(
       "in cleanup: refused, the job has ended as it did",
-      async () => {
-        const { runner, sample, job, letGo } = await heldIn("cleanup", one);
+      withBed(async ({ bed, control }) => {
+        const { runner, sample, job, letGo } = await heldIn("cleanup", one, { bed, control });
         expect((await control.post(`/jobs/${job}/cancel`)).status).toBe(409);
         letGo();
         const doc = await control.ended(job);
@@ -77,42 +74,42 @@ for (const one of KINDS) {
         expect(outcomes(doc)).toEqual(["finished"]);
         expect(sample.traces()).toEqual([...one.done]);
         expect(await leftOver(bed, control, runner)).toEqual([]);
-      },
-      60_000,
+      }),
+      LIMIT_MS,
     );
   });
 
-  describe(`timeout of ${one.kind}`, () => {
+  describe.concurrent(`timeout of ${one.kind}`, () => {
     for (const step of WORKING) {
       one.run(
         `in ${step}: timed out once, cleaned up, nothing left behind`,
-        async () => {
-          const { runner, sample, job } = await heldIn(step, one, one.timeout);
+        withBed(async ({ bed, control }) => {
+          const { runner, sample, job } = await heldIn(step, one, { bed, control }, `${TIMEOUT_S}s`);
           const doc = await control.ended(job);
           expect(doc.status).toBe("timed-out");
           expect(doc.reason).toContain("timeout");
           expect(outcomes(doc)).toEqual(["timed-out"]);
           expect(sample.traces()).toEqual(step === "outputs" ? [...one.done] : []);
           expect(await leftOver(bed, control, runner)).toEqual([]);
-        },
-        60_000,
+        }),
+        LIMIT_MS,
       );
     }
 
     for (const step of ["report", "cleanup"] as const) {
       one.run(
         `in ${step}: the work was done in time and keeps its outcome`,
-        async () => {
-          const { runner, sample, job, letGo } = await heldIn(step, one, one.timeout);
-          await Bun.sleep(Number.parseInt(one.timeout, 10) * 1_000);
+        withBed(async ({ bed, control }) => {
+          const { runner, sample, job, letGo } = await heldIn(step, one, { bed, control }, `${TIMEOUT_S}s`);
+          await Bun.sleep(TIMEOUT_S * 1_000);
           letGo();
           const doc = await control.ended(job);
           expect(doc.status).toBe("finished");
           expect(outcomes(doc)).toEqual(["finished"]);
           expect(sample.traces()).toEqual([...one.done]);
           expect(await leftOver(bed, control, runner)).toEqual([]);
-        },
-        60_000,
+        }),
+        LIMIT_MS,
       );
     }
   });
