@@ -39,6 +39,11 @@ async function online(over: Record<string, unknown> = {}): Promise<RunnerClient>
 }
 const instanceOf = (runner: RunnerClient) => `${runner.id}-1`;
 const pinned = (runner: RunnerClient) => ({ runner: runner.id });
+async function untilHeld(): Promise<void> {
+  const key = readFileSync(join(bed.dataDir, "admin.key"), "utf8").trim();
+  const metrics = () => fetch(`${bed.url}/metrics`, { headers: { authorization: `Bearer ${key}` } });
+  while (!(await (await metrics()).text()).includes("runner_coordinator_held_claims 1\n")) await Bun.sleep(10);
+}
 const show = async (job: string) => (await bed.admin("GET", `/jobs/${job}`)).json;
 
 describe("the extension", () => {
@@ -127,14 +132,23 @@ describe("the extension", () => {
   test("ends a held claim when its token is taken back: who has lost it gets no job any more", async () => {
     const runner = await online();
     const held = claim(runner, instanceOf(runner), { wait_ms: 20_000 });
-    const key = readFileSync(join(bed.dataDir, "admin.key"), "utf8").trim();
-    const metrics = () => fetch(`${bed.url}/metrics`, { headers: { authorization: `Bearer ${key}` } });
-    while (!(await (await metrics()).text()).includes("runner_coordinator_held_claims 1\n")) await Bun.sleep(10);
+    await untilHeld();
     expect((await bed.admin("POST", `/runners/${runner.id}/rotate`)).status).toBe(200);
     const job = await submit(bed, NOOP, pinned(runner));
     expect((await held).json).toEqual({ claims: [], directives: [], after: 0 });
     expect((await show(job)).executions).toEqual([]);
     expect((await claim(runner, instanceOf(runner))).status).toBe(401);
+  });
+
+  test("does not end a claim for another runner's of the same instance: machines are copied with their state", async () => {
+    const [one, other] = [await bed.runner("copied-1"), await bed.runner("copied-2")];
+    await openSession(one, "copied");
+    const held = claim(one, "copied", { wait_ms: 20_000 });
+    await untilHeld();
+    await openSession(other, "copied");
+    expect((await claim(other, "copied")).json.claims).toEqual([]);
+    const job = await submit(bed, NOOP, pinned(one));
+    expect((await held).json.claims).toMatchObject([{ job: { id: job } }]);
   });
 
   test("answers a repeated claim key with what it was granted, credentials and all", async () => {

@@ -6,7 +6,7 @@ import type { RunnerApiDeps } from "./runner-deps.ts";
 import { claimDocument } from "./runner-wire.ts";
 
 /** Whose claim it is. */
-export interface Caller {
+interface Caller {
   readonly runnerId: string;
   /** Its token may be taken back while it waits. */
   known(): boolean;
@@ -17,7 +17,7 @@ export interface ClaimHolder {
   /** Resolves with work or wishes, or empty after `wait_ms`, when a newer claim of this instance comes, or its token ends. */
   hold(caller: Caller, request: ClaimRequest, publicUrl: string, gone: AbortSignal): Promise<ClaimResponse>;
   /** Ends the held claim of an instance with an empty answer. */
-  drop(instanceId: string): void;
+  drop(runnerId: string, instanceId: string): void;
   /** Claims that wait now. */
   waiting(): number;
   stop(): void;
@@ -49,9 +49,10 @@ export function createClaimHolder(deps: RunnerApiDeps): ClaimHolder {
   const hold: ClaimHolder["hold"] = async (caller, request, publicUrl, gone) => {
     const { runnerId } = caller;
     const { promise, resolve, reject } = Promise.withResolvers<ClaimResponse>();
+    const name = nameOf(runnerId, request.instance_id);
     const waiter = createWaiter(deps, { caller, request, publicUrl, resolve, reject });
-    waiters.get(request.instance_id)?.abandon();
-    waiters.set(request.instance_id, waiter);
+    waiters.get(name)?.abandon();
+    waiters.set(name, waiter);
     gone.addEventListener("abort", waiter.abandon, { once: true });
     const timer = request.wait_ms === 0 ? undefined : setTimeout(waiter.end, request.wait_ms);
     try {
@@ -61,14 +62,14 @@ export function createClaimHolder(deps: RunnerApiDeps): ClaimHolder {
     } finally {
       clearTimeout(timer);
       gone.removeEventListener("abort", waiter.abandon);
-      if (waiters.get(request.instance_id) === waiter) waiters.delete(request.instance_id);
+      if (waiters.get(name) === waiter) waiters.delete(name);
       store.runners.touch(runnerId);
     }
   };
 
   return {
     hold,
-    drop: (instanceId) => waiters.get(instanceId)?.abandon(),
+    drop: (runnerId, instanceId) => waiters.get(nameOf(runnerId, instanceId))?.abandon(),
     waiting: () => waiters.size,
     stop: () => {
       offJobs();
@@ -77,6 +78,9 @@ export function createClaimHolder(deps: RunnerApiDeps): ClaimHolder {
     },
   };
 }
+
+/** Machines made from one image may have the same instance, and a runner each. */
+const nameOf = (runnerId: string, instanceId: string): string => `${runnerId} ${instanceId}`;
 
 interface WaiterInput {
   readonly caller: Caller;

@@ -40,7 +40,7 @@ export function nativeRoutes(deps: RunnerApiDeps, claims: ClaimHolder): Hono {
     const opened = openSession(store, runner.value.row.id, request.value);
     if (!opened.ok) return sessionTaken(c, opened.error);
     // The instance starts anew: what its former connection waited for would be granted to nobody.
-    claims.drop(request.value.instance_id);
+    claims.drop(runner.value.row.id, request.value.instance_id);
     const answer: SessionResponse = {
       session_id: opened.value.sessionId,
       settings: settingsDocument(runner.value, publicUrlOf(deps, c)),
