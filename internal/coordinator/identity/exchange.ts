@@ -55,9 +55,13 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   const outbound = createOutbound(options.ca, deps.fetch);
   const keys = createIssuerKeys(outbound, clock);
   const refusals = createRate(EXCHANGE.refusalsPerMinute, clock.monotonic);
+  const outages = createRate(EXCHANGE.outagesPerMinute, clock.monotonic);
   const tokens = createRate(EXCHANGE.tokensPerMinute, clock.monotonic);
   let running = 0;
-  const busy = (address: string) => refusals.wait(networkOf(address));
+  const busy = (address: string) => {
+    const network = networkOf(address);
+    return Math.max(refusals.wait(network), outages.wait(network));
+  };
 
   function check(runnerId: string, { cloud, kind, proof }: TokenExchange): Promise<Verdict> | Verdict {
     if ((cloud === "aws") !== (kind === "aws-sts")) return refused(`${kind} is no proof of ${cloud}`);
@@ -141,6 +145,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
 
   function told(runnerId: string, { kind, why }: Refusal, address: string): Result<never, ExchangeFailure> {
     if (kind === "refused") return refuse(runnerId, why, address);
+    outages.count(networkOf(address));
     log.warn("an identity cannot be checked now", { runner: runnerId, address, why: why.slice(0, 500) });
     return fail({ kind });
   }

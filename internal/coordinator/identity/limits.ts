@@ -10,6 +10,8 @@ export const EXCHANGE = {
   bodyBytes: 32 * 1024,
   /** Refusals that one address gets in a minute before it has to wait. */
   refusalsPerMinute: 20,
+  /** Proofs of one address that could not be checked in a minute: whoever makes us ask what never answers takes few places. */
+  outagesPerMinute: 60,
   /** Tokens that one runner gets in a minute. */
   tokensPerMinute: 6,
   /** Exchanges at a time. */

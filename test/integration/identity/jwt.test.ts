@@ -292,6 +292,16 @@ describe("who asks too often waits", () => {
     expect(world.exchange.busy("192.0.2.66")).toBe(0);
   });
 
+  test("an address by what it asks of an issuer that is away", async () => {
+    const id = runner(`oidc:https://issuer-gone.example.com,sub=${SUB}`);
+    const proof = await world.keys.es.sign(open({ iss: "https://issuer-gone.example.com" }));
+    const outcomes: string[] = [];
+    for (let tries = 0; tries <= EXCHANGE.outagesPerMinute; tries += 1)
+      outcomes.push(await world.ask(id, { cloud: "oidc", kind: "jwt", proof }, "192.0.2.68"));
+    expect(outcomes).toEqual([...Array(EXCHANGE.outagesPerMinute).fill("later"), "busy"]);
+    expect(world.exchange.busy("192.0.2.69")).toBe(0);
+  });
+
   test("a runner by its tokens", async () => {
     const id = runner(`gcp:${EMAIL}`);
     const proof = await world.keys.rs.sign(google(id));
