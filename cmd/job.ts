@@ -5,6 +5,7 @@ import { type Command, type Context, operand } from "./lib/context.ts";
 import { operatorFrom } from "./lib/operator-client.ts";
 import { seconds } from "./lib/summary.ts";
 import { facts, table } from "./lib/table.ts";
+import { terminalText } from "./lib/terminal-text.ts";
 
 const pathOf = (context: Context) => `/jobs/${encodeURIComponent(operand(context))}`;
 
@@ -53,7 +54,7 @@ export const jobShow: Command = async (context) => {
     "Outputs",
     facts(Object.fromEntries(Object.entries(job.outputs ?? {}).map(([key, value]) => [key, text(value)]))),
   );
-  part("Plan", job.diff ?? "");
+  part("Plan", terminalText(job.diff ?? "", false));
   const events = job.events.map((event) => [event.at, event.what, event.by, event.why]);
   part("Events", events.length > 0 ? table(["at", "what", "by", "why"], events) : "");
   return EXIT.done;

@@ -12,6 +12,7 @@ import { createProgress } from "./progress.ts";
 import { providerMirror } from "./provider-mirror.ts";
 import { resolveSecrets } from "./resolve-secrets.ts";
 import { exitOf, seconds } from "./summary.ts";
+import { facts, table } from "./table.ts";
 import { terminalText } from "./terminal-text.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "runner-cmd-"));
@@ -99,6 +100,14 @@ describe("output of a job on a terminal", () => {
   ])("%j keeps its colours and loses what controls the terminal", (raw, coloured, plain) => {
     expect(terminalText(raw, true)).toBe(coloured);
     expect(terminalText(raw, false)).toBe(plain);
+  });
+});
+
+describe("what a runner said, between the columns of a table,", () => {
+  test("moves no cursor, writes no clipboard and begins no line of its own", () => {
+    const said = "low\x1b]52;c;cm0gLXJm\x07 on \x9b2Jdisk\n2026-01-01  approved  admin\x1b";
+    expect(table(["why"], [[said]])).toBe("WHY\nlow on 2Jdisk 2026-01-01  approved  admin");
+    expect(facts({ "a\nb": "one\x1b[31m\r\ntwo" })).toBe("a b  one\r\ntwo");
   });
 });
 

@@ -1,6 +1,8 @@
-/** Columns for people, two blanks apart; nothing is cut. */
+import { oneLine, terminalText } from "./terminal-text.ts";
+
+/** Columns for people, two blanks apart; nothing is cut. Cells may be a runner's own words: they do not reach the terminal as commands. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [header.map((word) => word.toUpperCase()), ...rows];
+  const all = [header.map((word) => word.toUpperCase()), ...rows.map((row) => row.map(oneLine))];
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
   return all
     .map((row) =>
@@ -14,7 +16,9 @@ export function table(header: readonly string[], rows: readonly (readonly string
 
 /** `KEY  value` lines; null values are left out. */
 export function facts(pairs: Readonly<Record<string, string | null>>): string {
-  const shown = Object.entries(pairs).filter((pair): pair is [string, string] => pair[1] !== null && pair[1] !== "");
+  const shown = Object.entries(pairs).flatMap(([key, value]) =>
+    value === null || value === "" ? [] : [[oneLine(key), terminalText(value, false)] as const],
+  );
   const width = Math.max(0, ...shown.map(([key]) => key.length));
   return shown.map(([key, value]) => `${key.padEnd(width)}  ${value}`).join("\n");
 }
