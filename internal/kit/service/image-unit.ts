@@ -46,6 +46,7 @@ export function imageUnit(engine: ContainerWish["engine"]): string {
     "# What a power cut left.",
     `ExecStartPre=-${program} ${removeArgs(engine, IMAGE_UNIT).join(" ")}`,
     `ExecStart=${[program, ...args, `--token-file=${own.run}/token`].join(" ")}`,
+    `ExecReload=/usr/bin/install -T -m 0400 ${owner} ${config}/token ${own.run}/token`,
     `ExecStop=-${program} stop ${IMAGE_UNIT}`,
     `ExecStopPost=-/usr/bin/rm -f ${own.run}/token`,
     "Restart=always",

@@ -82,14 +82,17 @@ function commands(place: ServicePlace, { prefix }: ServiceWish, group: string): 
   const { row, mode, program, stateName, tokenFile, stateDir } = place;
   const token = `/run/${stateName}/token`;
   const owner = row.user === "root" ? "" : `-o ${row.user} -g ${group} `;
+  const copy = `+/usr/bin/install -T -m 0400 ${owner}${tokenFile} ${token}`;
   const isMng = row.unit === serviceDescription().services.mng.unit;
   return [
     `RuntimeDirectory=${stateName}`,
     "RuntimeDirectoryMode=0700",
-    `ExecStartPre=-+/usr/bin/install -T -m 0400 ${owner}${tokenFile} ${token}`,
+    `ExecStartPre=-${copy}`,
     // Of the version before: a new one that cannot even load is counted, and left, all the same.
     ...(isMng ? [`ExecStartPre=-${prefix}/lib/runner/previous/runner mng guard --state-dir ${stateDir}`] : []),
     `ExecStart=${program} run --mode ${mode} --token-file ${token}${isMng ? ` --state-dir ${stateDir}` : ""}`,
+    // The runner reads it again when the old one is refused.
+    `ExecReload=${copy}`,
   ];
 }
 

@@ -6,7 +6,7 @@ import { createRunnerToken } from "./runner-token.ts";
 function bed(file: string | null = "one") {
   const lines: string[] = [];
   const at = { file };
-  const clock = quickClock(2_000);
+  const clock = quickClock(4_000);
   const log = createSystemLog({ format: "text", level: "info", write: (line) => lines.push(line) });
   return { at, lines, clock, token: createRunnerToken({ token: "one", readToken: () => at.file, clock, log }) };
 }
@@ -36,7 +36,7 @@ test("a token that never worked is not waited for", async () => {
   expect(clock.slept).toEqual([]);
 });
 
-test("one that worked is waited for a minute, once, by all requests together", async () => {
+test("one that worked is waited for two minutes, once, by all requests together", async () => {
   const { clock, token, lines } = bed();
   token.accepted("Bearer one");
   const both = [token.refused("Bearer one", 401, undefined), token.refused("Bearer one", 401, undefined)];

@@ -3,9 +3,12 @@ import { silentLog } from "../../kit/base/system-log.ts";
 import type { Credential } from "../../kit/http/http.ts";
 import type { DialectOptions } from "./dialect-http.ts";
 
-/** A token that worked and is refused is being rotated, most likely: its file is looked at so often, so long. */
+/**
+ * A token that worked and is refused is being rotated, most likely: its file is looked at so often, so long. A secret of
+ * Kubernetes takes more than a minute to arrive.
+ */
 const LOOK_MS = 1_000;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 /** The runner's token: the one place that knows it, and that it may change. */
 export interface RunnerToken extends Credential {
@@ -42,7 +45,7 @@ export function createRunnerToken(options: Options): RunnerToken {
   /** Until its file has another one; after that the refused one is not waited for again. */
   async function wait(): Promise<boolean> {
     const remedy = "Write the new token into the file; without one the runner drains and ends.";
-    log.warn("the token is refused; its file is read again for a minute", { remedy });
+    log.warn("the token is refused; its file is read again for two minutes", { remedy });
     const end = clock.monotonic() + PATIENCE_MS;
     while (waiters > 0 && clock.monotonic() < end) {
       await clock.sleep(LOOK_MS);
