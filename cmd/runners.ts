@@ -46,6 +46,9 @@ export const runnersShow: Command = async (context) => {
       host: session?.inventory
         ? `${session.inventory.hostname}, ${session.inventory.os}/${session.inventory.arch}`
         : null,
+      gpus: session?.inventory?.gpus.length
+        ? `${session.inventory.gpus.length}, ${session.gpus_in_use.length} in use`
+        : null,
       busy: session ? String(session.busy) : null,
     });
   context.out(context.values.json ? JSON.stringify(runner) : text());

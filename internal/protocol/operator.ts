@@ -49,6 +49,8 @@ export const runnerDoc = z.strictObject({
       inventory: inventory.nullable(),
       slots: z.record(z.string(), z.number()),
       busy: z.number(),
+      /** UUIDs of its GPUs that running jobs hold. */
+      gpus_in_use: z.array(z.string()),
     })
     .nullable(),
 });

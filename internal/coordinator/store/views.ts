@@ -53,8 +53,13 @@ export function runnerView(store: Store, runner: KnownRunner): RunnerView {
 function freeGpus(store: Store, runner: KnownRunner): string[] {
   const gpus = runner.session?.inventory?.gpus ?? [];
   if (gpus.length === 0) return [];
-  const inUse = new Set(store.sql.gpusInUse.all(runner.row.id).flatMap(gpusOf));
+  const inUse = new Set(gpusInUse(store, runner.row.id));
   return gpus.map((gpu) => gpu.uuid).filter((uuid) => !inUse.has(uuid));
+}
+
+/** UUIDs that running executions of a runner hold. */
+export function gpusInUse(store: Store, runnerId: string): string[] {
+  return store.sql.gpusInUse.all(runnerId).flatMap(gpusOf);
 }
 
 export function gpusOf(row: { readonly gpus: string }): string[] {

@@ -2,6 +2,7 @@ import type { RunnerDoc } from "../../../protocol/operator.ts";
 import { expectedVersion } from "../../../protocol/runner-wishes.ts";
 import type { KnownRunner } from "../../store/runner-registry.ts";
 import type { Store } from "../../store/store.ts";
+import { gpusInUse } from "../../store/views.ts";
 import { at, atOrNull } from "./job-views.ts";
 
 export function runnerView(store: Store, runner: KnownRunner): RunnerDoc {
@@ -27,6 +28,7 @@ export function runnerView(store: Store, runner: KnownRunner): RunnerDoc {
             inventory: session.inventory,
             slots: { ...session.slots },
             busy: store.sql.openOfRunner.all(row.id).filter((execution) => execution.lost_at === null).length,
+            gpus_in_use: gpusInUse(store, row.id),
           },
   };
 }

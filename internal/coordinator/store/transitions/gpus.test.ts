@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { waitingFor } from "../../api/operator/waiting.ts";
 import type { Store } from "../store.ts";
 import { completionOf, onlineRunner, sessionOf, submit, testStore } from "../test-store.ts";
-import { gpusOf, runnerView, runningNow } from "../views.ts";
+import { gpusInUse, gpusOf, runnerView, runningNow } from "../views.ts";
 import { cancelJob } from "./cancel.ts";
 import { claimJobs, type Grant } from "./claim.ts";
 import { completeExecution } from "./complete.ts";
@@ -53,10 +53,12 @@ describe("a GPU", () => {
     const pair = needs(store, 2);
     needs(store, 1);
     expect(granted(claim(store, one, "key-second"))).toEqual([["GPU-2"]]);
+    expect(gpusInUse(store, one)).toEqual(["GPU-1", "GPU-2"]);
     completeExecution(store, one, "one-1", completionOf(first.execution));
     reconsider(store);
     expect(store.sql.job.get(pair)).toMatchObject({ status: "queued", reason: "no_gpu_count" });
     expect(runnerView(store, runnerOf(store, one)).freeGpus).toEqual(["GPU-1"]);
+    expect(gpusInUse(store, one)).toEqual(["GPU-2"]);
   });
 
   test("is one job's even when one claim takes jobs of several groups", () => {

@@ -101,12 +101,13 @@ export function Session({ session }: { readonly session: SessionDoc }): JSX.Elem
 }
 
 interface InventoryProps {
-  readonly inventory: SessionDoc["inventory"];
+  readonly session: SessionDoc;
   /** Labels that it was created with; those of the machine come from the inventory. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export function Inventory({ inventory, labels }: InventoryProps): JSX.Element {
+export function Inventory({ session, labels }: InventoryProps): JSX.Element {
+  const { inventory, gpus_in_use: inUse } = session;
   return (
     <section class="side-part" aria-labelledby="inventory">
       <h2 id="inventory">Machine</h2>
@@ -121,7 +122,7 @@ export function Inventory({ inventory, labels }: InventoryProps): JSX.Element {
           <Fact name="CPUs">{inventory.cpus}</Fact>
           <Fact name="Memory">{bytesWords(inventory.memory_bytes)}</Fact>
           <Fact name="GPUs">
-            <Gpus gpus={inventory.gpus} />
+            <Gpus gpus={inventory.gpus} inUse={inUse} />
           </Fact>
         </dl>
       )}
@@ -130,15 +131,23 @@ export function Inventory({ inventory, labels }: InventoryProps): JSX.Element {
   );
 }
 
-function Gpus({ gpus }: { readonly gpus: NonNullable<SessionDoc["inventory"]>["gpus"] }): JSX.Element {
+interface GpusProps {
+  readonly gpus: NonNullable<SessionDoc["inventory"]>["gpus"];
+  readonly inUse: SessionDoc["gpus_in_use"];
+}
+
+function Gpus({ gpus, inUse }: GpusProps): JSX.Element {
   if (gpus.length === 0) return <span class="faint">none</span>;
   return (
     <details class="gpus">
-      <summary>{count(gpus.length, "GPU")}</summary>
+      <summary>
+        {count(gpus.length, "GPU")}, {inUse.length} in use
+      </summary>
       <ul>
         {gpus.map((gpu) => (
           <li key={gpu.uuid}>
             {gpu.vendor} {gpu.model}, {bytesWords(gpu.memory_bytes)}
+            {inUse.includes(gpu.uuid) ? ", in use" : ""}
             <div class="sub mono">{gpu.uuid}</div>
           </li>
         ))}

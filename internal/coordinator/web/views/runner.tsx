@@ -165,7 +165,7 @@ function Body({ runner }: { readonly runner: RunnerDoc }): JSX.Element {
       <Slots slots={session.slots} work={work.data ?? []} />
       <Session session={session} />
       <div class="stack">
-        <Inventory inventory={session.inventory} labels={runner.labels} />
+        <Inventory session={session} labels={runner.labels} />
         <Settings runner={runner} />
       </div>
     </div>
