@@ -156,6 +156,20 @@ describe("a job of the Go runner", () => {
     expect((await poll(runner, "no-such-group")).json).toEqual([]);
   });
 
+  test("that it may not take says why, and where plain HTTP is the reason what to do", async () => {
+    const runner = await goRunner();
+    await poll(runner, "deploy");
+    const waits = (await show(await submitTerraform(bed, runner, "of-folder"))).waiting_for;
+    expect(waits).toContain("not a Go runner: that one fetches sources over https only");
+    expect(waits).toContain("--tls-cert");
+    const git = { url: "https://example.com/r.git" };
+    const spec = { source: { git }, workspace: "of-git" };
+    const open = await submit(bed, { type: "terraform-deploy", spec }, { runner: runner.id });
+    const other = (await show(open)).waiting_for;
+    expect(other).toContain("not a Go runner;");
+    expect(other).not.toContain("https");
+  });
+
   test("goes on while heart beats come, answered with 201 and the beat", async () => {
     const runner = await goRunner();
     const { job } = await reserved(runner);

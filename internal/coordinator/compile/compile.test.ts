@@ -189,8 +189,8 @@ describe("a terraform job", () => {
   });
 
   test("goes to a Go runner only where that can pull its source: over HTTPS", () => {
-    expect(compile({ job: TERRAFORM, ...WITH }).job.native).toBe(false);
-    expect(compile({ job: TERRAFORM, ...WITH }, false).job.native).toBe(true);
+    expect(compile({ job: TERRAFORM, ...WITH }).job).toMatchObject({ native: false, plainHttp: false });
+    expect(compile({ job: TERRAFORM, ...WITH }, false).job).toMatchObject({ native: false, plainHttp: true });
   });
 });
 

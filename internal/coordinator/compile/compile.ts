@@ -98,8 +98,8 @@ export function compileSubmission(
           base.native ||
           deploy.value.native ||
           deploy.value.sources.some((digest) => needsSynthesis(digest, context.hasFile)) ||
-          (!context.https && deploy.value.sources.length > 0) ||
           leavesVersionOpen(spec),
+        plainHttp: !context.https && deploy.value.sources.length > 0,
         sources: deploy.value.sources,
         workspace,
       };
@@ -121,7 +121,8 @@ export function compileSubmission(
         ...deployOwner(deployId),
         plan: JSON.stringify(plan),
         documents: { ...NO_DOCUMENTS, app_config: appConfig },
-        native: base.native || native || (!context.https && rest.sources.length > 0),
+        native: base.native || native,
+        plainHttp: !context.https && rest.sources.length > 0,
       };
       return ok({ job, change: operation === "plan" ? null : { ...changeWish(file), operation } });
     }

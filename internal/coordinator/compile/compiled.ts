@@ -28,6 +28,8 @@ export interface CompiledJob {
   readonly sources: readonly string[];
   /** A Go runner could not run it: it does not know packed folders of steps, inner folders, or our types. */
   readonly native: boolean;
+  /** It could, if only the coordinator spoke TLS: it fetches sources over https alone. */
+  readonly plainHttp?: boolean;
   readonly workspace: { readonly id: string; readonly name: string } | null;
 }
 

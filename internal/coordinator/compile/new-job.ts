@@ -27,7 +27,7 @@ export function toNewJob(
     ownerId: job.ownerId,
     ownerType: job.ownerType,
     metadata: job.metadata,
-    requires: { ...defined(job.requires), ...(job.native ? { native: true } : {}) },
+    requires: { ...defined(job.requires), ...onlyOurs(job) },
     options: job.options,
     workspaceId: job.workspace?.id ?? null,
     queueTimeoutMs: job.timeouts.queueMs,
@@ -39,6 +39,11 @@ export function toNewJob(
     extra: { [JOB_EXTRA.sources]: job.sources, [JOB_EXTRA.submission]: about.submission },
     createdBy: about.createdBy,
   };
+}
+
+function onlyOurs({ native, plainHttp }: CompiledJob): Pick<NewJob["requires"], "native" | "plain_http"> {
+  if (native) return { native };
+  return plainHttp ? { native: true, plain_http: true } : {};
 }
 
 function defined(requires: CompiledJob["requires"]): { arch?: string; gpus?: number; labels?: Record<string, string> } {

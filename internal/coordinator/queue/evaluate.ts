@@ -13,6 +13,7 @@ export interface JobView {
     readonly gpus?: number;
     readonly labels?: Readonly<Record<string, string>>;
     readonly native?: boolean;
+    readonly plain_http?: boolean;
   };
 }
 

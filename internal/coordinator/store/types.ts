@@ -11,6 +11,8 @@ export interface JobRequires {
   readonly labels?: Readonly<Record<string, string>>;
   /** Only our own runner can take it: a packed folder, a script, a container, a plug-in. */
   readonly native?: boolean;
+  /** `native` only because the coordinator speaks plain HTTP. */
+  readonly plain_http?: boolean;
 }
 
 /** A job that ended well, with the execution that did it. Rows as they were before. */

@@ -58,8 +58,12 @@ const sentences: Record<WaitReason, (job: JobView, fleet: Fleet) => string> = {
   },
   no_compatible_runner: (job, fleet) => {
     const others = live(fleet).map((one) => `${one.name} takes ${groupsOf(one)}`);
-    const native = job.requires.native === true ? " and needs a runner of this program, not a Go runner" : "";
-    return `It is a ${job.type} of the group ${job.group}${native}; ${listed(others)}. Start a runner with --concurrency ${job.group}=1 in a mode that has this group.`;
+    const { native = false, plain_http: plainHttp = false } = job.requires;
+    const ours = native ? " and needs a runner of this program, not a Go runner" : "";
+    const why = plainHttp
+      ? ": that one fetches sources over https only, and this coordinator speaks plain HTTP (--tls-cert and --tls-key, then submit it again)"
+      : "";
+    return `It is a ${job.type} of the group ${job.group}${ours}${why}; ${listed(others)}. Start a runner with --concurrency ${job.group}=1 in a mode that has this group.`;
   },
   no_arch: (job, fleet) => {
     const archs = [...new Set(live(fleet).map((one) => one.arch ?? "an unknown one"))];
