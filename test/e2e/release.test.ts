@@ -3,6 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import {
   appendFileSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -30,11 +31,20 @@ const missing = (oras === null || registryMissing() !== null) && process.env.CI 
 const TARGET = process.arch === "x64" ? "linux-x64" : "linux-arm64";
 const VERSION = "9.8.7-rc.1+test";
 
+/** Here because node_modules is hard-linked; hidden, so that no run of tests finds the tests in a copy of the tree. */
+const COPIES = `${ROOT}dist/.release-test`;
 let folder: string;
 let made: string;
 const at = (...parts: string[]) => join(folder, ...parts);
 const text = (path: string) => readFileSync(path, "utf8");
 const program = () => join(made, `runner_${VERSION}_${TARGET.replace("-", "_")}`);
+
+/** Of runs that were killed. */
+function sweepLeft(): void {
+  for (const name of readdirSync(COPIES)) {
+    if (!existsSync(`/proc/${name.split("-")[0]}`)) rmSync(join(COPIES, name), { recursive: true, force: true });
+  }
+}
 
 /** A checkout of what lies here now, committed at a fixed time: like a clone, at a path of its own. */
 function checkout(name: string): string {
@@ -78,8 +88,9 @@ function paste(what: string, words: Words, cwd: string, env: Record<string, stri
 }
 
 beforeAll(() => {
-  mkdirSync(`${ROOT}dist`, { recursive: true });
-  folder = mkdtempSync(`${ROOT}dist/release-test-`);
+  mkdirSync(COPIES, { recursive: true });
+  sweepLeft();
+  folder = mkdtempSync(`${COPIES}/${process.pid}-`);
   const { privateKey } = generateKeyPairSync("ed25519");
   writeFileSync(at("release.key"), privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
   made = at("releases", VERSION);

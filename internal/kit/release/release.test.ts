@@ -291,6 +291,13 @@ describe("a program of a release", () => {
     expect(readFileSync(into).equals(PROGRAM)).toBe(true);
   });
 
+  test("is looked for at no address that is none, and the message says what one looks like", () => {
+    for (const base of ["file:///%zz", "ftp://host/x", "https://", ""]) {
+      const opened = openSource(base);
+      expect(opened.ok ? base : opened.error).toMatchObject({ kind: "usage" });
+    }
+  });
+
   test("that trickles for more than an hour is given up", async () => {
     let hours = 0;
     const clock = { ...quickClock(), monotonic: () => hours++ * 7_200_000 };

@@ -36,14 +36,26 @@ export function openSource(base: string, options: HttpSourceOptions = {}): Resul
   if (/^https?:\/\//i.test(base)) {
     return URL.canParse(base) ? ok(httpSource(base, options)) : fail(noAddress(base));
   }
-  if (/^file:\/\/\//i.test(base)) return ok(folderSource(decodeURIComponent(new URL(base).pathname)));
+  if (/^file:\/\/\//i.test(base)) {
+    const folder = folderOf(base);
+    return folder === null ? fail(noAddress(base)) : ok(folderSource(folder));
+  }
   if (base === "" || /^[a-z][a-z0-9+.-]*:\/\//i.test(base)) return fail(noAddress(base));
   return ok(folderSource(base));
 }
 
+/** null: an escape in it is none. */
+function folderOf(address: string): string | null {
+  try {
+    return decodeURIComponent(new URL(address).pathname);
+  } catch {
+    return null;
+  }
+}
+
 function noAddress(base: string): RunnerError {
   return new RunnerError("usage", `${JSON.stringify(base)} is no place of a release`, {
-    remedy: "Give a folder, or an address that begins with https:// or http://.",
+    remedy: "Give a folder, or an address that begins with https:// or http:// (file:///, with escapes in order).",
   });
 }
 
