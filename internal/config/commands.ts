@@ -407,7 +407,7 @@ export const COMMANDS = {
     operands: "PLACE [VERSION]",
     count: [1, 2],
     details:
-      "PLACE is a release folder or its address, or a folder of releases; VERSION is one of these, else the newest by their file `latest`. Trusted is the key of --public-key, else the one this program was made with. Exit code 4: it is not what was signed.",
+      "PLACE is a release folder or its address, or a folder of releases; VERSION is one of these, else the one that their signed file `latest` names. Trusted is the key of --public-key, else the one this program was made with. Exit code 4: it is not what was signed.",
     examples: [
       "runner release verify /media/usb/release",
       "runner release verify https://releases.example.com 0.2.0 --json",
