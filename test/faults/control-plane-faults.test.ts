@@ -1,21 +1,26 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { addRunner, type Control, startControl } from "./lib/control.ts";
+import { describe, expect, test } from "bun:test";
+import { addRunner } from "./lib/control.ts";
+import { inTurn } from "./lib/in-turn.ts";
 import { action, terraform, terraformTest } from "./lib/jobs.ts";
-import { type Bed, makeBed, until } from "./lib/processes.ts";
+import { until } from "./lib/processes.ts";
 import { type Fault, type FaultProxy, startProxy } from "./lib/proxy.ts";
+import { type Beds, withBed } from "./lib/with-bed.ts";
 
-let bed: Bed;
-let control: Control;
-let proxy: FaultProxy;
-beforeEach(async () => {
-  bed = makeBed();
-  control = await startControl(bed);
-  proxy = startProxy(control.url);
-});
-afterEach(async () => {
-  proxy.stop();
-  await bed.end();
-});
+/** They mostly wait for the next attempt, so a few go together. */
+const turn = inTurn(4);
+
+/** Through a proxy that misbehaves as its test says. */
+const withProxy = (work: (beds: Beds & { readonly proxy: FaultProxy }) => Promise<void>) =>
+  turn(
+    withBed(async (beds) => {
+      const proxy = startProxy(beds.control.url);
+      try {
+        await work({ ...beds, proxy });
+      } finally {
+        proxy.stop();
+      }
+    }),
+  );
 
 const ROUTES = {
   session: /POST .*\/sessions$/,
@@ -26,35 +31,41 @@ const ROUTES = {
 } as const;
 
 const WHAT: readonly Fault["what"][] = ["500", "429", "html", "half", "cut", "drop-answer"];
+/** The wait for its turn counts. */
+const LIMIT_MS = 300_000;
 
-describe("a control plane that misbehaves for a while", () => {
+describe.concurrent("a control plane that misbehaves for a while", () => {
   for (const [route, on] of Object.entries(ROUTES)) {
     for (const what of WHAT) {
-      test(`${what} on ${route}: the job ends once and no line of its log is lost or doubled`, async () => {
-        const fault: Fault = { on, what, times: 2 };
-        proxy.faults = [fault];
-        await addRunner(bed, control, { url: proxy.url });
-        // The second line of a log must come after the trouble of the first.
-        const sample = action(bed, { wait: route === "logs" });
-        const job = await control.submit(sample.file);
-        if (route === "logs") await until("both faults are met", () => proxy.hits(fault) === 2);
-        sample.release();
-        const doc = await control.ended(job);
-        expect(doc.status).toBe("finished");
-        expect(doc.outputs).toMatchObject({ answer: "42" });
-        expect(sample.traces()).toEqual(["begin", "worked", "second"]);
-        const log = await control.log(job);
-        expect(log.match(/line one/g)).toHaveLength(1);
-        expect(log.match(/line two/g)).toHaveLength(1);
-        expect(doc.events.filter((event) => event.what === "finished")).toHaveLength(1);
-      }, 60_000);
+      test(
+        `${what} on ${route}: the job ends once and no line of its log is lost or doubled`,
+        withProxy(async ({ bed, control, proxy }) => {
+          const fault: Fault = { on, what, times: 2 };
+          proxy.faults = [fault];
+          await addRunner(bed, control, { url: proxy.url });
+          // The second line of a log must come after the trouble of the first.
+          const sample = action(bed, { wait: route === "logs" });
+          const job = await control.submit(sample.file);
+          if (route === "logs") await until("both faults are met", () => proxy.hits(fault) === 2);
+          sample.release();
+          const doc = await control.ended(job);
+          expect(doc.status).toBe("finished");
+          expect(doc.outputs).toMatchObject({ answer: "42" });
+          expect(sample.traces()).toEqual(["begin", "worked", "second"]);
+          const log = await control.log(job);
+          expect(log.match(/line one/g)).toHaveLength(1);
+          expect(log.match(/line two/g)).toHaveLength(1);
+          expect(doc.events.filter((event) => event.what === "finished")).toHaveLength(1);
+        }),
+        LIMIT_MS,
+      );
     }
   }
 
   for (const what of ["500", "429", "drop-answer"] as const) {
     terraformTest(
       `${what} on state, lock and unlock: terraform repeats, the state is saved and the lock is free`,
-      async () => {
+      withProxy(async ({ bed, control, proxy }) => {
         const faults = [/POST \/v1\/terraform-backend$/, /\/lock$/, /\/unlock$/].map((on) => ({ on, what, times: 1 }));
         proxy.faults = faults;
         await addRunner(bed, control, { url: proxy.url });
@@ -66,14 +77,14 @@ describe("a control plane that misbehaves for a while", () => {
         const [workspace] = await control.workspaces();
         expect(workspace?.serial).toBeGreaterThan(0);
         expect(workspace?.lock).toBeNull();
-      },
-      60_000,
+      }),
+      LIMIT_MS,
     );
   }
 
   terraformTest(
     "a state that is refused for good in mid-apply: the apply fails, what it made is saved by cleanup",
-    async () => {
+    withProxy(async ({ bed, control, proxy }) => {
       // 409 is never repeated by terraform: it leaves errored.tfstate behind.
       const fault: Fault = { on: /POST \/v1\/terraform-backend$/, what: "409", times: 1 };
       proxy.faults = [fault];
@@ -85,13 +96,13 @@ describe("a control plane that misbehaves for a while", () => {
       const [workspace] = await control.workspaces();
       expect(workspace?.serial).toBeGreaterThan(0);
       expect(workspace?.lock).toBeNull();
-    },
-    60_000,
+    }),
+    LIMIT_MS,
   );
 
   terraformTest(
     "30 s of silence in mid-apply: the apply goes on, its state is saved, one outcome is recorded",
-    async () => {
+    withProxy(async ({ bed, control, proxy }) => {
       await addRunner(bed, control, { url: proxy.url });
       const sample = terraform(bed, { wait: true });
       const job = await control.submit(sample.file);
@@ -106,37 +117,39 @@ describe("a control plane that misbehaves for a while", () => {
       const [workspace] = await control.workspaces();
       expect(workspace?.lock).toBeNull();
       expect(workspace?.serial).toBeGreaterThan(0);
-    },
-    180_000,
+    }),
+    LIMIT_MS,
   );
 });
 
-describe("a coordinator killed with SIGKILL", () => {
+describe.concurrent("a coordinator killed with SIGKILL", () => {
   for (const place of ["claim", "renew", "log", "state", "complete"]) {
     for (const when of ["before", "after"]) {
       terraformTest(
         `${when} its commit of ${place}: after its restart the change ends once and nothing is lost`,
-        async () => {
-          await bed.end();
-          bed = makeBed();
-          control = await startControl(bed, { env: { RUNNER_FAILPOINT: `coordinator.${place}.${when}` } });
-          // Submitted before anyone can claim it: the coordinator dies at the claim, perhaps before it answered the submit.
-          const sample = terraform(bed, { wait: place === "renew" });
-          const job = await control.submit(sample.file);
-          await addRunner(bed, control);
-          await control.proc.exited;
-          await control.restart();
-          sample.release();
-          const doc = await control.ended(job, 120_000);
-          expect(doc.status).toBe("finished");
-          expect(sample.traces()).toEqual(["begin", "worked"]);
-          expect(
-            doc.events.filter((event) => event.what === "finished" && event.job_id === doc.jobs.at(-1)?.id),
-          ).toHaveLength(1);
-          expect((await control.log(job)).match(/Apply complete!/g)).toHaveLength(1);
-          expect((await control.workspaces())[0]?.lock).toBeNull();
-        },
-        180_000,
+        turn(
+          withBed(
+            async ({ bed, control }) => {
+              // Submitted before anyone can claim it: the coordinator dies at the claim, perhaps before it answered the submit.
+              const sample = terraform(bed, { wait: place === "renew" });
+              const job = await control.submit(sample.file);
+              await addRunner(bed, control);
+              await control.proc.exited;
+              await control.restart();
+              sample.release();
+              const doc = await control.ended(job, 120_000);
+              expect(doc.status).toBe("finished");
+              expect(sample.traces()).toEqual(["begin", "worked"]);
+              expect(
+                doc.events.filter((event) => event.what === "finished" && event.job_id === doc.jobs.at(-1)?.id),
+              ).toHaveLength(1);
+              expect((await control.log(job)).match(/Apply complete!/g)).toHaveLength(1);
+              expect((await control.workspaces())[0]?.lock).toBeNull();
+            },
+            { env: { RUNNER_FAILPOINT: `coordinator.${place}.${when}` } },
+          ),
+        ),
+        LIMIT_MS,
       );
     }
   }
