@@ -40,3 +40,22 @@ for (const [what, body] of [
     expect(await told()).toEqual(before);
   });
 }
+
+test("a runner that tells without end waits, and no other for it", async () => {
+  const many = await bed.runner("vm-many");
+  const say = (id: string) =>
+    many.call("POST", `/v1/runners/${many.id}/events`, { id, what: "memory-low", why: "x".repeat(2_000) });
+  const answers: number[] = [];
+  for (let n = 0; n <= 60; n += 1) answers.push((await say(String(n))).status);
+  expect(answers).toEqual([...Array(60).fill(201), 429]);
+  expect(Number((await say("61")).headers.get("retry-after"))).toBeGreaterThan(0);
+  expect((await tell({ id: "3", what: "disk-enough", why: "" })).status).toBe(201);
+});
+
+test("a runner tells of itself alone", async () => {
+  const other = await bed.runner("vm-other");
+  const before = await told();
+  const body = { id: "9", what: "updated", why: "forged" };
+  expect((await other.call("POST", `/v1/runners/${runner.id}/events`, body)).status).toBe(404);
+  expect(await told()).toEqual(before);
+});

@@ -38,5 +38,8 @@ export const tooLarge = (c: Context, limit: number) =>
 export const unavailable = (c: Context, error: string) =>
   c.json(body(error, error, false), 503, { "retry-after": "5" });
 
+export const tooMany = (c: Context, error: string, seconds: number) =>
+  c.json(body(error, error, true), 429, { "retry-after": String(seconds) });
+
 export const unauthorized = (c: Context, error: string, description: string, basic = false) =>
   c.json(body(error, description, true), 401, basic ? { "www-authenticate": 'Basic realm="runner"' } : {});

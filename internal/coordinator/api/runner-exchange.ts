@@ -3,7 +3,9 @@ import { tokenExchange } from "../../protocol/token-exchange.ts";
 import type { Exchange, ExchangeFailure } from "../identity/exchange.ts";
 import { EXCHANGE } from "../identity/limits.ts";
 import { readJson } from "./body.ts";
-import { forbidden, unavailable } from "./runner-errors.ts";
+import { forbidden, tooMany, unavailable } from "./runner-errors.ts";
+
+const MANY = "too many exchanges";
 
 /** A runner without a token gets one for a proof of its identity; protocol/token-exchange.ts. */
 export function exchangeRoutes(exchange: Exchange): Hono {
@@ -11,7 +13,7 @@ export function exchangeRoutes(exchange: Exchange): Hono {
   app.post("/v1/runners/:runner_id/token-exchange", async (c) => {
     const address = addressOf(c);
     const seconds = exchange.busy(address);
-    if (seconds > 0) return tooMany(c, seconds);
+    if (seconds > 0) return tooMany(c, MANY, seconds);
     const request = await readJson(c, tokenExchange, EXCHANGE.bodyBytes);
     if (!request.ok) return request.error;
     const given = await exchange.exchange(c.req.param("runner_id"), request.value, address);
@@ -26,17 +28,12 @@ export function exchangeRoutes(exchange: Exchange): Hono {
 function refusal(c: Context, failure: ExchangeFailure): Response {
   switch (failure.kind) {
     case "busy":
-      return tooMany(c, failure.seconds);
+      return tooMany(c, MANY, failure.seconds);
     case "later":
       return unavailable(c, "the proof cannot be checked now");
     case "refused":
       return forbidden(c, "no token for this identity", "the log of the coordinator says why");
   }
-}
-
-function tooMany(c: Context, seconds: number): Response {
-  const error = "too many exchanges";
-  return c.json({ error, user_error: true, description: error }, 429, { "retry-after": String(seconds) });
 }
 
 /** The other end of the connection, which may be a proxy; a header could say anything. */

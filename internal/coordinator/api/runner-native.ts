@@ -11,6 +11,7 @@ import {
   type SessionResponse,
   sessionRequest,
 } from "../../protocol/native.ts";
+import { createRate } from "../identity/rate.ts";
 import type { KnownRunner } from "../store/runner-registry.ts";
 import { cleanupDone, completeExecution } from "../store/transitions/complete.ts";
 import { directivesFor, lastSeq } from "../store/transitions/directives.ts";
@@ -21,7 +22,12 @@ import { runnerAt } from "./auth.ts";
 import { readJson } from "./body.ts";
 import type { ClaimHolder } from "./claim-holder.ts";
 import { holdOpen, publicUrlOf, type RunnerApiDeps } from "./runner-deps.ts";
+import { tooMany } from "./runner-errors.ts";
 import { settingsDocument } from "./runner-wire.ts";
+
+/** A machine in want says a dozen; the timeline is everybody's. */
+const EVENTS_PER_MINUTE = 60;
+const EVENT_BYTES = 32 * 1024;
 
 /** The extension of protocol/native.ts: sessions, held claims, renewals, completions. Unknown keys are refused. */
 export function nativeRoutes(deps: RunnerApiDeps, claims: ClaimHolder): Hono {
@@ -102,12 +108,16 @@ export function nativeRoutes(deps: RunnerApiDeps, claims: ClaimHolder): Hono {
     return c.json(answer);
   });
 
+  const told = createRate(EVENTS_PER_MINUTE, store.clock.monotonic);
   // Without a session too: what a machine is short of, or a version that was taken back, is told as soon as it can be.
   app.post("/v1/runners/:runner_id/events", async (c) => {
     const runner = runnerAt(store, c);
     if (!runner.ok) return runner.error;
-    const event = await readJson(c, runnerEvent);
+    const seconds = told.wait(runner.value.row.id);
+    if (seconds > 0) return tooMany(c, "too many events", seconds);
+    const event = await readJson(c, runnerEvent, EVENT_BYTES);
     if (!event.ok) return event.error;
+    told.count(runner.value.row.id);
     recordRunnerEvent(store, runner.value.row.id, event.value);
     return c.json({}, 201);
   });
