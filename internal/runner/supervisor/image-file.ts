@@ -25,7 +25,9 @@ export function openImageFile(path: string): ImageFile {
     path,
     read() {
       const text = textOf(path);
-      const value = (name: string) => new RegExp(`^${name}=["']?([^"'\\n]*?)["']?\\s*$`, "m").exec(text)?.[1] || null;
+      // A line that a person has added counts, as it does for the unit: the last one.
+      const value = (name: string) =>
+        [...text.matchAll(new RegExp(`^${name}=["']?([^"'\\n]*?)["']?\\s*$`, "gm"))].at(-1)?.[1] || null;
       const older = value(NAMES.older)?.split(" ") ?? [];
       return { current: value(NAMES.current), previous: value(NAMES.previous), older };
     },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openImageFile } from "./image-file.ts";
@@ -30,6 +30,9 @@ describe("the file that names the image", () => {
     file.write(use);
     expect(file.read()).toEqual(use);
     expect(statSync(file.path).mode & 0o777).toBe(0o600);
+    file.write({ ...use, previous: null, older: [] });
+    appendFileSync(file.path, `RUNNER_IMAGE=${PLACE}:3.0.0\n`);
+    expect(file.read().current).toBe(`${PLACE}:3.0.0`);
     file.write({ ...use, previous: null, older: [] });
     expect(readFileSync(file.path, "utf8")).toEndWith(`\nRUNNER_IMAGE=${PLACE}:2.0.0@${DIGEST}\n`);
   });
