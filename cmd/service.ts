@@ -1,6 +1,8 @@
-import { imageUnitFile, placeOf, serviceFiles } from "../internal/kit/service/index.ts";
+import { imageUnitFile, placeOf, type ServicePlace, serviceFiles } from "../internal/kit/service/index.ts";
 import { EXIT, RunnerError } from "../internal/protocol/errors.ts";
 import type { Command, Context } from "./lib/context.ts";
+import { installImage } from "./lib/service/image.ts";
+import { type ContainerEngine, IMAGE_PLACE, runnerIsImage } from "./lib/service/image-place.ts";
 import { type Installed, installService } from "./lib/service/install.ts";
 import { lastWords, type ServiceStatus, statusOf, waitForService } from "./lib/service/status.ts";
 import { everyWish, uninstallServices } from "./lib/service/uninstall.ts";
@@ -27,11 +29,15 @@ export const servicePrint: Command = async (context) => {
   return EXIT.done;
 };
 
-function imageFile(context: Context, runtime: "podman" | "docker") {
+function imageFile(context: Context, runtime: ContainerEngine) {
+  onlyOne(context, runtime);
+  return imageUnitFile(runtime);
+}
+
+/** Throws RunnerError usage for what an image has not got. */
+function onlyOne(context: Context, runtime: ContainerEngine): void {
   const { service, instance } = wishOf(context);
-  if (context.values.format === "systemd" && service === "runner" && instance === null && !context.values.with) {
-    return imageUnitFile(runtime);
-  }
+  if (context.values.format === "systemd" && service === "runner" && instance === null && !context.values.with) return;
   throw new RunnerError(
     "usage",
     `--runtime ${runtime} is for the one runner of a machine, under systemd, without --with`,
@@ -42,15 +48,26 @@ function imageFile(context: Context, runtime: "podman" | "docker") {
 }
 
 export const serviceInstall: Command = async (context) => {
+  const { root, start, json, runtime } = context.values;
+  if (runtime !== "program") {
+    onlyOne(context, runtime);
+    const installed = await installImage(runtime, root, start);
+    const { envFile, tokenFile } = placeOf(wishOf(context));
+    if (json) context.out(JSON.stringify(installed));
+    else context.out(installText(installed, { envFile: `${IMAGE_PLACE.imageFile}, ${envFile}`, tokenFile }));
+    return EXIT.done;
+  }
   const wish = wishOf(context);
-  const { root, start, json } = context.values;
   const installed = await installService({ wish, relaxations: relaxationsOf(context), root, start });
   if (json) context.out(JSON.stringify(installed));
   else context.out(installText(installed, placeOf(wish)));
   return EXIT.done;
 };
 
-function installText(installed: Installed, { envFile, tokenFile }: ReturnType<typeof placeOf>): string {
+function installText(
+  installed: Installed,
+  { envFile, tokenFile }: Pick<ServicePlace, "envFile" | "tokenFile">,
+): string {
   const { unit, changed, state, restartNeeded } = installed;
   const lines = changed.map((path) => `wrote or removed ${path}`);
   if (changed.length === 0) lines.push("nothing to write: everything is as it should be");
@@ -69,7 +86,11 @@ export const serviceUninstall: Command = async (context) => {
   const { root, instance } = context.values;
   const wish = wishOf({ values: { ...context.values, prefix: null }, sources: context.sources });
   const one = instance !== null || context.sources.mode.kind !== "default";
-  const { units, removed } = await uninstallServices(one ? [wish] : everyWish(root, wish.prefix), root);
+  const image = context.values.runtime !== "program";
+  const { units, removed } = await uninstallServices(
+    image ? ["image"] : one ? [wish] : everyWish(root, wish.prefix),
+    root,
+  );
   context.out(
     units.length === 0
       ? "no service of the runner is installed here"
@@ -82,7 +103,7 @@ const WAIT_S = 60;
 const LAST_LINES = 5;
 
 export const serviceStatus: Command = async (context) => {
-  const { unit } = placeOf(wishOf({ values: { ...context.values, prefix: null }, sources: context.sources }));
+  const unit = unitFor(context);
   const seconds = secondsOf(context);
   const status = context.values.wait ? await waitForService(unit, seconds) : await statusOf(unit);
   if (context.values.json) context.out(JSON.stringify(status));
@@ -92,6 +113,14 @@ export const serviceStatus: Command = async (context) => {
   context.say(`→ ${remedyOf(status)}`);
   return EXIT.failed;
 };
+
+/** Without another word the runner of this machine, whichever of the two it is. */
+function unitFor(context: Context): string {
+  const wish = wishOf({ values: { ...context.values, prefix: null }, sources: context.sources });
+  const plain = wish.service === "runner" && wish.instance === null;
+  if (context.values.runtime === "program" && !(plain && runnerIsImage("/"))) return placeOf(wish).unit;
+  return IMAGE_PLACE.unit;
+}
 
 function secondsOf({ operands, values }: Context): number {
   const [given] = operands;
@@ -110,16 +139,21 @@ function statusText(status: ServiceStatus): string {
     state: status.state,
     says: status.status,
     version: status.version,
+    image: status.image ?? null,
     pid: status.pid === null ? null : String(status.pid),
     restarts:
       status.restarts > 0 ? `${status.restarts}${status.last_exit ? `, last end: ${status.last_exit}` : ""}` : null,
-    watchdog: watchdog === null ? "off" : `every ${watchdog.every_s} s, ${fed}`,
+    watchdog: status.image !== undefined ? null : watchdog === null ? "off" : `every ${watchdog.every_s} s, ${fed}`,
   });
 }
 
 function remedyOf(status: ServiceStatus): string {
   const { unit } = status;
-  if (!status.installed) return "`runner service install` makes it.";
+  if (!status.installed) {
+    return status.image === undefined
+      ? "`runner service install` makes it."
+      : "`runner service install --runtime podman` makes it.";
+  }
   if (status.ready)
     return `It runs, but its control plane has not answered: \`runner doctor\` says why, \`journalctl -u ${unit}\` when.`;
   if (status.pid === null && status.restarts === 0)

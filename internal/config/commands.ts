@@ -360,6 +360,7 @@ export const COMMANDS = {
       "runner service install --with docker",
       "runner service install --instance eu-1",
       "runner service install --mode mng",
+      "runner service install --runtime podman",
       "runner service install --root /mnt/image --no-start",
     ],
   },

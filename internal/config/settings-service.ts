@@ -25,7 +25,7 @@ export const SERVICE_SETTINGS = {
     type: "enum",
     values: ["program", "podman", "docker"],
     default: "program",
-    commands: ["service print"],
+    commands: [...SERVICE],
     description: "The unit of an installed program, or of an image that an engine runs as a container.",
   },
   instance: {

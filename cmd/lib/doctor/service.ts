@@ -11,9 +11,11 @@ import {
 } from "../../../internal/kit/service/index.ts";
 import { duration } from "../../../internal/protocol/job-file.ts";
 import { ownDropIns } from "../service/files.ts";
+import { IMAGE_PLACE, runnerIsImage } from "../service/image-place.ts";
 import { showUnit, spanSeconds, systemdRuns, systemdVersion } from "../service/systemctl.ts";
 import { HELD } from "../supervisor.ts";
 import { type Finding, findings } from "./finding.ts";
+import { checkImageUnit } from "./image-service.ts";
 
 /** The runner as a service of this machine: what `service install` made, and what became of it. */
 export async function checkService(instance: string | null): Promise<Finding[]> {
@@ -21,6 +23,10 @@ export async function checkService(instance: string | null): Promise<Finding[]> 
   const place = placeOf(wish);
   const say = findings("service");
   if (!systemdRuns()) return [];
+  if (instance === null && runnerIsImage("/")) {
+    const settings = checkSecretFile("settings file", place.envFile, `no ${IMAGE_PLACE.unit} starts without it`);
+    return [...(await checkImageUnit(place)), ...settings, ...checkToken(place)];
+  }
   if (!existsSync(join(SYSTEMD_DIR, place.unitFile))) {
     return [say.ok(`no ${place.unit} on this machine; \`runner service install\` makes it one`)];
   }

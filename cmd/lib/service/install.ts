@@ -13,6 +13,7 @@ import {
 } from "../../../internal/kit/service/index.ts";
 import { RunnerError, reasonOf } from "../../../internal/protocol/errors.ts";
 import { ownDropIns, removeFiles, textOf, writeFiles } from "./files.ts";
+import { IMAGE_PLACE, imageIsEnabled, installedEngine } from "./image-place.ts";
 import { runProgram, showUnit, systemctl, systemdRuns, systemdVersion } from "./systemctl.ts";
 
 export interface Installed {
@@ -35,12 +36,15 @@ export interface InstallOptions {
   readonly start: boolean;
 }
 
+type ConfigPlace = Pick<ServicePlace, "envFile" | "tokenFile" | "row">;
+
 /** Idempotent. Throws RunnerError before anything is written when something is missing that the service needs. */
 export async function installService(options: InstallOptions): Promise<Installed> {
   const { wish, root, start } = options;
   const place = placeOf(wish);
   const base = root ?? "/";
   if (root === null) checkMachine();
+  if (wish.service === "runner" && wish.instance === null && start) checkAlone(base);
   checkProgram(base, place);
   const version = root === null ? await systemdVersion() : 0;
   const dropIns = join(base, dropInDir(wish));
@@ -66,7 +70,8 @@ export async function installService(options: InstallOptions): Promise<Installed
   return { ...done, enabled: true, state: "started" };
 }
 
-function checkMachine(): void {
+/** Throws RunnerError environment where no service can be made. */
+export function checkMachine(): void {
   if (!systemdRuns()) {
     throw new RunnerError("environment", "systemd does not run on this machine", {
       remedy:
@@ -76,6 +81,14 @@ function checkMachine(): void {
   if (process.getuid?.() !== 0) {
     throw new RunnerError("environment", "only root installs a service", { remedy: "Run it with sudo." });
   }
+}
+
+/** One identity, one runner: started, it would end the other. */
+function checkAlone(base: string): void {
+  if (!imageIsEnabled(base)) return;
+  throw new RunnerError("environment", `the runner of this machine is an image already (${IMAGE_PLACE.unit})`, {
+    remedy: `\`runner service uninstall --runtime ${installedEngine(base)}\` takes that one away; --no-start writes the files only.`,
+  });
 }
 
 function checkProgram(base: string, { program }: ServicePlace): void {
@@ -116,7 +129,7 @@ function written(base: string, files: readonly ServiceFile[], wish: ServiceWish,
 }
 
 /** Made once, for a person to fill in; never written over. */
-function configTemplate(base: string, { envFile, tokenFile, row }: ServicePlace): void {
+export function configTemplate(base: string, { envFile, tokenFile, row }: ConfigPlace): void {
   if (row.unit === serviceDescription().services.mng.unit) return;
   const path = join(base, envFile);
   if (existsSync(path)) return;
@@ -131,7 +144,8 @@ function configTemplate(base: string, { envFile, tokenFile, row }: ServicePlace)
   writeFileSync(path, text.join("\n"), { mode: 0o600, flag: "wx" });
 }
 
-function isConfigured(base: string, { envFile, row }: ServicePlace): boolean {
+/** Its settings say where to connect. */
+export function isConfigured(base: string, { envFile, row }: ConfigPlace): boolean {
   const { config, services } = serviceDescription();
   const file = row.unit === services.mng.unit ? join(config, `${services.runner.unit}.env`) : envFile;
   return /^\s*(RUNNER_API_URL|RUNNER_CONFIG)=./m.test(textOf(join(base, file)) ?? "");
@@ -156,7 +170,7 @@ const exists = async (user: string) => (await runProgram("id", user)).code === 0
 const activity = async (unit: string) => (await showUnit(unit, ["ActiveState"]))("ActiveState");
 
 /** What `systemctl enable` does, in the files of an image. */
-function link(root: string, { unit, unitFile }: ServicePlace, start: boolean) {
+export function link(root: string, { unit, unitFile }: Pick<ServicePlace, "unit" | "unitFile">, start: boolean) {
   const path = join(root, SYSTEMD_DIR, "multi-user.target.wants", unit);
   if (start && !existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true });
   try {

@@ -1,4 +1,7 @@
 import { uptime } from "node:os";
+import { openImageFile } from "../../../internal/runner/supervisor/image-file.ts";
+import { sessionWords } from "../../../internal/runner/supervisor/presence.ts";
+import { IMAGE_PLACE, imagePresence } from "./image-place.ts";
 import { runProgram, showUnit, spanSeconds } from "./systemctl.ts";
 
 /** What systemd and the runner's own words say of a service. */
@@ -20,6 +23,8 @@ export interface ServiceStatus {
   readonly restarts: number;
   readonly last_exit: string | null;
   readonly watchdog: { readonly every_s: number; readonly fed_s_ago: number | null } | null;
+  /** Of a runner that is a container: the image that it is started from. */
+  readonly image?: string | null;
   /** The unit's file is newer than what systemd goes by. */
   readonly reload_needed: boolean;
 }
@@ -41,6 +46,21 @@ const NAMES = [
 ];
 
 export async function statusOf(unit: string): Promise<ServiceStatus> {
+  const said = await unitStatus(unit);
+  return unit === IMAGE_PLACE.unit ? withImage(said) : said;
+}
+
+/** No notification of a container reaches systemd: its state directory tells the rest (root's). */
+function withImage(said: ServiceStatus): ServiceStatus {
+  const image = openImageFile(IMAGE_PLACE.imageFile).read().current;
+  const found = said.ready ? imagePresence() : null;
+  if (found === null) return { ...said, image, status: said.ready ? "begins" : null };
+  const connected = found.ready && !found.draining;
+  const status = found.draining ? "draining" : sessionWords(found);
+  return { ...said, image, connected, status, pid: found.pid, version: found.version };
+}
+
+async function unitStatus(unit: string): Promise<ServiceStatus> {
   const fact = await showUnit(unit, NAMES);
   const pid = Number(fact("MainPID")) || null;
   const ready = fact("ActiveState") === "active" && pid !== null;

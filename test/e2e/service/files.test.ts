@@ -28,6 +28,12 @@ const refused: readonly (readonly [string, readonly string[], string])[] = [
   ["an instance that would leave its folder", ["print", "--instance", "../x"], "Lower case letters"],
   ["instances of the supervisor", ["print", "--mode", "mng", "--instance", "a"], "has no instances"],
   ["a prefix that the sandbox hides", ["print", "--prefix", "/home/ann"], "Install into /usr/local or /opt."],
+  [
+    "relaxations of an image",
+    ["install", "--runtime", "podman", "--with", "gpu"],
+    "is for the one runner of a machine",
+  ],
+  ["instances of an image", ["print", "--runtime", "docker", "--instance", "a"], "is for the one runner of a machine"],
   ["seconds without --wait", ["status", "30"], "Write `--wait SECONDS`"],
 ];
 for (const [what, args, remedy] of refused) {
@@ -58,6 +64,26 @@ test("in an image `install --root` lays everything out, changes nothing the seco
   expect(existsSync(`${root}/etc/systemd/system/runner.service.d`)).toBe(false);
   expect(existsSync(`${root}/etc/sysusers.d/runner.conf`)).toBe(false);
   expect(readFileSync(`${root}/etc/runner/runner.env`, "utf8")).toBe("RUNNER_ID=mine\n");
+});
+
+test("the same for a runner that is an image, without the program and its account", async () => {
+  const root = bed.path("image-of-podman");
+  const install = ["install", "--root", root, "--runtime", "podman"];
+  const first = await runner(...install);
+  expect([first.code, first.stderr]).toEqual([2, expect.stringContaining("Install podman first")]);
+  expect(existsSync(`${root}/etc`)).toBe(false);
+  mkdirSync(`${root}/usr/bin`, { recursive: true });
+  writeFileSync(`${root}/usr/bin/podman`, "", { mode: 0o755 });
+  expect((await runner(...install)).code).toBe(0);
+  const wants = `${root}/etc/systemd/system/multi-user.target.wants/runner-image.service`;
+  expect(readlinkSync(wants)).toBe("/etc/systemd/system/runner-image.service");
+  const settings = ["runner.env", "image.env"].map((name) => `${root}/etc/runner/${name}`);
+  expect(settings.map((path) => statSync(path).mode & 0o777)).toEqual([0o600, 0o600]);
+  writeFileSync(settings[1] ?? "", "RUNNER_IMAGE=mine\n");
+  expect(JSON.parse((await runner(...install, "--json")).stdout)).toMatchObject({ changed: [] });
+  expect((await runner("uninstall", "--root", root)).stdout).toContain("runner-image.service: gone");
+  expect(lstatSync(wants, { throwIfNoEntry: false })).toBeUndefined();
+  expect(readFileSync(settings[1] ?? "", "utf8")).toBe("RUNNER_IMAGE=mine\n");
 });
 
 test("a relaxation for a program that the machine does not have is refused before anything is written", async () => {
