@@ -108,15 +108,23 @@ check_options() {
     BASE='' PLACE=$FROM UPDATES=''
   else
     BASE=${BASE%/} UPDATES=${BASE%/}
-    case $BASE in
+    # The host is what curl takes for it; what stands before it is not shown.
+    PLACE=$(
+      sed 's|//[^/?#]*@|//|; s|?.*||' <<EOF
+$BASE
+EOF
+    )
+    case $PLACE in
     https://*) PROTOCOLS='=https' ;;
     http://127.0.0.1 | http://127.0.0.1[:/]* | http://localhost | http://localhost[:/]* | http://\[::1\]*) PROTOCOLS='=http,https' ;;
     http://*) die 2 "releases are not fetched over http" "Use https, or copy the release and name it with --from." ;;
-    *) die 2 "--base-url $BASE is no address" "It begins with https://." ;;
+    *) die 2 "--base-url $PLACE is no address" "It begins with https://." ;;
     esac
     have curl || have wget ||
       die 1 "neither curl nor wget is here" "Install one of them, or copy the release and name it with --from."
-    PLACE=$(printf '%s' "$BASE" | sed 's#//[^/@]*@#//#; s#?.*##')
+    case $BASE in
+    *//*@*) have curl || gnu_wget || say "warning: this wget takes the password as a word, which others here can see; curl does not" ;;
+    esac
   fi
   have sha256sum || have shasum || have openssl || die 1 "nothing here computes SHA-256" "Install coreutils or openssl."
   [ -z "$VERSION" ] || plain "$VERSION" || die 2 "--version $VERSION is no version" "As in 1.2.3."
@@ -211,25 +219,45 @@ get() {
   return 1
 }
 
+# An address may hold a password, and everybody sees the words of a command: it goes in by stdin.
 download() {
   if have curl; then
     tries=0
     while :; do
       code=0
-      curl -fsSL --proto "$PROTOCOLS" --proto-redir "$PROTOCOLS" ${RUNNER_CA_FILE:+--cacert "$RUNNER_CA_FILE"} \
-        --connect-timeout 20 --speed-limit 1000 --speed-time 60 --retry 2 --retry-delay 1 -C - -o "$2" "$1" || code=$?
+      curl_config "$1" | curl -fsSL -K - --proto "$PROTOCOLS" --proto-redir "$PROTOCOLS" \
+        ${RUNNER_CA_FILE:+--cacert "$RUNNER_CA_FILE"} --connect-timeout 20 --speed-limit 1000 --speed-time 60 \
+        --retry 2 --retry-delay 1 -C - -o "$2" || code=$?
       case $code in # cut off on the way: go on where it ended
       18 | 28 | 52 | 56 | 92) tries=$((tries + 1)) && [ $tries -lt 4 ] || return $code ;;
       *) return $code ;;
       esac
     done
+  elif gnu_wget; then
+    by_wget "$2" -i - <<EOF
+$1
+EOF
   else
-    wget -q -T 60 ${RUNNER_CA_FILE:+--ca-certificate="$RUNNER_CA_FILE"} -O "$2" "$1" || {
-      code=$?
-      [ -s "$WORK/said" ] || echo "wget ended with $code" >&2
-      return $code
-    }
+    by_wget "$2" "$1"
   fi
+}
+
+curl_config() {
+  sed 's/["\\]/\\&/g; s/.*/url = "&"/' <<EOF
+$1
+EOF
+}
+
+gnu_wget() { wget --version 2>/dev/null | grep -q GNU; }
+
+# FILE WORDS…
+by_wget() {
+  into=$1 && shift
+  wget -q -T 60 ${RUNNER_CA_FILE:+--ca-certificate="$RUNNER_CA_FILE"} -O "$into" "$@" || {
+    code=$?
+    [ -s "$WORK/said" ] || echo "wget ended with $code" >&2
+    return $code
+  }
 }
 
 no_page() {
@@ -694,7 +722,13 @@ configured() {
 }
 
 service() { clean "$PREFIX/bin/runner" service "$@" >"$WORK/said" 2>&1; }
-units() { if [ "$MNG" = yes ]; then echo runner.service runner-mng.service; else echo runner.service; fi; }
+# Where the runner is an image, the program is its supervisor only: runner.service would end that one.
+units() {
+  set --
+  [ -e /etc/systemd/system/multi-user.target.wants/runner-image.service ] || set -- runner.service
+  [ "$MNG" = no ] || set -- "$@" runner-mng.service
+  echo "$@"
+}
 mode_of() { if [ "$1" = runner-mng.service ]; then echo '--mode mng'; fi; }
 
 set_up_service() {

@@ -51,7 +51,9 @@ disarm() { systemctl stop runner-boot-watchdog.timer 2>/dev/null; }
 fetch_installer() {
   folder=$(mktemp -d) || return 1
   for base in "$RUNNER_RELEASE_URL/$RUNNER_VERSION" "$RUNNER_RELEASE_URL"; do
-    curl -fsSL --connect-timeout 20 --retry 2 -o "$folder/install.sh" "$base/install.sh" 2>/dev/null || continue
+    # By stdin: it may hold a password.
+    echo "url = \"$base/install.sh\"" |
+      curl -fsSL -K - --connect-timeout 20 --retry 2 -o "$folder/install.sh" 2>/dev/null || continue
     echo "$RUNNER_INSTALL_SHA256  $folder/install.sh" | sha256sum -c --status && return 0
     say "$base/install.sh is not the one of runner-install-sha256"
   done

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startCutProxy } from "../../lib/cut-proxy.ts";
 import { type InstallBed, NEW, noInstallBed, OLD, SHELL_NAMES, startInstallBed } from "./lib/install-bed.ts";
@@ -118,6 +119,29 @@ describe.skipIf(noInstallBed)("install.sh in a clean Debian", () => {
     expect(done.stdout).toEndWith(`${OLD}\n`);
     expect(done.code).toBe(0);
   });
+
+  for (const [tool, real] of [
+    ["curl", "/usr/bin/curl"],
+    ["wget", "/usr/local/bin/wget"],
+  ] as const) {
+    test(`a password in the address stands in no command line while ${tool} fetches`, async () => {
+      const [away, back] =
+        tool === "curl" ? [":", ":"] : ["mv /usr/bin/curl /root/", `mv /root/curl /usr/bin/; rm ${real}`];
+      if (tool === "wget") await bed.vm.copyIn("/usr/bin/wget", real);
+      const standIn = join(bed.folder, "bin", tool);
+      const look = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '";
+      writeFileSync(standIn, `#!/bin/sh\n${look} >>/tmp/seen\nexec ${real} "$@"\n`, { mode: 0o755 });
+      writeFileSync(join(bed.folder, "url"), bed.host.url.replace("//", "//me:hunter2@"));
+      const done = await script(
+        `rm -f /tmp/seen; ${away}; read -r RUNNER_RELEASE_URL <$F/url; export RUNNER_RELEASE_URL; $I --prefix /opt/p; code=$?; ${back}; /opt/p/bin/runner; cat /tmp/seen; exit $code`,
+      );
+      rmSync(standIn);
+      expect([done.code, done.stderr]).toEqual([0, ""]);
+      expect(done.stdout).toContain(`\n${NEW}\n`);
+      expect(done.stdout).toContain(`${tool} -`);
+      expect(done.stdout).not.toContain("hunter2");
+    });
+  }
 
   test("wget serves where there is no curl", async () => {
     await bed.vm.copyIn("/usr/bin/wget", "/usr/local/bin/wget");

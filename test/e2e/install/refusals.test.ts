@@ -213,6 +213,12 @@ const MACHINES: readonly Case[] = [
     code: 2,
     says: /not fetched over http/,
   },
+  {
+    title: "http to another machine behind a password that looks like this one",
+    script: "$I --no-service --base-url http://127.0.0.1:1@127.0.0.1:2@other.example/r",
+    code: 2,
+    says: /not fetched over http/,
+  },
   { title: "a relative prefix", script: "$I --no-service --base-url $U --prefix opt", code: 2, says: /absolute path/ },
   {
     title: "a version that is a path",
