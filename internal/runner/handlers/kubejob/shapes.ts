@@ -42,7 +42,11 @@ export const podShape = kubeObject.extend({
   }),
   spec: z.looseObject({
     containers: z.array(
-      z.looseObject({ name: z.string(), env: z.array(z.looseObject({ name: z.string() })).nullish() }),
+      z.looseObject({
+        name: z.string(),
+        env: z.array(z.looseObject({ name: z.string() })).nullish(),
+        resources: z.looseObject({ limits: z.record(z.string(), z.string()).nullish() }).nullish(),
+      }),
     ),
     initContainers: z.array(z.looseObject({ name: z.string() })).nullish(),
     nodeName: text,

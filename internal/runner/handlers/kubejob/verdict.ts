@@ -52,7 +52,8 @@ export function podEnd(
 ): { readonly code: number | null; readonly reason: string; readonly remedy?: string } | null {
   const bad = statusesOf(pod).find(({ state }) => state?.terminated && state.terminated.exitCode !== 0);
   const terminated = bad?.state?.terminated;
-  if (bad && terminated) return { code: terminated.exitCode, ...containerEnd(bad, terminated) };
+  if (bad && terminated)
+    return { code: terminated.exitCode, ...containerEnd(bad, terminated, memoryLimit(pod, bad.name)) };
   if (!podIsOver(pod) || pod.status?.phase === "Succeeded") return null;
   const why = [pod.status?.reason, pod.status?.message].filter(Boolean).join(": ");
   return { code: null, reason: `the pod failed: ${why || "no reason given"}` };
@@ -60,10 +61,17 @@ export function podEnd(
 
 type Terminated = NonNullable<NonNullable<ContainerStatus["state"]>["terminated"]>;
 
-function containerEnd({ name }: ContainerStatus, ended: Terminated): { reason: string; remedy?: string } {
+const memoryLimit = (pod: Pod, container: string) =>
+  pod.spec.containers.find(({ name }) => name === container)?.resources?.limits?.memory ?? null;
+
+function containerEnd(
+  { name }: ContainerStatus,
+  ended: Terminated,
+  limit: string | null,
+): { reason: string; remedy?: string } {
   const who = `container "${name}"`;
+  const remedy = "Raise the memory limit (resources.memory of the job), or make it need less.";
   if (ended.reason === "OOMKilled") {
-    const remedy = "Raise the memory limit (resources.memory of the job), or make it need less.";
     return { reason: `${who} was killed because it used more memory than its limit`, remedy };
   }
   if (ended.reason === "StartError" || ended.reason === "ContainerCannotRun") {
@@ -72,7 +80,12 @@ function containerEnd({ name }: ContainerStatus, ended: Terminated): { reason: s
   }
   const { exitCode } = ended;
   const signal = ended.signal || (exitCode > 128 && exitCode < 193 ? exitCode - 128 : 0);
-  return { reason: `${who} exited with ${exitCode}${signal ? ` (signal ${signal})` : ""}` };
+  const reason = `${who} exited with ${exitCode}${signal ? ` (signal ${signal})` : ""}`;
+  // On cgroup v1 the kernel's word that it was the memory may come after the end, and is lost then.
+  if (exitCode === 137 && limit !== null) {
+    return { reason: `${reason}, as when memory is used up (its limit is ${limit})`, remedy };
+  }
+  return { reason };
 }
 
 function noPod({ warnings }: Look): Trouble | null {
