@@ -91,6 +91,17 @@ describe("a token that was got by an identity", () => {
     expect(count(store)).toBeLessThanOrEqual(TOKEN.waiting + 1);
   });
 
+  test("is not heaped up by who asks without end and uses each", () => {
+    const { store, issue, used, advance } = bed();
+    const first = issue();
+    for (let n = 0; n < TOKEN.former * 2; n += 1) {
+      expect(used(issue())).toBe(true);
+      advance(TOKEN.grace + 60_000);
+    }
+    expect(count(store)).toBeLessThanOrEqual(TOKEN.former + 5);
+    expect(formerRunners(store, hashToken(first))).toEqual([]);
+  });
+
   test("is forgotten a month after its end; until then the holder of a lock may save its state", () => {
     const { store, issue, used, advance, runnerId } = bed();
     const token = issue({ lifeMs: 2_000 });

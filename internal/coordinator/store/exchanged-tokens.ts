@@ -16,6 +16,8 @@ export const TOKEN = {
   waiting: 3,
   /** Rows of ended ones: who holds the lock of a state may still save it. */
   kept: 30 * DAY,
+  /** Of one runner at most: all rows are read again and again. A count. */
+  former: 100,
   /** Rows of those that were never used: their proof must not count again while it is valid. */
   spent: 3_600_000,
   /** Uses are written down this often. */

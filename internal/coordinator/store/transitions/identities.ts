@@ -150,4 +150,10 @@ function forgetTokens(store: Store, runnerId: string, identityId: string, now: n
          OR (used_at IS NOT NULL AND coalesce(ends_at, used_at) <= ?5))`,
     )
     .run(runnerId, now, now - TOKEN.spent, now - TOKEN.unused - TOKEN.spent, now - TOKEN.kept);
+  store.db
+    .prepare<unknown, [string, number, number, number]>(
+      `DELETE FROM runner_tokens WHERE runner_id = ?1 AND ends_at <= ?2 AND issued_at <= ?3
+       AND token_hash NOT IN (SELECT token_hash FROM runner_tokens WHERE runner_id = ?1 ORDER BY issued_at DESC LIMIT ?4)`,
+    )
+    .run(runnerId, now, now - TOKEN.spent, TOKEN.former);
 }
