@@ -74,6 +74,33 @@ export function containedPresence(stateDir: string): () => Presence | null {
   };
 }
 
+/** Ends of a runner whose container goes on, because the first process in it starts the runner again. */
+export interface Lives {
+  /** Who lives there; what is seen here is what is counted. */
+  look(): Presence | null;
+  ends(): number;
+  reset(): void;
+}
+
+export function countLives(presence: () => Presence | null): Lives {
+  let met: string | null = null;
+  let ends = 0;
+  return {
+    look() {
+      const found = presence();
+      const life = found && `${found.pid} ${found.startTime}`;
+      if (life !== null && met !== null && met !== life) ends++;
+      met = life ?? met;
+      return found;
+    },
+    ends: () => ends,
+    reset() {
+      met = null;
+      ends = 0;
+    },
+  };
+}
+
 function readPresence(stateDir: string): Presence | null {
   try {
     return presence.parse(JSON.parse(readSmallFile(fileOf(stateDir))));

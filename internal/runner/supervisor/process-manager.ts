@@ -3,7 +3,7 @@ import type { Clock } from "../../kit/base/clock.ts";
 import type { SystemLog } from "../../kit/base/system-log.ts";
 import { identify, isSame, type ProcessIdentity } from "../../kit/exec/index.ts";
 import { fail, ok, type Result, RunnerError, reasonOf } from "../../protocol/errors.ts";
-import { type Presence, presenceOf, sessionWords } from "./presence.ts";
+import { countLives, type Presence, presenceOf, sessionWords } from "./presence.ts";
 import type { ServiceManager } from "./service-manager.ts";
 
 const LOOK_MS = 100;
@@ -39,7 +39,9 @@ export interface ProcessManagerOptions {
  * after our own restart it is found again by its state directory.
  */
 export function createProcessManager(options: ProcessManagerOptions): ServiceManager {
-  const { clock, log, presence = () => presenceOf(options.stateDir) } = options;
+  const { clock, log } = options;
+  const lives = countLives(options.presence ?? (() => presenceOf(options.stateDir)));
+  const presence = lives.look;
   let child: ProcessIdentity | null = null;
   let wanted = false;
   let ends = 0;
@@ -118,10 +120,18 @@ export function createProcessManager(options: ProcessManagerOptions): ServiceMan
       const present = presence();
       const pid = living()?.pid ?? null;
       const text = pid === null ? "not running" : `pid ${pid}, ${sessionWords(present)}`;
-      return { pid, ready: present?.ready === true, ends, down: pid === null && !wanted, failed: false, text };
+      return {
+        pid,
+        ready: present?.ready === true,
+        ends: Math.max(ends, lives.ends()),
+        down: pid === null && !wanted,
+        failed: false,
+        text,
+      };
     },
     async start() {
       ends = 0;
+      lives.reset();
       pause = PAUSE.base_ms;
       const found = living() ?? leftOver();
       if (found === null) {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { Presence } from "./presence.ts";
 import { createSystemdManager, type SystemctlEnd } from "./systemd-manager.ts";
 
 const SHOWN =
@@ -29,4 +30,22 @@ test("one that goes on answering nothing is told after ten seconds", async () =>
   const { state, slept } = manager([away]);
   expect(await state()).toMatchObject({ pid: null, ready: false, down: true, text: "unknown ()" });
   expect(slept()).toBeLessThanOrEqual(10_000);
+});
+
+test("a container that goes on while the runner in it ends again and again: those ends count, until it is started anew", async () => {
+  let pid = 1;
+  const presence = (): Presence => ({
+    pid,
+    startTime: "1",
+    bootId: "b",
+    version: "1",
+    ready: false,
+    draining: false,
+  });
+  const clock = { now: () => 0, monotonic: () => 0, sleep: async () => {} };
+  const run = async () => said(SHOWN);
+  const { state, start } = createSystemdManager("runner-image.service", clock, { run, presence });
+  for (; pid <= 4; pid++) expect(await state()).toMatchObject({ ends: pid - 1, ready: false });
+  await start();
+  expect(await state()).toMatchObject({ ends: 0 });
 });

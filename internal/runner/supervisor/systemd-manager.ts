@@ -1,6 +1,6 @@
 import type { Clock } from "../../kit/base/clock.ts";
 import { fail, ok, type Result, RunnerError } from "../../protocol/errors.ts";
-import { type Presence, sessionWords } from "./presence.ts";
+import { countLives, type Lives, type Presence, sessionWords } from "./presence.ts";
 import type { ServiceManager, ServiceState } from "./service-manager.ts";
 
 export interface SystemctlEnd {
@@ -47,6 +47,7 @@ export function createSystemdManager(
   clock: Clock,
   { run = systemctl, presence, kill }: SystemdOptions = {},
 ): ServiceManager {
+  const lives = presence === undefined ? null : countLives(presence);
   const act = async (...args: readonly string[]): Promise<Result<void>> => {
     const { code, stderr } = await run(...args, unit);
     if (code === 0) return ok(undefined);
@@ -67,7 +68,7 @@ export function createSystemdManager(
   };
   const state = async (): Promise<ServiceState> => {
     const said = stateOf(await shown());
-    return presence === undefined ? said : withPresence(said, presence());
+    return lives === null ? said : withPresence(said, lives);
   };
 
   return {
@@ -76,6 +77,7 @@ export function createSystemdManager(
     async start() {
       // One that was started too often in vain is not started any more, whatever version it is by now.
       await run("reset-failed", unit);
+      lives?.reset();
       // Whether it becomes ready is judged by whoever asked; a version that hangs must not hold this up.
       return await act("start", "--no-block");
     },
@@ -96,9 +98,12 @@ export function createSystemdManager(
   };
 }
 
-function withPresence(said: ServiceState, found: Presence | null): ServiceState {
+/** systemd counts the ends of the whole container, of which the runner in it has seen each too. */
+function withPresence(said: ServiceState, lives: Lives): ServiceState {
+  const found = lives.look();
+  const ends = Math.max(said.ends, lives.ends());
   const ready = said.pid !== null && found?.ready === true;
-  return { ...said, ready, text: `${said.text}, ${sessionWords(said.pid === null ? null : found)}` };
+  return { ...said, ready, ends, text: `${said.text}, ${sessionWords(said.pid === null ? null : found)}` };
 }
 
 function stateOf(shown: string): ServiceState {
