@@ -63,6 +63,10 @@ describe("the Job that is made", () => {
   });
   test("ends by itself a minute after its job's time is over, and a shorter deadline of its own counts", () => {
     expect(boundsOf({ job: written }, 300e9)).toEqual({ deadlineSeconds: 360, ttlSeconds: 3600, keep: 0 });
+    // Go's longest duration, as a server may write "no limit".
+    const longest = 2 ** 31 - 1;
+    const all = { deadlineSeconds: longest, ttlSeconds: longest, keep: longest };
+    expect(boundsOf({ job: written, keep: 2 ** 63 }, 2 ** 63)).toEqual(all);
     const short = manifestOf({ job: { ...written, spec: { ...written.spec, activeDeadlineSeconds: 5 } } });
     const made = jobObject(short, {
       identity: identity("report"),

@@ -148,10 +148,13 @@ function limitsOf({ cpu, memory_bytes: memory }: NonNullable<JobWishes["limits"]
 /** Beyond what the runner itself waits, so that the runner ends it first when it is there. */
 const MARGIN_S = 60;
 const DAY_S = 24 * 3600;
+/** 68 years. Kubernetes takes no more for the one, and counts the other in nanoseconds of 64 bits: longer would be over at once. */
+const LONGEST_S = 2 ** 31 - 1;
 
 /** How long a Job may run and stay without a runner. */
 export function boundsOf(block: KubernetesJobBlock, executionTimeoutNs: number | null | undefined) {
   const timeout = nsToMs(executionTimeoutNs) / 1000;
-  const keep = Math.ceil(nsToMs(block.keep) / 1000);
-  return { deadlineSeconds: Math.ceil(timeout || DAY_S) + MARGIN_S, ttlSeconds: keep || 3600, keep };
+  const keep = Math.min(Math.ceil(nsToMs(block.keep) / 1000), LONGEST_S);
+  const deadlineSeconds = Math.min(Math.ceil(timeout || DAY_S) + MARGIN_S, LONGEST_S);
+  return { deadlineSeconds, ttlSeconds: keep || 3600, keep };
 }
