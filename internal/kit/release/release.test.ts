@@ -136,6 +136,14 @@ describe("`latest` of a folder of releases is refused", () => {
     ["when an older release lies in the folder it names", () => put("1.1.0", "1.0.0"), "was signed for"],
     ["when that version was made again with other bytes", () => put("1.1.0", "1.1.0"), "was signed for"],
     [
+      "that is a signed list of checksums, not a `latest`",
+      () => {
+        const at = (file: string) => readFileSync(join(root, "1.0.0", file));
+        writeFileSync(path(), signedLatest(at("SHA256SUMS").toString(), at("SHA256SUMS.sig"), ""));
+      },
+      "latest is not signed",
+    ],
+    [
       "that signs something else",
       () => {
         const text = "name runner\n";
@@ -214,6 +222,14 @@ describe("a release is refused", () => {
     writeRelease(join(root, "2.0.0"), signer, { version: "1.0.0", programs: [] });
     const error = await refusal(root, "2.0.0");
     expect([error.kind, error.message]).toEqual(["policy", expect.stringContaining("holds version 1.0.0, not 2.0.0")]);
+  });
+
+  test("when its list is what was signed as `latest`: neither passes for the other", async () => {
+    const [text = ""] = readFileSync(join(root, "latest"), "utf8").split("signature ");
+    writeFileSync(join(root, "1.0.0", "SHA256SUMS"), text);
+    writeFileSync(join(root, "1.0.0", "SHA256SUMS.sig"), rawSignature(signer, Buffer.from(text)));
+    const error = await refusal(root, "1.0.0");
+    expect([error.kind, error.message]).toEqual(["policy", expect.stringContaining("line 1: not a SHA-256")]);
   });
 
   test("when its list names a file outside of the folder, though it is signed", async () => {
