@@ -162,17 +162,21 @@ describe.skipIf(skipService)(
       expect(await host.vm.readFile("/etc/runner/token")).toBe(token);
     });
 
-    test("the commands of docs/rotate-keys.md give the service another token, and it is connected with it", async () => {
+    test("the commands of docs/rotate-keys.md give the service another token, and it goes on with it, not restarted", async () => {
       const [block = ""] = commandsOf("docs/rotate-keys.md", "service");
       const [rotate = "", ...takeIn] = linesOf(block);
       const id = /^RUNNER_ID=(.*)$/m.exec(await host.vm.readFile("/etc/runner/runner.env"))?.[1] ?? "";
+      const pid = await host.pid("runner.service");
       const operator = Object.entries(host.control.admin()).map(([name, value]) => `${name}=${value}`);
       const made = await host.vm.run("env", ...operator, "sh", "-ec", rotate.replace("run…", id));
       await host.vm.write("/usr/local/bin/sudo", '#!/bin/sh\nexec env "$@"\n', "0755");
       const { token } = JSON.parse(made);
       await host.vm.run("sh", "-ec", takeIn.join("\n").replace("TOKEN", token));
       expect(await host.vm.readFile("/etc/runner/token")).toBe(`${token}\n`);
-      await host.connected("runner.service");
+      await patiently("the runner has it", async () =>
+        (await host.vm.run("journalctl", "-u", "runner", "--no-pager")).includes("its file has a new one"),
+      );
+      expect(await host.pid("runner.service")).toBe(pid);
     });
 
     test("a token that is missing: the command that takes it in is printed", async () => {
