@@ -4,6 +4,7 @@ import { buildGoProgram } from "./go-program.ts";
 import { APT_PACKAGES, GO_PROGRAMS, type GoProgramName } from "./manifest.ts";
 import { installMoto } from "./moto.ts";
 import { makeMuslRoot } from "./musl-root.ts";
+import { makeCrun } from "./nested-podman.ts";
 import { makeSystemdRoot } from "./systemd.ts";
 
 /**
@@ -34,6 +35,7 @@ timed("definitions of other people's kinds", fetchDefinitions);
 timed("moto", installMoto);
 timed("a root with musl", makeMuslRoot);
 timed("a Debian with systemd", makeSystemdRoot);
+timed("crun", makeCrun);
 
 function timed(what: string, work: () => string | null): void {
   const begun = performance.now();

@@ -73,9 +73,11 @@ export function debianMirror(): string {
 /**
  * A machine of its own for a test, up in half a second: what it writes is gone with it. SYS_ADMIN lets systemd apply
  * ProtectSystem, PrivateTmp and the like; without it they are silently left out and a test of them proves nothing.
- * `mounts`: `FROM:TO[:ro]`.
+ * `mounts`: `FROM:TO[:ro]`; `caps`: more capabilities.
  */
-export async function startSystemd(options: { readonly mounts?: readonly string[] } = {}): Promise<SystemdHost> {
+export async function startSystemd(
+  options: { readonly mounts?: readonly string[]; readonly caps?: readonly string[] } = {},
+): Promise<SystemdHost> {
   const podman = await startPodman();
   const env = { ...process.env, ...podman.env };
   const name = "vm";
@@ -91,7 +93,8 @@ export async function startSystemd(options: { readonly mounts?: readonly string[
   };
   try {
     const mounts = (options.mounts ?? []).flatMap((mount) => ["-v", mount]);
-    const flags = ["--systemd=always", "--cap-add", "SYS_ADMIN", "--network", "host", "--hostname", name, ...mounts];
+    const caps = ["SYS_ADMIN", ...(options.caps ?? [])].flatMap((cap) => ["--cap-add", cap]);
+    const flags = ["--systemd=always", ...caps, "--network", "host", "--hostname", name, ...mounts];
     podman.run("run", "-d", "--name", name, ...flags, "--rootfs", `${DEBIAN_ROOT}:O`, "/lib/systemd/systemd");
     await ready("systemd", async () => {
       const state = await done(["exec", name, "systemctl", "is-system-running"]);

@@ -35,7 +35,10 @@ export interface ServiceBed {
   end(): Promise<void>;
 }
 
-export async function startServiceBed(mounts: readonly string[] = []): Promise<ServiceBed> {
+export async function startServiceBed(
+  mounts: readonly string[] = [],
+  caps: readonly string[] = [],
+): Promise<ServiceBed> {
   const bed = makeBed();
   const ends: (() => Promise<void>)[] = [() => bed.end()];
   const end = async () => {
@@ -45,7 +48,7 @@ export async function startServiceBed(mounts: readonly string[] = []): Promise<S
     const control = await startControl(bed);
     const terraform = Bun.which("terraform");
     const shared = terraform === null ? [] : [`${terraform}:/usr/local/bin/terraform:ro`];
-    const vm = await startSystemd({ mounts: [`${BINARY}:/opt/bed/runner:ro`, ...shared, ...mounts] });
+    const vm = await startSystemd({ mounts: [`${BINARY}:/opt/bed/runner:ro`, ...shared, ...mounts], caps });
     ends.push(() => vm.end());
     await vm.run("sh", "-ec", LAY_OUT);
     const show = async (unit: string, property: string) =>

@@ -2,8 +2,10 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { engineMissing } from "../../bed/engines.ts";
+import { nestedPodmanMissing, podmanMounts, setUpPodman } from "../../bed/nested-podman.ts";
 import { registryMissing } from "../../bed/registry.ts";
 import { until } from "../../faults/lib/processes.ts";
+import { type ServiceBed, serviceMissing, startServiceBed } from "../service/service-bed.ts";
 import { type Fault, type ImageBed, startImageBed } from "./image-bed.ts";
 import { releasesOfTheRun, removeReleases } from "./update-bed.ts";
 
@@ -194,4 +196,146 @@ describe.skipIf(skip)("mng killed with SIGKILL in an update of an image", () => 
       expect(host.use().current).toBe(before);
     });
   }
+});
+
+const skipUnit = skip || ((serviceMissing ?? nestedPodmanMissing()) !== null && process.env.CI !== "true");
+
+describe.skipIf(skipUnit)("the unit of an image under a real systemd, with podman", () => {
+  const UNIT = "runner-image.service";
+  let machine: ServiceBed;
+  const from = () => `${host.repository}:2.0.0`;
+  const status = async () => JSON.parse((await machine.runner("service", "status", "--json")).stdout);
+  const imageFile = () => machine.vm.readFile("/etc/runner/image.env");
+  const setMng = async (more: Record<string, string>) => {
+    const lines = Object.entries(more).map(([name, value]) => `${name}=${value}\n`);
+    await machine.vm.write("/etc/runner/runner-mng.env", lines.join(""), "0600");
+  };
+  let mng: Record<string, string> = {};
+
+  beforeAll(async () => {
+    await host.stopMng();
+    const store = host.bed.path("containers");
+    mkdirSync(store);
+    // As on a machine: an image is tried in a network of its own, and mng reads what the image's user has written.
+    const caps = ["NET_ADMIN", "DAC_READ_SEARCH"];
+    machine = await startServiceBed([...podmanMounts(), `${store}:/var/lib/containers`], caps);
+    await setUpPodman(machine.vm);
+    await machine.configure();
+    const own = await machine.control.createRunner("mng");
+    mng = {
+      RUNNER_ID: own.id,
+      RUNNER_API_TOKEN: own.token,
+      RUNNER_UPDATE_KIND: "image",
+      RUNNER_UPDATE_SETTLE: "300ms",
+      RUNNER_UPDATE_DEADLINE: "90s",
+    };
+  });
+  afterAll(() => machine?.end());
+
+  test("`service install --runtime podman` starts it once an image is named, and `service status` tells its session", async () => {
+    await machine.runner("service", "install", "--no-start");
+    await machine.vm.run("systemctl", "enable", "runner.service");
+    const waits = await machine.runner("service", "install", "--runtime", "podman");
+    expect([waits.code, waits.stdout]).toEqual([0, expect.stringContaining("fill in /etc/runner/image.env")]);
+    await machine.vm.write("/etc/runner/image.env", `RUNNER_IMAGE=${from()}\n`, "0600");
+    const started = await machine.runner("service", "install", "--runtime", "podman");
+    expect([started.stderr, started.stdout]).toEqual(["", expect.stringContaining(`${UNIT} was started`)]);
+    const waited = await machine.runner("service", "status", "--wait", "120", "--json");
+    expect([waited.code, waited.stderr]).toEqual([0, ""]);
+    expect(JSON.parse(waited.stdout)).toMatchObject({
+      unit: UNIT,
+      enabled: true,
+      connected: true,
+      version: "2.0.0",
+      image: from(),
+    });
+    expect(await machine.show("runner.service", "UnitFileState")).toBe("disabled");
+    const other = await machine.runner("service", "install");
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("is an image already")]);
+    const again = await machine.runner("service", "install", "--runtime", "podman");
+    expect(again.stdout).toBe(`nothing to write: everything is as it should be\n${UNIT} runs\n`);
+  });
+
+  test("systemd has nothing to say against the units of podman and docker", async () => {
+    await machine.vm.write("/usr/bin/docker", "#!/bin/sh\n", "0755");
+    await machine.vm.write("/etc/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/true\n");
+    for (const engine of ["podman", "docker"]) {
+      const path = `/root/${engine}/${UNIT}`;
+      await machine.vm.write(path, (await machine.runner("service", "print", "--runtime", engine)).stdout);
+      const verified = await machine.vm.exec("systemd-analyze", "verify", path);
+      expect([engine, verified.code, verified.stderr]).toEqual([engine, 0, ""]);
+    }
+    await machine.vm.run("rm", "/usr/bin/docker", "/etc/systemd/system/docker.service");
+  });
+
+  test("mng in its sandbox brings another image once the unit's stop has let the running job end", async () => {
+    host.publishMore("2.0.0", "2.0.0-d");
+    await setMng(mng);
+    await machine.runner("service", "install", "--mode", "mng");
+    await machine.connected("runner-mng.service");
+    const gate = "/var/lib/runner/image/gate";
+    const script = 'touch $G.begun; while [ ! -e $G ]; do sleep 0.2; done; echo answer=42 >> "$RUNNER_OUTPUT"';
+    const job = await machine.submit(
+      "held",
+      `type: actions-workflow\nname: held\nspec:\n  env: { G: /var/lib/runner/install/gate }\n  steps:\n    - name: wait\n      run: |\n        ${script}\n`,
+    );
+    await until("it works", async () => (await machine.vm.exec("test", "-e", `${gate}.begun`)).code === 0, LIMIT);
+    const asked = machine.runner("mng", "update", "2.0.0-d");
+    try {
+      await until("it drains", async () => (await status()).state.startsWith("deactivating"), LIMIT);
+    } finally {
+      await machine.vm.run("touch", gate);
+    }
+    const doc = await machine.control.ended(job);
+    expect([doc.status, doc.executions.length, doc.outputs?.answer]).toEqual(["finished", 1, "42"]);
+    expect(await asked).toMatchObject({ code: 0, stdout: `updated from ${from()} to ${pinned("2.0.0-d")}\n` });
+    expect(await imageFile()).toContain(`RUNNER_IMAGE=${pinned("2.0.0-d")}\nRUNNER_IMAGE_PREVIOUS=${from()}\n`);
+    expect(await status()).toMatchObject({ connected: true, image: pinned("2.0.0-d") });
+  });
+
+  test("a bad image is rolled back, and the one before is connected again", async () => {
+    await setMng({ ...mng, RUNNER_UPDATE_DEADLINE: "3s" });
+    await machine.vm.run("systemctl", "restart", "runner-mng.service");
+    await machine.connected("runner-mng.service");
+    const bad = await machine.runner("mng", "update", "3.0.0-hangs");
+    expect([bad.code, bad.stdout]).toEqual([1, expect.stringContaining(`${pinned("3.0.0-hangs")} was rolled back`)]);
+    expect((await machine.runner("service", "status", "--wait", "120")).code).toBe(0);
+    expect(await status()).toMatchObject({ version: "2.0.0", image: pinned("2.0.0-d") });
+  });
+
+  test("doctor finds it well; what can be wrong with it is told, and the remedy works", async () => {
+    const doctor = async () => {
+      const { stdout } = await machine.runner("doctor", "--json");
+      const found: { check: string; status: string; text: string; remedy: string | null }[] =
+        JSON.parse(stdout).findings;
+      return found.filter(({ check }) => ["service", "settings file", "token file"].includes(check));
+    };
+    expect(await doctor()).toMatchObject([
+      { check: "service", status: "ok", text: expect.stringContaining(`connected, image ${pinned("2.0.0-d")}`) },
+      { check: "settings file", status: "ok" },
+      { check: "token file", status: "ok" },
+    ]);
+    const harms = {
+      "sed -i s/UPDATE_KIND/UPDATE_WORD/ /etc/runner/runner-mng.env": "looks after a program",
+      "systemctl enable runner.service": "one of the two ends the other",
+      [`sed -i 's/^Restart=always/Restart=no/' /etc/systemd/system/${UNIT}`]: "not as this version of the program",
+      "sed -i -E 's/^RUNNER_ID=(.*)/RUNNER_ID=\"\\1\"/' /etc/runner/runner.env": "has values in quotes",
+    };
+    await machine.vm.run("sh", "-ec", Object.keys(harms).join("\n"));
+    const sick = (await doctor()).filter((one) => one.status !== "ok");
+    const about = Object.values(harms).map((text) => sick.find((one) => one.text.includes(text)));
+    expect([sick.length, about.includes(undefined)]).toEqual([about.length, false]);
+    for (const one of about) await machine.vm.run("sh", "-ec", /`([^`]+)`/.exec(one?.remedy ?? "")?.[1] ?? "false");
+    expect((await machine.runner("service", "status", "--wait", "120")).code).toBe(0);
+    expect((await doctor()).map((one) => one.status)).toEqual(["ok", "ok", "ok"]);
+  });
+
+  test("`service uninstall` ends the container and takes the unit away; it leaves settings and state", async () => {
+    const gone = await machine.runner("service", "uninstall");
+    expect(gone.stdout).toContain(`runner-mng.service, ${UNIT}, runner.service: gone`);
+    expect(await machine.vm.run("podman", "ps", "-q")).toBe("");
+    expect(await imageFile()).toContain(pinned("2.0.0-d"));
+    expect((await machine.vm.exec("test", "-s", "/var/lib/runner/image/process.json")).code).toBe(1);
+    expect((await machine.vm.exec("test", "-e", "/var/lib/runner/image/journal.db")).code).toBe(0);
+  });
 });
