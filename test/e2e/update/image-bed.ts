@@ -270,12 +270,22 @@ function build({ podman, folder }: Images, name: string, lines: readonly string[
 
 /** The same with one more file, under this tag. */
 function publishMore(images: Images, from: string, version: string): string {
-  images.podman.run("pull", "-q", "--tls-verify=false", `${images.place}:${from}`);
+  pull(images, from);
   writeFileSync(join(images.folder, "more"), crypto.randomUUID());
   build(images, "localhost/more:1", [`FROM ${images.place}:${from}`, "COPY more /more"]);
   const digest = push(images, version, "localhost/more:1");
   images.podman.run("rmi", "localhost/more:1", `${images.place}:${from}`);
   return digest;
+}
+
+/** mng may just be removing an image with the same layers; podman then fails with "layer not known", once. */
+function pull({ podman, place }: Images, version: string): void {
+  const argv = ["pull", "-q", "--tls-verify=false", `${place}:${version}`];
+  try {
+    podman.run(...argv);
+  } catch {
+    podman.run(...argv);
+  }
 }
 
 function push({ podman, folder, place }: Images, version: string, from: string): string {
