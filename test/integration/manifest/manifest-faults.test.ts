@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type KubeClient, kubeClient, readKubeconfig, resourceFinder } from "../../../internal/kit/kube/index.ts";
+import { parseManifest } from "../../../internal/kit/manifest/index.ts";
+import { compare } from "../../../internal/runner/handlers/manifest/compare.ts";
+import { locate } from "../../../internal/runner/handlers/manifest/locate.ts";
 import { type KubeNode, nodeMissing, startNode } from "../../bed/node/node.ts";
 import { configMap, deployment, manifestBed, object } from "./manifest-bed.ts";
 
@@ -223,11 +227,38 @@ describe.skipIf(skip)("bad days of a manifest", () => {
       for (const { reason } of ends) expect(reason).toContain("are not those of the plan");
     });
 
+    test.each([
+      [0, 1],
+      [2, 3],
+    ])("what a controller writes %i times while the plan is made is no change of it", async (writes, tries) => {
+      const name = `written-${writes}`;
+      await bed.change(configMap(name, { a: "1" }));
+      const target = readKubeconfig(node.configFor("admin"), { folder: null, spawn: null });
+      if (!target.ok) throw target.error;
+      const real = kubeClient(target.value);
+      let asked = 0;
+      const client: KubeClient = {
+        ...real,
+        request: async (request, schema) => {
+          if (request.method === "PATCH" && asked++ < writes) {
+            await node.kubectl(["annotate", "configmap", name, `seen=${asked}`, "--overwrite"]);
+          }
+          return real.request(request, schema);
+        },
+      };
+      const signal = new AbortController().signal;
+      const cluster = { client, finder: resourceFinder(client, signal), signal };
+      const objects = parseManifest(configMap(name, { a: "2" }), "test");
+      if (!objects.ok) throw objects.error;
+      const [object] = await locate(cluster, objects.value, "default");
+      if (object === undefined) throw new Error("the manifest holds no object");
+      const { diff } = await compare(cluster, object, { force: false, made: new Set() });
+      expect([...new Set(diff.entries?.map(({ path }) => path))]).toEqual(["data"]);
+      expect(asked).toBe(tries);
+    });
+
     test("a change that the plan does not touch, and a status, do not matter", async () => {
       await bed.change(deployment("busy"));
-      // A plan made while the controller first writes its annotation would see that as a change of its own.
-      const seen = "--for=jsonpath={.status.observedGeneration}=1";
-      await node.kubectl(["wait", "deployment/busy", seen, "--timeout=60s"]);
       const plan = await bed.planned(deployment("busy", { replicas: 2 }));
       await node.kubectl(["label", "deployment", "busy", "somebody=else"]);
       expect((await bed.applied(deployment("busy", { replicas: 2 }), plan.contents)).reason).toBe("");

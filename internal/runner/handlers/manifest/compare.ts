@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { KubeError, KubeObject } from "../../../kit/kube/index.ts";
 import { RunnerError } from "../../../protocol/errors.ts";
 import type { ResourceDiff } from "../../../protocol/nuon/resource-diffs.ts";
@@ -27,15 +28,32 @@ export interface Conflict {
 const NO_KIND = "cannot be checked before its definition exists";
 const NO_NAMESPACE = "cannot be checked before its namespace exists";
 
+export interface CompareOptions {
+  readonly force: boolean;
+  /** Namespaces that the same manifest makes. */
+  readonly made: ReadonlySet<string>;
+}
+
+/** A controller that writes all the time does not hold up a plan for ever. */
+const LOOKS = 5;
+
 /**
- * Compares by a dry run of the cluster. `made`: namespaces that the same manifest makes. Throws RunnerError when the
- * cluster refuses the object, or fields of it belong to others and may not be taken.
+ * Compares by a dry run of the cluster. What a controller writes between the read and the dry run is no change of ours:
+ * then both are asked again. Throws RunnerError when the cluster refuses the object, or fields of it belong to others and
+ * may not be taken.
  */
-export async function compare(
-  cluster: Cluster,
-  object: Located,
-  options: { readonly force: boolean; readonly made: ReadonlySet<string> },
-): Promise<Comparison> {
+export async function compare(cluster: Cluster, object: Located, options: CompareOptions): Promise<Comparison> {
+  for (let look = 1; ; look++) {
+    const comparison = await compareOnce(cluster, object, options);
+    const { live, wanted } = comparison;
+    if (look >= LOOKS || live === null || versionOf(live) === versionOf(wanted)) return comparison;
+  }
+}
+
+const seen = z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string().nullish() }) });
+const versionOf = (object: unknown) => seen.safeParse(object).data?.metadata.resourceVersion ?? null;
+
+async function compareOnce(cluster: Cluster, object: Located, options: CompareOptions): Promise<Comparison> {
   const unchecked = (note: string): Comparison => {
     const diff = resourceDiff(object, "apply", null, object.body, note);
     return { object, live: null, wanted: object.body, diff, taken: [] };
