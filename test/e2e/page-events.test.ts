@@ -53,10 +53,10 @@ describe.skipIf(skipWithoutBrowser)("events on the page (needs chromium)", () =>
       expect(await row.locator("time").getAttribute("title")).toMatch(/\d{2}:\d{2}:\d{2}/);
       await row.getByText("admin").waitFor();
       await row.locator(".c-about a").click();
-      expect(page.url()).toEndWith(`/ui/runners/${id}`);
+      await page.waitForURL((url) => url.href.endsWith(`/ui/runners/${id}`));
       await page.goBack();
       await rows(page).filter({ hasText: failed }).first().getByRole("link", { name: failed }).click();
-      expect(page.url()).toEndWith(`/ui/jobs/${failed}`);
+      await page.waitForURL((url) => url.href.endsWith(`/ui/jobs/${failed}`));
     },
     LIMIT,
   );
@@ -90,7 +90,7 @@ describe.skipIf(skipWithoutBrowser)("events on the page (needs chromium)", () =>
       await page.getByRole("link", { name: "Clear filters" }).click();
       await rows(page).filter({ hasText: "runner created" }).first().waitFor();
       await rows(page).getByRole("link", { name: "admin" }).first().click();
-      expect(page.url()).toEndWith("/ui/events?by=admin");
+      await page.waitForURL((url) => url.href.endsWith("/ui/events?by=admin"));
       await page.getByLabel("Kind").selectOption({ label: "approval expired" });
       await page.getByText("No event fits").waitFor();
     },
@@ -108,7 +108,7 @@ describe.skipIf(skipWithoutBrowser)("events on the page (needs chromium)", () =>
       expect(await rows(page).count()).toBe(PAGE);
       await page.getByRole("link", { name: "Older" }).click();
       await until("the rest is shown", async () => (await rows(page).count()) === known.length - PAGE);
-      expect(page.url()).toEndWith(`/ui/events?by=admin&before=${known[PAGE - 1]?.seq}`);
+      await page.waitForURL((url) => url.href.endsWith(`/ui/events?by=admin&before=${known[PAGE - 1]?.seq}`));
       await page.getByText("This is the beginning.").waitFor();
       await stir(1);
       await page.reload();

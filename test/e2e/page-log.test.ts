@@ -127,7 +127,7 @@ describe.skipIf(skipWithoutBrowser)("a log of 100,000 lines on the page (needs c
       await scroll(page, 0.5);
       await page.getByLabel("Line 50010", { exact: true }).click();
       await page.getByLabel("Line 50012", { exact: true }).click({ modifiers: ["Shift"] });
-      expect(page.url()).toEndWith(`/ui/jobs/${job}#L50010-L50012`);
+      await page.waitForURL((url) => url.href.endsWith(`/ui/jobs/${job}#L50010-L50012`));
       await page.getByRole("button", { name: "Copy text the lines" }).click();
       await page.getByText("Copied the lines.").waitFor();
       expect(await page.evaluate(() => navigator.clipboard.readText())).toBe("line 50010\nline 50011\nline 50012");
@@ -258,7 +258,7 @@ describe.skipIf(skipWithoutBrowser)("a log of 100,000 lines on the page (needs c
       await heading.click();
       await page.getByLabel("Step", { exact: true }).selectOption("build");
       await until("only that step is shown", async () => (await texts()).join() === "build 1,build 2");
-      expect(page.url()).toEndWith("?step=build");
+      await page.waitForURL((url) => url.href.endsWith("?step=build"));
       await page.reload();
       await until("the address keeps it", async () => (await texts()).join() === "build 1,build 2");
       expect(await page.locator(".row-tool .row-number").allTextContents()).toEqual(["4", "5"]);

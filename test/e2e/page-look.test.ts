@@ -127,7 +127,7 @@ describe.skipIf(skipWithoutBrowser)("how the page looks and is worked (needs chr
       await page.getByLabel("Operator key").fill(beds.key);
       await page.keyboard.press("Enter");
       await page.getByRole("link", { name: "a-runner-with-a-rather-long-name" }).waitFor();
-      expect(page.url()).toEndWith("/ui/runners?contact=never&q=rather");
+      await page.waitForURL((url) => url.href.endsWith("/ui/runners?contact=never&q=rather"));
       expect(await page.getByLabel("Search runners").inputValue()).toBe("rather");
     },
     LIMIT,
@@ -159,12 +159,12 @@ describe.skipIf(skipWithoutBrowser)("how the page looks and is worked (needs chr
       await page.keyboard.press("j");
       await page.keyboard.press("Escape");
       await help.waitFor({ state: "detached" });
-      expect(page.url()).toEndWith("/ui/runners");
+      await page.waitForURL((url) => url.href.endsWith("/ui/runners"));
 
       await page.keyboard.press("/");
       await page.keyboard.type("gj?");
       expect(await page.getByLabel("Search runners").inputValue()).toBe("gj?");
-      expect(page.url()).toEndWith("/ui/runners?q=gj%3F");
+      await page.waitForURL((url) => url.href.endsWith("/ui/runners?q=gj%3F"));
       await page.getByText("No runner fits").waitFor();
     },
     LIMIT,

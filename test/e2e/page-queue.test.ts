@@ -83,7 +83,7 @@ describe.skipIf(skipWithoutBrowser)("the job list of the page (needs chromium)",
       await shows(page, ["report-broken", "report-daily"]);
       await page.getByLabel("Search by name, type or id").fill("DAILY");
       await shows(page, ["report-daily"]);
-      expect(new URL(page.url()).search).toBe(`?q=DAILY&runner=${peer.id}`);
+      await page.waitForURL((url) => url.search === `?q=DAILY&runner=${peer.id}`);
       await page.reload();
       await shows(page, ["report-daily"]);
       await page.getByLabel("Search by name, type or id").fill("nothing is called so");
@@ -105,7 +105,7 @@ describe.skipIf(skipWithoutBrowser)("the job list of the page (needs chromium)",
       expect(await page.getByRole("columnheader", { name: "Name" }).getAttribute("aria-sort")).toBe("ascending");
       await page.getByRole("link", { name: "Name", exact: true }).click();
       await shows(page, ["report-daily", "report-broken", "needs-site", "needs-gpu"]);
-      expect(page.url()).toEndWith("?sort=-name");
+      await page.waitForURL((url) => url.href.endsWith("?sort=-name"));
     },
     LIMIT,
   );

@@ -36,11 +36,11 @@ describe.skipIf(skipWithoutBrowser)("runners on the page (needs chromium)", () =
       await page.getByRole("link", { name: "Online" }).click();
       await page.getByRole("link", { name: "idle-one" }).waitFor({ state: "detached" });
       await page.getByLabel("Search runners").fill("WORK");
-      expect(page.url()).toEndWith("/ui/runners?q=WORK&contact=online");
+      await page.waitForURL((url) => url.href.endsWith("/ui/runners?q=WORK&contact=online"));
       await page.reload();
       await page.getByRole("link", { name: "worker" }).click();
       await page.getByRole("heading", { name: "worker", level: 1 }).waitFor();
-      expect(page.url()).toEndWith(`/ui/runners/${worker.id}`);
+      await page.waitForURL((url) => url.href.endsWith(`/ui/runners/${worker.id}`));
     },
     LIMIT,
   );
@@ -77,7 +77,7 @@ describe.skipIf(skipWithoutBrowser)("runners on the page (needs chromium)", () =
       await page.getByText("It waits for a job.").waitFor();
       await page.getByRole("link", { name: "Its events" }).click();
       await page.getByRole("cell", { name: "session" }).waitFor();
-      expect(page.url()).toEndWith(`/ui/events?subject=${worker.id}`);
+      await page.waitForURL((url) => url.href.endsWith(`/ui/events?subject=${worker.id}`));
     },
     LIMIT,
   );

@@ -57,7 +57,7 @@ describe.skipIf(skipWithoutBrowser || needsTerraform)("workspaces on the page (n
       const page = await beds.signedIn("/ui/workspaces?q=NET");
       await page.getByRole("link", { name: "network" }).click();
       await page.getByRole("heading", { name: "network", level: 1 }).waitFor();
-      expect(page.url()).toEndWith("/ui/workspaces/network");
+      await page.waitForURL((url) => url.href.endsWith("/ui/workspaces/network"));
       const lineage = (await known("network"))?.lineage ?? "none";
       await page.getByText(lineage, { exact: true }).waitFor();
       expect(await page.locator(".job-title .badge").textContent()).toBe("free");
@@ -77,7 +77,7 @@ describe.skipIf(skipWithoutBrowser || needsTerraform)("workspaces on the page (n
       expect(await page.locator("html").innerHTML()).not.toMatch(/canary-s3cret|hunter2/);
       await page.getByLabel("Search resources by address").fill("key[0]");
       await until("one resource is left", async () => (await page.locator("details.resource").count()) === 1);
-      expect(page.url()).toEndWith("/ui/workspaces/network?q=key%5B0%5D");
+      await page.waitForURL((url) => url.href.endsWith("/ui/workspaces/network?q=key%5B0%5D"));
       await page.reload();
       await page.getByText("1 resource,").waitFor();
     },
@@ -92,7 +92,7 @@ describe.skipIf(skipWithoutBrowser || needsTerraform)("workspaces on the page (n
       await page.getByRole("link", { name: "What changed in serial 2" }).click();
       const difference = page.getByRole("region", { name: "From serial 1 to serial 2" });
       await difference.getByText("2 resources added.").waitFor();
-      expect(page.url()).toEndWith("/ui/workspaces/network?show=versions&from=1&to=2");
+      await page.waitForURL((url) => url.href.endsWith("/ui/workspaces/network?show=versions&from=1&to=2"));
       await difference.getByText("module.inner.terraform_data.key[0]").click();
       expect(await page.locator("html").innerHTML()).not.toMatch(/canary-s3cret|hunter2/);
       await page.getByLabel("Compare serial").selectOption("2");

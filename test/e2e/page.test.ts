@@ -98,7 +98,7 @@ describe.skipIf(skipWithoutBrowser)("the page, every action it offers (needs chr
       const row = page.getByRole("row").filter({ hasText: job });
       await row.getByText("in progress").waitFor();
       await row.getByRole("link", { name: "live" }).click();
-      expect(page.url()).toEndWith(`/ui/jobs/${job}`);
+      await page.waitForURL((url) => url.href.endsWith(`/ui/jobs/${job}`));
 
       await page.locator(".row .fg-1", { hasText: "red words" }).waitFor();
       await page.locator(".row", { hasText: "<img src=x onerror=alert(1)>" }).waitFor();
@@ -171,7 +171,7 @@ describe.skipIf(skipWithoutBrowser)("the page, every action it offers (needs chr
       expect((await beds.control.ended(fine)).status).toBe("finished");
       const page = await beds.signedIn();
       await page.getByRole("link", { name: "Failed" }).click();
-      expect(page.url()).toEndWith("/ui/jobs?status=failed");
+      await page.waitForURL((url) => url.href.endsWith("/ui/jobs?status=failed"));
       await page.getByRole("link", { name: "breaks" }).waitFor();
       expect(await page.getByRole("link", { name: "succeeds" }).count()).toBe(0);
       await page.reload();
@@ -179,7 +179,7 @@ describe.skipIf(skipWithoutBrowser)("the page, every action it offers (needs chr
       await page.getByRole("link", { name: /^All/ }).click();
       await page.getByLabel("Search by name, type or id").fill("SUCCEEDS");
       await until("only the job with this name is shown", async () => (await page.locator("tbody tr").count()) === 1);
-      expect(page.url()).toEndWith("/ui/jobs?q=SUCCEEDS");
+      await page.waitForURL((url) => url.href.endsWith("/ui/jobs?q=SUCCEEDS"));
     },
     LIMIT,
   );
