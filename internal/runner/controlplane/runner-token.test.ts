@@ -55,6 +55,15 @@ test("a file that is half written is read again until it holds a token", async (
   expect(await renewed).toBe(true);
 });
 
+test("a request that waits for the file goes on when another one read the new token first", async () => {
+  const { at, token } = bed();
+  token.accepted("Bearer one");
+  const waits = token.refused("Bearer one", 401, undefined);
+  at.file = "two";
+  expect(await token.refused("Bearer one", 401, undefined)).toBe(true);
+  expect(await waits).toBe(true);
+});
+
 test("403 is about what was asked for, and a request that is given up does not wait", async () => {
   const { token } = bed();
   token.accepted("Bearer one");

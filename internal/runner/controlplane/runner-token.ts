@@ -46,10 +46,12 @@ export function createRunnerToken(options: Options): RunnerToken {
   async function wait(): Promise<boolean> {
     const remedy = "Write the new token into the file; without one the runner drains and ends.";
     log.warn("the token is refused; its file is read again for two minutes", { remedy });
+    const refused = value;
     const end = clock.monotonic() + PATIENCE_MS;
     while (waiters > 0 && clock.monotonic() < end) {
       await clock.sleep(LOOK_MS);
-      if (reread()) return true;
+      // A request that was refused meanwhile may have read it first.
+      if (value !== refused || reread()) return true;
     }
     if (waiters > 0) isProven = false;
     return false;
