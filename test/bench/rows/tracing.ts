@@ -5,7 +5,7 @@ import type { Goal, Row } from "../lib/row.ts";
 import { median } from "../lib/stats.ts";
 import { noopRate } from "./throughput.ts";
 
-const JOBS = 3_000;
+const JOBS = 10_000;
 
 /** By the medians, in percent: how much slower than without. */
 const slowerBy = (text: string, limit: number): Goal => ({
